@@ -1,0 +1,77 @@
+# vantage6_events: everything starts here.
+#
+#   make deps          install what is missing (Debian packages, npm modules)
+#   make               build the extension and vantage6-pushd
+#   make install       install both
+#   make demo          see it work
+#   make check         run every test, ending in one line of counts
+#
+# The extension is built by PGXS in extension.mk and the daemon by pushd/Makefile, so that this file
+# works before PostgreSQL's build files are installed.
+
+PG_CONFIG ?= pg_config
+DESTDIR ?=
+prefix ?= /usr/local
+sbindir ?= $(prefix)/sbin
+mandir ?= $(prefix)/share/man
+
+PYTHON := /usr/bin/python3
+EXTENSION_MAKE = -f extension.mk PG_CONFIG=$(PG_CONFIG) DESTDIR=$(DESTDIR)
+PUSHD := build/release/vantage6-pushd
+
+.PHONY: all extension pushd pushd-asan install installcheck unit unit-programs check check-now demo
+.PHONY: demo-now deps format format-check tidy soak bench clean
+
+all: extension pushd
+
+extension:
+	@command -v $(PG_CONFIG) >/dev/null || { echo "expected $(PG_CONFIG), found none: run 'make deps'"; exit 1; }
+	$(MAKE) $(EXTENSION_MAKE) all
+
+pushd:
+	$(MAKE) -C pushd VARIANT=release
+
+pushd-asan:
+	$(MAKE) -C pushd VARIANT=asan
+
+install: all
+	$(MAKE) $(EXTENSION_MAKE) install
+	install -D -m 755 $(PUSHD) $(DESTDIR)$(sbindir)/vantage6-pushd
+	if [ -f doc/vantage6-pushd.8 ]; then \
+	    install -D -m 644 doc/vantage6-pushd.8 $(DESTDIR)$(mandir)/man8/vantage6-pushd.8; fi
+
+# Runs in the cluster that PGHOST, PGPORT and PGUSER (a superuser) name; `make check` makes its own.
+installcheck:
+	$(MAKE) $(EXTENSION_MAKE) installcheck
+
+unit-programs:
+	$(MAKE) -C pushd VARIANT=asan unit
+
+unit: unit-programs
+	$(PYTHON) test/run-checks unit
+
+# deps may bring in what this file looks for when it is read, so the rest runs in a fresh make.
+check demo: deps
+	$(MAKE) --no-print-directory $@-now
+
+check-now:
+	$(PYTHON) test/run-checks
+
+demo-now: all
+	test/demo
+
+deps:
+	.ci/deps
+
+format:
+	clang-format -i $(wildcard src/*.[ch] pushd/*.[ch] pushd/*/*.[ch] test/unit/*.[ch])
+
+format-check tidy:
+	$(PYTHON) test/run-checks $@
+
+soak bench: all
+	$(PYTHON) test/$@
+
+clean:
+	rm -rf build
+	if command -v $(PG_CONFIG) >/dev/null; then $(MAKE) $(EXTENSION_MAKE) clean; fi
