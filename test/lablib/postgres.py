@@ -1,0 +1,197 @@
+"""A private PostgreSQL cluster: its own directory, port, socket and passwords; nothing of the system's.
+
+The home of a cluster holds data/ (PGDATA), run/ (the socket) and postgres.log. PostgreSQL refuses to run
+as root, so root's clusters belong to the system user postgres.
+"""
+import os
+import pwd
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+
+from .process import LabError, children, send, started, wait_for
+
+SETTINGS = """
+# Written by test/lab.
+listen_addresses = '127.0.0.1'
+port = {port}
+unix_socket_directories = '{run}'
+unix_socket_permissions = 0700
+max_connections = 200
+shared_buffers = 64MB
+log_line_prefix = '%m [%p] %q%u@%d/%a '
+log_checkpoints = off
+"""
+# A socket's whole path may have 107 bytes; its name takes up to 16 of them.
+LONGEST_SOCKET_DIR = 90
+# What postgresql.conf and a conninfo take without quotes.
+PLAIN = re.compile(r"[\w./+-]+", re.ASCII)
+
+
+def quote(value):
+    """A value of a conninfo."""
+    if PLAIN.fullmatch(value):
+        return value
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def clean_env():
+    """The environment without what would redirect libpq or translate messages."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
+    env.update(LC_ALL="C.UTF-8", TZ="UTC")
+    return env
+
+
+def bindir(pg_config):
+    """Where the programs of the PostgreSQL that pg_config belongs to are."""
+    try:
+        path = subprocess.run([pg_config, "--bindir"], check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise LabError(f"expected {pg_config}, found none ({error}): run 'make deps'") from error
+    if not os.access(path.stdout.strip() + "/initdb", os.X_OK):
+        raise LabError(f"expected the PostgreSQL server in {path.stdout.strip()}: run 'make deps'")
+    return path.stdout.strip()
+
+
+class Cluster:
+    """One cluster. make() creates it; start, stop, crash and restart mean what they say."""
+
+    def __init__(self, home, port, pgbin):
+        self.home, self.port, self.pgbin = home, port, pgbin
+        self.data, self.run, self.log = (f"{home}/{name}" for name in ("data", "run", "postgres.log"))
+
+    @staticmethod
+    def owner():
+        """The account that the server runs as, or None for the caller's own."""
+        if os.geteuid() != 0:
+            return None
+        try:
+            return pwd.getpwnam("postgres")
+        except KeyError:
+            raise LabError("root cannot run PostgreSQL: expected a system user postgres, found none; "
+                           "run 'make deps'") from None
+
+    def _as_owner(self, argv, check=True):
+        owner = self.owner()
+        who = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd="/",
+                              errors="replace", env=clean_env(), check=False, **who)
+        if check and done.returncode:
+            raise LabError(f"{os.path.basename(argv[0])} failed: {done.stdout}{done.stderr}"
+                           f"{self.tail()}".rstrip())
+        return done
+
+    @classmethod
+    def make(cls, wish, port, pgbin, password):
+        """A new cluster with home wish, or under /tmp with a link at wish if it cannot be there."""
+        owner = cls.owner()
+        os.mkdir(wish, 0o700)
+        if owner:
+            os.chown(wish, owner.pw_uid, owner.pw_gid)
+        cluster = cls(wish, port, pgbin)
+        reachable = cluster._as_owner(["test", "-w", wish], check=False).returncode == 0
+        if not reachable or len(cluster.run) > LONGEST_SOCKET_DIR or not PLAIN.fullmatch(cluster.run):
+            os.rmdir(wish)
+            cluster = cls(tempfile.mkdtemp(prefix="vantage6-lab.", dir="/tmp"), port, pgbin)
+            os.symlink(cluster.home, wish)
+            if owner:
+                os.chown(cluster.home, owner.pw_uid, owner.pw_gid)
+        cluster._initdb(password)
+        return cluster
+
+    def _initdb(self, password):
+        pwfile = f"{self.home}/password"
+        with open(os.open(pwfile, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
+            file.write(password)
+        if self.owner():
+            os.chown(pwfile, self.owner().pw_uid, -1)
+        self._as_owner([f"{self.pgbin}/initdb", "-D", self.data, "-U", "postgres", "-E", "UTF8",
+                        "--locale=C.UTF-8", "--auth-local=trust", "--auth-host=scram-sha-256",
+                        f"--pwfile={pwfile}", "--no-sync"])
+        os.unlink(pwfile)
+        self._as_owner(["mkdir", "-m", "700", self.run])
+        with open(f"{self.data}/postgresql.conf", "a", encoding="utf-8") as file:
+            file.write(SETTINGS.format(port=self.port, run=self.run))
+
+    def conninfo(self, user, dbname, passfile):
+        """libpq's words for a connection; over TCP too, once host is replaced."""
+        words = {"host": self.run, "port": self.port, "user": user, "dbname": dbname, "passfile": passfile}
+        return " ".join(f"{name}={quote(str(value))}" for name, value in words.items())
+
+    def psql(self, conninfo, sql=None, file=None):
+        """Run SQL from a text or a file in one session; returns what it printed, unaligned."""
+        argv = [f"{self.pgbin}/psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", conninfo]
+        done = subprocess.run(argv + ["-f", file or "-"], input=sql or "", capture_output=True,
+                              text=True, env=clean_env(), check=False)
+        if done.returncode:
+            raise LabError(f"psql: {done.stderr.strip() or f'exit status {done.returncode}'}")
+        return done.stdout
+
+    def pid(self):
+        """The postmaster's pid, or None if it is not running."""
+        try:
+            with open(f"{self.data}/postmaster.pid", encoding="utf-8") as file:
+                pid = int(file.readline())
+            with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
+                return pid if self.data in file.read().split("\0") and started(pid) else None
+        except (OSError, ValueError):
+            return None
+
+    def _ctl(self, *args):
+        self._as_owner([f"{self.pgbin}/pg_ctl", "-D", self.data, "-w", "-t", "90", *args])
+
+    def start(self):
+        """Start it and wait until it takes connections, recovery included."""
+        if not self.pid():
+            self._ctl("-l", self.log, "start")
+
+    def stop(self, mode="fast"):
+        """An orderly end; mode immediate is quicker and leaves recovery to the next start."""
+        if self.pid():
+            self._ctl("-m", mode, "stop")
+
+    def restart(self):
+        """stop, then start."""
+        self.stop()
+        self.start()
+
+    def crash(self):
+        """Kill every process of the cluster at once, as a power cut would. It stays down."""
+        pid = self.pid()
+        if not pid:
+            return
+        send(pid, signal.SIGSTOP)  # a postmaster that saw its children die would start others
+        family = [pid] + children(pid)
+        for member in reversed(family):
+            send(member, signal.SIGKILL)
+        if not wait_for(lambda: not any(started(member) for member in family), 10):
+            raise LabError(f"PostgreSQL (pid {pid}) is still there after SIGKILL")
+        # Where nobody collects the dead postmaster, its pid seems alive and would forbid the next start.
+        os.unlink(f"{self.data}/postmaster.pid")
+
+    def remove(self, wish):
+        """Leave nothing running, and nothing outside the lab's own directory."""
+        try:
+            self.stop("immediate")
+        except LabError:
+            self.crash()
+        if os.path.islink(wish):
+            shutil.copyfile(self.log, f"{os.path.dirname(wish)}/postgres.log")
+            os.unlink(wish)
+            shutil.rmtree(self.home)
+
+    def tail(self, lines=10):
+        """The last lines of the server's log."""
+        try:
+            with open(self.log, encoding="utf-8", errors="replace") as file:
+                return "".join(file.readlines()[-lines:])
+        except OSError:
+            return ""
+
+
+def new_password():
+    """A password for a cluster's roles."""
+    return secrets.token_hex(16)

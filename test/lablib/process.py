@@ -1,0 +1,148 @@
+"""Processes that outlive the command that started them, ports for them, and waiting for facts.
+
+A process is known by its pid and its start time, so that a pid used again by another is not mistaken
+for it. A zombie counts as ended: a container's first process need not collect it.
+"""
+import os
+import random
+import signal
+import socket
+import subprocess
+import time
+
+
+class LabError(Exception):
+    """One line for the operator: what was expected, what was found, what to do."""
+
+
+def wait_for(fact, seconds, interval=0.02):
+    """The first true value of fact(), or its last value once the seconds are over."""
+    end = time.monotonic() + seconds
+    while True:
+        value = fact()
+        if value or time.monotonic() > end:
+            return value
+        time.sleep(interval)
+
+
+def started(pid):
+    """When this process started, in clock ticks since boot; None if it has ended."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except (OSError, ValueError):
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def children(pid):
+    """The pids whose parent is pid."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", encoding="ascii", errors="replace") as file:
+                if int(file.read().rpartition(")")[2].split()[1]) == pid:
+                    found.append(int(name))
+        except OSError:
+            pass
+    return found
+
+
+def send(pid, sig):
+    """Send a signal; that the process has ended meanwhile is no error."""
+    try:
+        os.kill(pid, sig)
+    except ProcessLookupError:
+        pass
+
+
+# Stays as the parent to learn the exit status, which nobody else could.
+SUPERVISE = 'base=$1; shift; "$@" & echo $! >"$base.pid"; wait $!; echo $? >"$base.exit"'
+
+
+class Daemon:
+    """A process that keeps BASE.log, BASE.pid and, once it has ended, BASE.exit."""
+
+    def __init__(self, base):
+        self.base = base
+
+    def _read(self, suffix):
+        try:
+            with open(self.base + suffix, encoding="utf-8") as file:
+                return file.read().split()
+        except OSError:
+            return []
+
+    def start(self, argv, env):
+        """Start argv in a session of its own."""
+        for suffix in (".pid", ".exit"):
+            if os.path.exists(self.base + suffix):
+                os.unlink(self.base + suffix)
+        with open(self.base + ".log", "ab") as log:
+            subprocess.Popen(["/bin/sh", "-c", SUPERVISE, "lab", self.base, *argv], env=env,
+                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
+                             start_new_session=True)
+        pid = wait_for(lambda: self._read(".pid"), 10)
+        if not pid:
+            raise LabError(f"{argv[0]} did not start: see {self.base}.log")
+        with open(self.base + ".pid", "a", encoding="ascii") as file:
+            file.write(f"{started(int(pid[0])) or 0}\n")
+
+    def pid(self):
+        """Its pid, or None if it is not running."""
+        fields = self._read(".pid")
+        if len(fields) == 2 and started(int(fields[0])) == int(fields[1]):
+            return int(fields[0])
+        return None
+
+    def exit_status(self):
+        """As the shell tells it (128 + signal), or None while it runs or if it never did."""
+        fields = wait_for(lambda: self._read(".exit"), 0 if self.pid() else 2)
+        return int(fields[0]) if fields else None
+
+    def end(self, signals, seconds):
+        """Send the signals one after the other until it has ended; each has its share of seconds."""
+        pid = self.pid()
+        for sig in signals if pid else ():
+            send(pid, sig)
+            if wait_for(lambda: not self.pid(), seconds):
+                break
+        return not self.pid()
+
+    def kill(self):
+        """End it without a chance to say goodbye."""
+        return self.end([signal.SIGKILL], 10)
+
+    def tail(self, lines=15):
+        """The last lines of its log."""
+        try:
+            with open(self.base + ".log", encoding="utf-8", errors="replace") as file:
+                return "".join(file.readlines()[-lines:]).rstrip()
+        except OSError:
+            return ""
+
+
+def free_ports(count):
+    """The first of count free ports in a row.
+
+    Below the range that the system gives to outgoing connections, where one could be taken between
+    this look and its use.
+    """
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        limit = int(file.read().split()[0])
+    if limit < 12000:
+        limit = 32768
+    for _ in range(200):
+        first = random.randrange(10000, limit - count)
+        held = []
+        try:
+            for port in range(first, first + count):
+                held.append(socket.socket())
+                held[-1].bind(("127.0.0.1", port))
+            return first
+        except OSError:
+            pass
+        finally:
+            for sock in held:
+                sock.close()
+    raise LabError(f"expected {count} free ports in a row from 10000 to {limit}, found none")
