@@ -1,0 +1,295 @@
+/* session: see session.h. */
+#include "hub_state.h"
+#include "identity.h"
+#include "log.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One send: what lws takes in one write (tx_packet_size). */
+enum { SEND_BYTES = 65536 };
+
+static const struct end_kind {
+    const char *reason; /* as Socket.IO names it where it does */
+    bool ours;          /* the client did nothing: it will be back */
+    enum metric_id metric;
+} end_kinds[] = {
+    [END_CLOSED] = {"transport close", false, METRIC_COUNT},
+    [END_ERROR] = {"transport error", false, METRIC_BAD_REQUESTS},
+    [END_TIMEOUT] = {"ping timeout", false, METRIC_PING_TIMEOUTS},
+    [END_PACKET] = {"parse error", false, METRIC_BAD_PACKETS},
+    [END_SLOW] = {"queue full", true, METRIC_SLOW_CLIENTS},
+    [END_TOKEN] = {"no good token", false, METRIC_COUNT},
+    [END_IDLE] = {"no namespace", false, METRIC_COUNT},
+    [END_DRAIN] = {"server shutting down", true, METRIC_COUNT},
+};
+
+#define SESSION_OF(timer, field) (struct session *)((char *)(timer)-offsetof(struct session, field))
+
+static void heartbeat(struct timer *t, uint64_t now)
+{
+    struct session *s = SESSION_OF(t, heartbeat);
+    const struct config *c = s->hub->config;
+    /* A client that is not read from cannot answer. */
+    if (s->awaiting_pong && !s->paused) {
+        session_end(s, END_TIMEOUT);
+        return;
+    }
+    if (!s->awaiting_pong) {
+        struct frame *ping = frame_new(1, &(struct frame_part){"2", 1});
+        session_queue(s, ping);
+        frame_unref(ping);
+        s->awaiting_pong = true;
+    }
+    timer_start(s->hub->wheel, &s->heartbeat, now + c->ping_timeout, heartbeat);
+}
+
+static void idle(struct timer *t, uint64_t now)
+{
+    (void)now;
+    session_end(SESSION_OF(t, life), END_IDLE);
+}
+
+struct session *session_new(struct hub *hub, const char *address, bool websocket, uint64_t now)
+{
+    struct session *s = calloc(1, sizeof *s);
+    if (!s)
+        abort();
+    s->hub = hub;
+    s->websocket = websocket;
+    s->address = hub_strdup(address ? address : "");
+    s->identity.verdict = TOKEN_REFUSED;
+    hub_new_sid(s->sid);
+    HASH_ADD(hh, hub->sessions, sid, SID_LEN, s);
+    timer_start(hub->wheel, &s->heartbeat, now + hub->config->ping_interval, heartbeat);
+    timer_start(hub->wheel, &s->life, now + hub->config->connect_timeout, idle);
+    hub_count(hub, METRIC_SESSIONS, 1);
+    hub_count(hub, METRIC_HANDSHAKES, 1);
+    hub_count(hub, METRIC_WEBSOCKETS, websocket);
+    return s;
+}
+
+struct session *session_find(struct hub *hub, const char *sid)
+{
+    struct session *s = NULL;
+    if (strlen(sid) == SID_LEN)
+        HASH_FIND(hh, hub->sessions, sid, SID_LEN, s);
+    return s;
+}
+
+static void close_transports(struct session *s)
+{
+    const struct net *net = s->hub->net;
+    void *poll = s->poll, *post = s->post, *ws = s->ws;
+    s->poll = s->post = s->ws = NULL;
+    session_probe_drop(s);
+    if (poll)
+        net->reply(poll, 200, "text/plain; charset=UTF-8", "1", 1);
+    if (post)
+        net->reply(post, 200, "text/html", "ok", 2);
+    if (ws)
+        net->close(ws, 0);
+}
+
+void session_end(struct session *s, enum end_reason reason)
+{
+    struct hub *hub = s->hub;
+    const struct end_kind *kind = &end_kinds[reason];
+    if (s->ended)
+        return;
+    if (reason == END_DRAIN)
+        session_flush(s);
+    if (s->ended)
+        return;
+    s->ended = true;
+    log_debug("session ended reason=\"%s\" address=%s", kind->reason, s->address);
+    if (kind->metric != METRIC_COUNT)
+        hub_count(hub, kind->metric, 1);
+    while (s->sockets)
+        socket_close(s->sockets, kind->reason, !kind->ours);
+    close_transports(s);
+    timer_stop(&s->heartbeat);
+    timer_stop(&s->life);
+    HASH_DEL(hub->sessions, s);
+    hub_count(hub, METRIC_SESSIONS, -1);
+    hub_count(hub, METRIC_WEBSOCKETS, -(double)s->websocket);
+    if (!s->dirty) { /* else hub_flush() moves it */
+        s->next = hub->ended;
+        hub->ended = s;
+    }
+}
+
+static void queue_shift(struct session *s)
+{
+    struct queue *q = &s->queue;
+    struct frame *f = q->frames[q->first++];
+    q->bytes -= f->len;
+    hub_count(s->hub, METRIC_QUEUED_BYTES, -(double)f->len);
+    frame_unref(f);
+    if (--q->n == 0) {
+        q->first = 0;
+        if (q->cap > POLL_PACKETS) { /* a burst is over: an idle client holds little */
+            free(q->frames);
+            q->frames = NULL;
+            q->cap = 0;
+        }
+    }
+}
+
+void session_free(struct session *s)
+{
+    while (s->queue.n)
+        queue_shift(s);
+    free(s->queue.frames);
+    identity_clear(&s->identity);
+    free(s->address);
+    free(s);
+}
+
+struct frame *session_open_packet(const struct session *s)
+{
+    const struct config *c = s->hub->config;
+    char text[256];
+    int n =
+        snprintf(text, sizeof text,
+                 "0{\"sid\":\"%s\",\"upgrades\":[%s],\"pingInterval\":%llu,"
+                 "\"pingTimeout\":%llu,\"maxPayload\":%zu}",
+                 s->sid, s->websocket ? "" : "\"websocket\"", (unsigned long long)c->ping_interval,
+                 (unsigned long long)c->ping_timeout, c->max_payload);
+    return frame_new(1, &(struct frame_part){text, (size_t)n});
+}
+
+static void queue_push(struct queue *q, struct frame *f)
+{
+    if (q->first + q->n == q->cap && q->first > 0) {
+        memmove(q->frames, q->frames + q->first, q->n * sizeof *q->frames);
+        q->first = 0;
+    }
+    if (q->n == q->cap) {
+        q->cap = q->cap ? 2 * q->cap : 2;
+        q->frames = realloc(q->frames, q->cap * sizeof *q->frames);
+        if (!q->frames)
+            abort();
+    }
+    q->frames[q->first + q->n++] = frame_ref(f);
+    q->bytes += f->len;
+}
+
+void session_queue(struct session *s, struct frame *f)
+{
+    if (s->ended || s->overflow)
+        return;
+    hub_dirty(s);
+    if (s->queue.bytes + f->len > s->hub->config->queue_bytes) {
+        s->overflow = true;
+        return;
+    }
+    queue_push(&s->queue, f);
+    hub_count(s->hub, METRIC_QUEUED_BYTES, (double)f->len);
+}
+
+static void flush_poll(struct session *s)
+{
+    static char body[SEND_BYTES];
+    char *out = body;
+    struct queue *q = &s->queue;
+    unsigned n = q->n < POLL_PACKETS ? q->n : POLL_PACKETS;
+    size_t len = 0, size = n;
+    for (unsigned i = 0; i < n; i++)
+        size += q->frames[q->first + i]->len;
+    if (size > sizeof body && !(out = malloc(size)))
+        abort();
+    for (unsigned i = 0; i < n; i++) {
+        size_t part;
+        const void *text = frame_text(q->frames[q->first], &part);
+        if (i)
+            out[len++] = 0x1e;
+        memcpy(out + len, text, part);
+        len += part;
+        queue_shift(s);
+    }
+    void *request = s->poll;
+    s->poll = NULL;
+    s->hub->net->reply(request, 200, "text/plain; charset=UTF-8", out, len);
+    hub_count(s->hub, METRIC_BYTES_SENT, (double)len);
+    hub_count(s->hub, METRIC_SENDS, 1);
+    if (out != body)
+        free(out);
+}
+
+static void flush_ws(struct session *s)
+{
+    static char joined[SEND_BYTES];
+    struct queue *q = &s->queue;
+    size_t len = 0, part;
+    const void *data = frame_ws(q->frames[q->first], &part);
+    if (q->n == 1 || part > SEND_BYTES) {
+        s->backlog = !s->hub->net->send(s->ws, data, part);
+        len = part;
+        queue_shift(s);
+    } else {
+        while (q->n && (data = frame_ws(q->frames[q->first], &part)) && len + part <= SEND_BYTES) {
+            memcpy(joined + len, data, part);
+            len += part;
+            queue_shift(s);
+        }
+        s->backlog = !s->hub->net->send(s->ws, joined, len);
+    }
+    hub_count(s->hub, METRIC_BYTES_SENT, (double)len);
+    hub_count(s->hub, METRIC_SENDS, 1);
+}
+
+void session_flush(struct session *s)
+{
+    if (s->ended)
+        return;
+    if (s->overflow)
+        session_end(s, END_SLOW);
+    else if (s->websocket)
+        while (s->queue.n && !s->backlog)
+            flush_ws(s);
+    else if (s->queue.n && s->poll)
+        flush_poll(s);
+}
+
+void session_packet(struct session *s, const char *p, size_t len, uint64_t now)
+{
+    switch (len ? *p : '\0') {
+    case '4':
+        socket_message(s, p + 1, len - 1, now);
+        break;
+    case '3':
+        s->awaiting_pong = false;
+        timer_start(s->hub->wheel, &s->heartbeat, now + s->hub->config->ping_interval, heartbeat);
+        break;
+    case '1':
+        session_end(s, END_CLOSED);
+        break;
+    case '0':
+    case '5':
+    case '6': /* ignored, as the reference server does */
+        break;
+    default:
+        session_end(s, END_PACKET);
+    }
+}
+
+void session_inbox(struct session *s, size_t in, size_t out)
+{
+    const struct hub *hub = s->hub;
+    s->inbox += in;
+    s->inbox -= out < s->inbox ? out : s->inbox;
+    bool full = s->inbox > (s->paused ? hub->config->inbox_bytes / 2 : hub->config->inbox_bytes);
+    if (full == s->paused || s->ended)
+        return;
+    s->paused = full;
+    if (s->ws)
+        hub->net->pause(s->ws, full);
+    if (!full && s->post) {
+        void *request = s->post;
+        s->post = NULL;
+        hub->net->reply(request, 200, "text/html", "ok", 2);
+    }
+}

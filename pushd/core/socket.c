@@ -1,0 +1,192 @@
+/* socket: see socket.h. */
+#include "hub_state.h"
+#include "identity.h"
+#include "log.h"
+#include "sio.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void send_frame(struct session *s, struct frame *f)
+{
+    session_queue(s, f);
+    frame_unref(f);
+}
+
+static int nsp_index(const struct hub *hub, const char *nsp)
+{
+    for (unsigned i = 0; i < hub->nsps; i++)
+        if (strcmp(hub->nsp[i], nsp) == 0)
+            return (int)i;
+    return -1;
+}
+
+static struct socket *find(const struct session *s, const char *nsp)
+{
+    for (struct socket *k = s->sockets; k; k = k->next)
+        if (strcmp(k->nsp, nsp) == 0)
+            return k;
+    return NULL;
+}
+
+static struct socket *socket_new(struct session *s, unsigned index)
+{
+    struct hub *hub = s->hub;
+    struct socket *k = calloc(1, sizeof *k);
+    if (!k)
+        abort();
+    k->session = s;
+    k->nsp = hub->nsp[index];
+    k->nsp_index = index;
+    hub_new_sid(k->sid);
+    k->next = s->sockets;
+    s->sockets = k;
+    HASH_ADD(hh, hub->sockets, sid, SID_LEN, k);
+    hub_count(hub, METRIC_SOCKETS, 1);
+    return k;
+}
+
+/* CONNECT is answered at once; what the token is worth follows. */
+static void connect_nsp(struct session *s, const struct sio_packet *p, uint64_t now)
+{
+    int index = nsp_index(s->hub, p->nsp);
+    const json_t *token = p->data ? json_object_get(p->data, "token") : NULL;
+    if (index < 0) {
+        send_frame(s, sio_connect_error(p->nsp, "Invalid namespace"));
+        return;
+    }
+    if (find(s, p->nsp)) {
+        session_end(s, END_PACKET);
+        return;
+    }
+    if (!s->sockets && s->left == 0)
+        timer_stop(&s->life); /* the connect timeout */
+    s->left &= ~(1U << index);
+    if (s->identity.verdict == TOKEN_REFUSED && json_is_string(token))
+        identity_judge(s, json_string_value(token), json_string_length(token), now);
+    struct socket *k = socket_new(s, (unsigned)index);
+    send_frame(s, sio_connect(k->nsp, k->sid));
+    socket_identify(s, now);
+}
+
+static void tell(struct socket *k, const char *event)
+{
+    char payload[SIO_NSP_MAX + 8];
+    int n = snprintf(payload, sizeof payload, "[\"%s\"]", event);
+    if (n > 0 && (size_t)n < sizeof payload)
+        socket_event(k, payload, (size_t)n);
+}
+
+static void identify(struct socket *k, uint64_t now)
+{
+    struct session *s = k->session;
+    const struct config *c = s->hub->config;
+    struct socket_info info;
+    switch (s->identity.verdict) {
+    case TOKEN_GOOD:
+        socket_info(k, &info);
+        s->hub->backend->connect(s->hub->backend->ctx, &info);
+        break;
+    case TOKEN_EXPIRED:
+        tell(k, c->expired_event);
+        identity_grace(s, s->identity.claims.grace, now);
+        break;
+    case TOKEN_INVALID:
+        if (identity_may_tell(s->hub, s->address, now))
+            tell(k, c->invalid_event);
+        identity_grace(s, c->refused_grace, now);
+        break;
+    case TOKEN_REFUSED:
+        identity_grace(s, c->refused_grace, now);
+        break;
+    case TOKEN_UNKNOWN_KEY:
+        identity_await_key(s, now);
+        return;
+    case TOKEN_NO_KEYS: /* judged when there are some */
+        return;
+    }
+    k->answered = true;
+}
+
+void socket_identify(struct session *s, uint64_t now)
+{
+    for (struct socket *k = s->sockets; k; k = k->next)
+        if (!k->answered)
+            identify(k, now);
+}
+
+void socket_event(struct socket *k, const char *payload, size_t len)
+{
+    send_frame(k->session, sio_event(k->nsp, payload, len));
+}
+
+/* Every ack is answered, also of an event without effect: the client may wait for it. */
+static void client_event(struct socket *k, struct sio_packet *p, size_t bytes)
+{
+    struct session *s = k->session;
+    struct hub *hub = s->hub;
+    if (p->ack[0]) {
+        send_frame(s, sio_ack(k->nsp, p->ack));
+        hub_count(hub, METRIC_ACKS, 1);
+    }
+    hub_count(hub, METRIC_RECEIVED, 1);
+    if (!p->data || !k->joined || k->principal == 0)
+        return;
+    session_inbox(s, bytes, 0);
+    hub->backend->receive(hub->backend->ctx, k->sid, k->principal, k->nsp, p->data, bytes);
+}
+
+void socket_message(struct session *s, const char *text, size_t len, uint64_t now)
+{
+    struct sio_packet p;
+    const char *wrong = sio_parse(text, len, &p);
+    if (wrong) {
+        log_debug("packet refused: %s address=%s", wrong, s->address);
+        session_end(s, END_PACKET);
+        return;
+    }
+    struct socket *k = find(s, p.nsp);
+    int index = nsp_index(s->hub, p.nsp);
+    if (p.type == SIO_CONNECT)
+        connect_nsp(s, &p, now);
+    else if (k && p.type == SIO_EVENT)
+        client_event(k, &p, len);
+    else if (k && p.type == SIO_DISCONNECT)
+        socket_close(k, "client namespace disconnect", true);
+    else if (!k && (index < 0 || !(s->left & (1U << index))))
+        session_end(s, END_PACKET); /* it was never connected there */
+    json_decref(p.data);
+}
+
+void socket_close(struct socket *k, const char *reason, bool by_client)
+{
+    struct session *s = k->session;
+    struct hub *hub = s->hub;
+    struct socket **at = &s->sockets;
+    while (*at != k)
+        at = &(*at)->next;
+    *at = k->next;
+    s->left |= 1U << k->nsp_index;
+    HASH_DEL(hub->sockets, k);
+    hub_settle(hub, k);
+    rooms_set(hub->rooms, &k->subscriber, k->nsp, "");
+    if (k->answered && s->identity.verdict == TOKEN_GOOD)
+        hub->backend->disconnect(hub->backend->ctx, k->sid, reason, by_client);
+    hub_count(hub, METRIC_SOCKETS, -1);
+    hub_count(hub, METRIC_JOINED, -(double)k->joined);
+    free(k);
+}
+
+void socket_info(const struct socket *k, struct socket_info *out)
+{
+    const struct session *s = k->session;
+    *out = (struct socket_info){
+        .sid = k->sid,
+        .nsp = k->nsp,
+        .subject = s->identity.claims.subject,
+        .transport = s->websocket ? "websocket" : "polling",
+        .address = s->address,
+        .expires = s->identity.claims.expires,
+    };
+}

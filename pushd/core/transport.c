@@ -1,0 +1,117 @@
+/*
+ * transport: what a GET, a POST and a probe do to a session that exists (Engine.IO, version 4).
+ *
+ * While a session is being upgraded its packets go on to the polling transport; a waiting GET is
+ * released by a noop, again and again, since the client's next GET may already be under way.
+ */
+#include "hub_state.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* Between noops: long enough that a client does not poll in a tight loop. */
+enum { NOOP_MS = 50 };
+
+void session_get(struct session *s, void *request, uint64_t now)
+{
+    (void)now;
+    if (s->poll) {
+        s->hub->net->reply(request, 400, NULL, NULL, 0);
+        session_end(s, END_ERROR);
+        return;
+    }
+    s->poll = request;
+    if (s->queue.n)
+        hub_dirty(s);
+}
+
+void session_post(struct session *s, void *request, const char *body, size_t len, uint64_t now)
+{
+    const struct net *net = s->hub->net;
+    const char *end = body + len;
+    bool closed = false;
+    if (s->post) {
+        net->reply(request, 400, NULL, NULL, 0);
+        session_end(s, END_ERROR);
+        return;
+    }
+    for (const char *p = body; !s->ended && p <= end;) {
+        const char *stop = p < end ? memchr(p, 0x1e, (size_t)(end - p)) : NULL;
+        size_t n = (size_t)((stop ? stop : end) - p);
+        closed = n && *p == '1';
+        session_packet(s, p, n, now);
+        p += n + 1;
+    }
+    if (s->ended && !closed)
+        net->reply(request, 400, NULL, NULL, 0);
+    else if (s->paused && !s->ended)
+        s->post =
+            request; /* answered when the inbox has room: the client sends no other meanwhile */
+    else
+        net->reply(request, 200, "text/html", "ok", 2);
+}
+
+static void upgrading(struct timer *t, uint64_t now)
+{
+    struct session *s = (struct session *)((char *)t - offsetof(struct session, upgrade));
+    if (now >= s->upgrade_until) {
+        session_probe_drop(s);
+        return;
+    }
+    if (s->poll) {
+        void *request = s->poll;
+        s->poll = NULL;
+        s->hub->net->reply(request, 200, "text/plain; charset=UTF-8", "6", 1);
+    }
+    timer_start(s->hub->wheel, &s->upgrade, now + NOOP_MS, upgrading);
+}
+
+void session_probe(struct session *s, void *ws, uint64_t now)
+{
+    s->probe = ws;
+    s->upgrade_until = now + s->hub->config->upgrade_timeout;
+    timer_start(s->hub->wheel, &s->upgrade, s->upgrade_until, upgrading);
+}
+
+void session_probe_drop(struct session *s)
+{
+    void *probe = s->probe;
+    s->probe = NULL;
+    timer_stop(&s->upgrade);
+    if (probe)
+        s->hub->net->close(probe, 0);
+}
+
+static void finish_upgrade(struct session *s)
+{
+    struct hub *hub = s->hub;
+    s->ws = s->probe;
+    s->probe = NULL;
+    s->websocket = true;
+    timer_stop(&s->upgrade);
+    hub_count(hub, METRIC_UPGRADES, 1);
+    hub_count(hub, METRIC_WEBSOCKETS, 1);
+    if (s->poll) {
+        void *request = s->poll;
+        s->poll = NULL;
+        hub->net->reply(request, 200, "text/plain; charset=UTF-8", "6", 1);
+    }
+    if (s->paused)
+        hub->net->pause(s->ws, true);
+    if (s->queue.n)
+        hub_dirty(s);
+}
+
+void session_probe_message(struct session *s, const char *p, size_t len, uint64_t now)
+{
+    if (len == 6 && memcmp(p, "2probe", 6) == 0) {
+        static const char pong[] = "\x81\x06"
+                                   "3probe";
+        s->hub->net->send(s->probe, pong, sizeof pong - 1);
+        timer_start(s->hub->wheel, &s->upgrade, now + NOOP_MS, upgrading);
+    } else if (len == 1 && *p == '5') {
+        finish_upgrade(s);
+    } else {
+        session_probe_drop(s);
+    }
+}

@@ -1,0 +1,142 @@
+/* server: see server.h. The settings of lws below were measured; their reasons stand beside them.
+ */
+#include "server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "peer.h"
+
+struct server {
+    struct server_scope scope;
+    struct lws_context *context;
+    struct lws_vhost *vhost;
+};
+
+static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                    size_t len)
+{
+    struct lws_context *context = lws_get_context(wsi);
+    struct server_scope *scope = context ? lws_context_user(context) : NULL;
+    switch (reason) {
+    case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
+        return scope->draining;
+    case LWS_CALLBACK_HTTP:
+    case LWS_CALLBACK_HTTP_BODY:
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+    case LWS_CALLBACK_HTTP_WRITEABLE:
+    case LWS_CALLBACK_CLOSED_HTTP:
+    case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
+        return peer_http(scope, wsi, reason, user, in, len);
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+    case LWS_CALLBACK_ESTABLISHED:
+    case LWS_CALLBACK_RECEIVE:
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+    case LWS_CALLBACK_CLOSED:
+        return peer_ws(scope, wsi, reason, user, in, len);
+    default:
+        return 0;
+    }
+}
+
+static void lws_line(int level, const char *line)
+{
+    int len = (int)strcspn(line, "\n");
+    log_write(level & LLL_ERR ? LOG_WARNING : LOG_DEBUG, "libwebsockets: %.*s", len, line);
+}
+
+/* "host:port", "[v6]:port" or ":port"; an empty host or "*" means all addresses. */
+static int split(const char *listen, char *host, size_t size)
+{
+    const char *colon = strrchr(listen, ':');
+    size_t len = colon ? (size_t)(colon - listen) : 0;
+    if (!colon)
+        return -1;
+    if (len >= 2 && listen[0] == '[' && listen[len - 1] == ']') {
+        listen++;
+        len -= 2;
+    }
+    if (len >= size)
+        return -1;
+    memcpy(host, listen, len);
+    host[len] = '\0';
+    return atoi(colon + 1);
+}
+
+static void fill(struct lws_context_creation_info *info, const struct config *c, const char *host,
+                 int port)
+{
+    static const struct lws_protocols protocols[] = {
+        /* 1 KB to receive: 2.5 KB of memory a connection; one write takes 64 KB */
+        {"socket.io", callback, sizeof(struct peer), 1024, 0, NULL, 65536},
+        {NULL, NULL, 0, 0, 0, NULL, 0}};
+    /* Without a mount, a held GET whose client has gone is never released and spins. */
+    static const struct lws_http_mount mount = {.mountpoint = "/",
+                                                .mountpoint_len = 1,
+                                                .origin = "sio",
+                                                .origin_protocol = LWSMPRO_CALLBACK};
+    static const lws_retry_bo_t no_pings; /* heartbeats are the session's */
+    info->port = port;
+    info->iface = host[0] && strcmp(host, "*") != 0 ? host : NULL;
+    info->protocols = protocols;
+    info->mounts = &mount;
+    info->retry_and_idle_policy = &no_pings;
+    info->alpn = "http/1.1";
+    info->max_http_header_data2 = 16384; /* 4 KB would drop a large token without an answer */
+    info->timeout_secs = 10;
+    info->timeout_secs_ah_idle = 10;
+    info->fd_limit_per_thread = (unsigned)c->max_connections + 128;
+    info->options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8 |
+                    LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
+    if (!strchr(host, ':') && host[0] && strcmp(host, "*") != 0)
+        info->options |= LWS_SERVER_OPTION_DISABLE_IPV6;
+}
+
+struct server *server_open(const struct config *config, uv_loop_t *loop, struct hub *hub, char *err,
+                           size_t errlen)
+{
+    struct lws_context_creation_info info = {0};
+    struct server *server = calloc(1, sizeof *server);
+    char host[256];
+    int port = split(config->listen, host, sizeof host);
+    void *loops[] = {loop};
+    if (!server)
+        abort();
+    server->scope = (struct server_scope){.hub = hub, .config = config, .loop = loop};
+    lws_set_log_level(LLL_ERR | LLL_WARN, lws_line);
+    fill(&info, config, host, port);
+    info.foreign_loops = loops;
+    info.user = &server->scope;
+    server->context = lws_create_context(&info);
+    if (server->context)
+        server->vhost = lws_create_vhost(server->context, &info);
+    if (!server->vhost) {
+        snprintf(err, errlen,
+                 "cannot listen on %s: is the port in use, or the address not of this machine? "
+                 "Choose another with --listen",
+                 config->listen);
+        if (server->context)
+            lws_context_destroy(server->context);
+        free(server);
+        return NULL;
+    }
+    hub_set_net(hub, &peer_net);
+    return server;
+}
+
+void server_stop_listening(struct server *server)
+{
+    server->scope.draining = true;
+}
+
+void server_close(struct server *server)
+{
+    lws_context_destroy(server->context);
+}
+
+void server_free(struct server *server)
+{
+    free(server);
+}

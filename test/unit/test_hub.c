@@ -1,0 +1,399 @@
+/* The hub over paper: tokens, rooms, delivery, limits. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "world.h"
+
+static struct world w;
+static const char WS[] = "EIO=4&transport=websocket";
+
+static int setup(void **state)
+{
+    (void)state;
+    world_setup(&w);
+    w.config.ping_interval = w.config.ping_timeout = 100000000;
+    world_start(&w);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    world_end(&w);
+    return 0;
+}
+
+/* A WebSocket with this Authorization, connected: what it hears after the answer to CONNECT. */
+static const char *connect_as(int n, const char *authorization)
+{
+    assert_true(world_ws(&w, n, WS, authorization));
+    world_heard(&w, n);
+    world_say(&w, n, "40/tasks,{}");
+    const char *heard = world_heard(&w, n);
+    assert_memory_equal(heard, "40/tasks,{\"sid\":\"", 17);
+    return strchr(heard, '\n') + 1;
+}
+
+static void closed_after(int n, uint64_t ms)
+{
+    world_pass(&w, ms - 1);
+    assert_false(w.place[n].closed);
+    world_pass(&w, 1);
+    assert_true(w.place[n].closed);
+}
+
+static void a_good_token_is_asked_of_the_backend(void **state)
+{
+    (void)state;
+    assert_string_equal(connect_as(0, world_bearer(&w, 7, 3600, "")), "");
+    assert_string_equal(w.asked, "connect /tasks 7 websocket\n");
+    world_pass(&w, 3600000);
+    assert_false(w.place[0].closed);
+}
+
+static void an_expired_token_is_told(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        connect_as(0, world_bearer(&w, 7, -11, ",\"vantage6_client_type\":\"node\"")),
+        "42/tasks,[\"expired_token\"]\n");
+    closed_after(0, 30000);
+    assert_string_equal(connect_as(1, world_bearer(&w, 7, -11, ",\"client_type\":\"user\"")),
+                        "42/tasks,[\"expired_token\"]\n");
+    closed_after(1, 600000);
+    assert_string_equal(w.asked, "");
+}
+
+static void a_bad_signature_is_told_once_in_10_s(void **state)
+{
+    char forged[1024];
+    (void)state;
+    snprintf(forged, sizeof forged, "%s", world_bearer(&w, 7, 3600, ""));
+    forged[strlen(forged) - 5] ^= 1;
+    assert_string_equal(connect_as(0, forged), "42/tasks,[\"invalid_token\"]\n");
+    world_pass(&w, 9999);
+    assert_string_equal(connect_as(1, forged), "");
+    world_pass(&w, 1);
+    assert_string_equal(connect_as(2, forged), "42/tasks,[\"invalid_token\"]\n");
+    closed_after(2, 30000);
+    assert_true(w.place[0].closed);
+    assert_string_equal(w.asked, "");
+}
+
+static void no_token_or_nonsense_gets_nothing_more(void **state)
+{
+    static const char *const useless[] = {
+        NULL,       "",           "Bearer",
+        "Bearer x", "Basic dTpw", "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiI3In0."};
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        assert_string_equal(connect_as(i, useless[i]), "");
+    }
+    closed_after(5, 30000);
+    assert_string_equal(w.asked, "");
+}
+
+static void a_token_in_the_connect_packet(void **state)
+{
+    char packet[1200];
+    (void)state;
+    assert_true(world_ws(&w, 0, WS, NULL));
+    snprintf(packet, sizeof packet, "40/tasks,{\"token\":\"%s\"}",
+             world_bearer(&w, 9, 3600, "") + strlen("Bearer "));
+    world_say(&w, 0, packet);
+    assert_string_equal(w.asked, "connect /tasks 9 websocket\n");
+}
+
+static void an_unknown_subject_is_closed(void **state)
+{
+    (void)state;
+    connect_as(0, world_bearer(&w, 7, 3600, ""));
+    world_admit(&w, w.sid, NULL, 0, "10:10:");
+    world_event(&w, 20, "everyone", "[\"e\"]");
+    hub_flush(w.hub);
+    assert_string_equal(world_heard(&w, 0), "");
+    closed_after(0, 30000);
+}
+
+static void tokens_wait_for_the_first_keys(void **state)
+{
+    char err[128];
+    struct keyset *none = keyset_from_jwks("{\"keys\":[]}", 11, err, sizeof err);
+    struct keyset *secret =
+        keyset_from_secret("a secret of the tests, long enough", 34, err, sizeof err);
+    (void)state;
+    hub_set_keys(w.hub, none, w.now);
+    connect_as(0, world_bearer(&w, 7, 3600, ""));
+    world_pass(&w, 60000);
+    assert_string_equal(w.asked, "");
+    hub_set_keys(w.hub, secret, w.now);
+    assert_string_equal(w.asked, "connect /tasks 7 websocket\n");
+    keyset_free(none);
+    hub_set_keys(w.hub, NULL, w.now);
+    keyset_free(secret);
+}
+
+static void other_namespaces_do_not_exist(void **state)
+{
+    (void)state;
+    assert_true(world_ws(&w, 0, WS, world_bearer(&w, 7, 3600, "")));
+    world_heard(&w, 0);
+    world_say(&w, 0, "40/admin,");
+    assert_string_equal(world_heard(&w, 0), "44/admin,{\"message\":\"Invalid namespace\"}\n");
+    world_say(&w, 0, "40");
+    assert_string_equal(world_heard(&w, 0), "44{\"message\":\"Invalid namespace\"}\n");
+    closed_after(0, 45000); /* a refused CONNECT does not count */
+}
+
+static void an_event_reaches_its_rooms_once_and_nobody_else(void **state)
+{
+    (void)state;
+    world_client(&w, 0, "a,b", 1);
+    world_client(&w, 1, "b", 2);
+    world_client(&w, 2, "c", 3);
+    world_event(&w, 20, "a,b", "[\"e\",1]");
+    hub_flush(w.hub);
+    assert_string_equal(world_heard(&w, 0), "42/tasks,[\"e\",1]\n");
+    assert_string_equal(world_heard(&w, 1), "42/tasks,[\"e\",1]\n");
+    assert_string_equal(world_heard(&w, 2), "");
+
+    struct event except = {.xid = 21,
+                           .nsp = "/tasks",
+                           .rooms = "b",
+                           .except = 2,
+                           .payload = "[\"e\"]",
+                           .payload_len = 5};
+    hub_event(w.hub, &except);
+    hub_flush(w.hub);
+    assert_string_equal(world_heard(&w, 0), "42/tasks,[\"e\"]\n");
+    assert_string_equal(world_heard(&w, 1), "");
+}
+
+static void one_send_per_client_and_turn(void **state)
+{
+    (void)state;
+    world_client(&w, 0, "a", 1);
+    size_t before = w.place[0].sends;
+    for (int i = 0; i < 100; i++)
+        world_event(&w, 20, "a", "[\"e\"]");
+    assert_int_equal(w.place[0].sends, before);
+    hub_flush(w.hub);
+    assert_int_equal(w.place[0].sends, before + 1);
+    assert_int_equal(strlen(world_heard(&w, 0)), 100 * strlen("42/tasks,[\"e\"]\n"));
+}
+
+static void events_older_than_the_admission_are_ignored(void **state)
+{
+    (void)state;
+    connect_as(0, world_bearer(&w, 7, 3600, ""));
+    hub_read_begin(w.hub); /* under way when the socket is admitted */
+    world_admit(&w, w.sid, "a", 1, "20:30:25");
+    world_event(&w, 19, "a", "[\"seen\"]");
+    world_event(&w, 25, "a", "[\"open then\"]");
+    hub_read_end(w.hub);
+    hub_read_begin(w.hub);
+    world_event(&w, 29, "a", "[\"seen\"]");
+    world_event(&w, 30, "a", "[\"later\"]");
+    hub_read_end(w.hub);
+    hub_flush(w.hub);
+    assert_string_equal(world_heard(&w, 0), "42/tasks,[\"open then\"]\n42/tasks,[\"later\"]\n");
+    world_event(&w, 1, "a", "[\"a reused xid\"]"); /* the snapshot has been forgotten */
+    hub_flush(w.hub);
+    assert_string_equal(world_heard(&w, 0), "42/tasks,[\"a reused xid\"]\n");
+}
+
+static void registered_again_only_the_rooms_change(void **state)
+{
+    json_t *greeting = json_pack("[[s]]", "sync");
+    struct admission a = {.principal = 1, .rooms = "a", .greeting = greeting, .snapshot = "10:10:"};
+    (void)state;
+    connect_as(0, world_bearer(&w, 7, 3600, ""));
+    a.sid = w.sid;
+    hub_admit(w.hub, &a, w.now);
+    hub_flush(w.hub);
+    assert_string_equal(world_heard(&w, 0), "42/tasks,[\"sync\"]\n");
+    hub_read_begin(w.hub);
+    hub_read_end(w.hub);
+    a.rooms = "b";
+    a.snapshot = "50:50:";
+    hub_admit(w.hub, &a, w.now);
+    world_event(&w, 40, "a", "[\"no longer\"]");
+    world_event(&w, 41, "b", "[\"missed meanwhile\"]");
+    hub_flush(w.hub);
+    assert_string_equal(world_heard(&w, 0), "42/tasks,[\"missed meanwhile\"]\n");
+    json_decref(greeting);
+}
+
+static void collect(void *ctx, const struct socket_info *s)
+{
+    strcat(ctx, s->subject);
+    strcat(ctx, " ");
+}
+
+static void only_good_tokens_are_registered_again(void **state)
+{
+    char subjects[64] = "";
+    (void)state;
+    connect_as(0, world_bearer(&w, 7, 3600, ""));
+    connect_as(1, NULL);
+    connect_as(2, world_bearer(&w, 8, 3600, ""));
+    hub_each_socket(w.hub, collect, subjects);
+    assert_string_equal(subjects, "7 8 ");
+}
+
+static void every_ack_is_answered(void **state)
+{
+    (void)state;
+    world_client(&w, 0, "a", 1);
+    w.asked[0] = '\0';
+    world_say(&w, 0, "42/tasks,0[\"ping\"]");
+    assert_string_equal(world_heard(&w, 0), "43/tasks,0[]\n");
+    assert_string_equal(w.asked, "receive 1 /tasks ping 17\n");
+    connect_as(1, NULL);
+    w.asked[0] = '\0';
+    world_say(&w, 1, "42/tasks,12[\"ping\"]");
+    assert_string_equal(world_heard(&w, 1), "43/tasks,12[]\n");
+    assert_string_equal(w.asked, ""); /* without a good token: no effect */
+}
+
+static void a_full_inbox_is_not_read(void **state)
+{
+    (void)state;
+    w.config.inbox_bytes = 30;
+    w.config.ping_interval = 1000;
+    w.config.ping_timeout = 1000;
+    world_client(&w, 0, "a", 1);
+    world_say(&w, 0, "42/tasks,[\"ping\"]");
+    assert_false(w.place[0].paused);
+    world_say(&w, 0, "42/tasks,[\"ping\"]");
+    assert_true(w.place[0].paused);
+    world_pass(&w, 10000); /* it cannot send a pong: that is not its fault */
+    assert_false(w.place[0].closed);
+    hub_taken(w.hub, w.sid, 16);
+    assert_true(w.place[0].paused);
+    hub_taken(w.hub, w.sid, 16);
+    assert_false(w.place[0].paused);
+    closed_after(0, w.now % 1000 + 1000);
+}
+
+static void a_full_inbox_holds_the_post(void **state)
+{
+    char query[128];
+    (void)state;
+    w.config.inbox_bytes = 10;
+    const char *sid = world_handshake(&w, world_bearer(&w, 7, 3600, ""));
+    snprintf(query, sizeof query, "EIO=4&transport=polling&sid=%s", sid);
+    world_post(&w, 0, query, "40/tasks,");
+    world_admit(&w, w.sid, "a", 1, "10:10:");
+    world_post(&w, 1, query, "42/tasks,[\"ping\"]");
+    assert_int_equal(w.place[1].status, 0);
+    hub_taken(w.hub, w.sid, 16);
+    assert_int_equal(w.place[1].status, 200);
+}
+
+static void a_slow_client_is_closed_and_others_are_not(void **state)
+{
+    (void)state;
+    w.config.queue_bytes = 1000;
+    world_client(&w, 0, "a", 1);
+    world_client(&w, 1, "a", 2);
+    w.place[0].stalled = true;
+    for (int i = 0; i < 100; i++) {
+        world_event(&w, 20, "a", "[\"0123456789\"]");
+        hub_flush(w.hub);
+    }
+    assert_true(w.place[0].closed);
+    assert_false(w.place[1].closed);
+    assert_int_equal((int)w.metrics.value[METRIC_SLOW_CLIENTS], 1);
+    assert_non_null(strstr(w.asked, "disconnect queue full 0\n"));
+}
+
+static void a_backlog_is_waited_for(void **state)
+{
+    (void)state;
+    world_client(&w, 0, "a", 1);
+    w.place[0].stalled = true;
+    for (int i = 0; i < 3; i++) {
+        world_event(&w, 20, "a", "[\"e\"]");
+        hub_flush(w.hub); /* paper refuses a send while there is a backlog */
+    }
+    assert_string_equal(world_heard(&w, 0), "42/tasks,[\"e\"]\n");
+    world_writable(&w, 0);
+    assert_string_equal(world_heard(&w, 0), "42/tasks,[\"e\"]\n42/tasks,[\"e\"]\n");
+}
+
+static void leaving_a_namespace_keeps_the_connection(void **state)
+{
+    (void)state;
+    world_client(&w, 0, "a", 1);
+    world_say(&w, 0, "41/tasks,");
+    assert_non_null(strstr(w.asked, "disconnect client namespace disconnect 1\n"));
+    world_event(&w, 20, "a", "[\"e\"]");
+    hub_flush(w.hub);
+    world_say(&w, 0, "42/tasks,[\"late\"]"); /* crossed our way: ignored */
+    assert_string_equal(world_heard(&w, 0), "");
+    assert_false(w.place[0].closed);
+    world_say(&w, 0, "40/tasks,{}");
+    assert_memory_equal(world_heard(&w, 0), "40/tasks,", 9);
+    world_say(&w, 0, "40/tasks,{}"); /* twice is a violation */
+    assert_true(w.place[0].closed);
+}
+
+static void a_namespace_never_joined_is_a_violation(void **state)
+{
+    (void)state;
+    assert_true(world_ws(&w, 0, WS, NULL));
+    world_say(&w, 0, "42/tasks,[\"e\"]");
+    assert_true(w.place[0].closed);
+}
+
+static void a_drain_never_sends_a_disconnect_packet(void **state)
+{
+    (void)state;
+    world_client(&w, 0, "a", 1);
+    world_client(&w, 1, "a", 2);
+    world_event(&w, 20, "a", "[\"last\"]");
+    hub_close_some(w.hub, 1);
+    hub_flush(w.hub);
+    assert_int_equal(hub_sessions(w.hub), 1);
+    assert_int_equal(w.place[0].closed + w.place[1].closed, 1);
+    int gone = w.place[0].closed ? 0 : 1;
+    assert_string_equal(world_heard(&w, gone), "42/tasks,[\"last\"]\n");
+    assert_non_null(strstr(w.asked, "disconnect server shutting down 0\n"));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_good_token_is_asked_of_the_backend),
+        TEST(an_expired_token_is_told),
+        TEST(a_bad_signature_is_told_once_in_10_s),
+        TEST(no_token_or_nonsense_gets_nothing_more),
+        TEST(a_token_in_the_connect_packet),
+        TEST(an_unknown_subject_is_closed),
+        TEST(tokens_wait_for_the_first_keys),
+        TEST(other_namespaces_do_not_exist),
+        TEST(an_event_reaches_its_rooms_once_and_nobody_else),
+        TEST(one_send_per_client_and_turn),
+        TEST(events_older_than_the_admission_are_ignored),
+        TEST(registered_again_only_the_rooms_change),
+        TEST(only_good_tokens_are_registered_again),
+        TEST(every_ack_is_answered),
+        TEST(a_full_inbox_is_not_read),
+        TEST(a_full_inbox_holds_the_post),
+        TEST(a_slow_client_is_closed_and_others_are_not),
+        TEST(a_backlog_is_waited_for),
+        TEST(leaving_a_namespace_keeps_the_connection),
+        TEST(a_namespace_never_joined_is_a_violation),
+        TEST(a_drain_never_sends_a_disconnect_packet),
+    };
+    return cmocka_run_group_tests_name("hub", tests, NULL, NULL);
+}

@@ -1,0 +1,307 @@
+/* world: see world.h. */
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "world.h"
+
+static const char SECRET[] = "a secret of the tests, long enough";
+enum { UNIX_START = 1700000000 };
+static struct world *current;
+static struct keyset *keys;
+
+static void reply(void *request, int status, const char *type, const void *body, size_t len)
+{
+    struct place *p = request;
+    (void)type;
+    assert_int_equal(p->status, 0); /* each request is answered once */
+    assert_true(len < sizeof p->text);
+    p->status = status;
+    if (len)
+        memcpy(p->text, body, len);
+    p->text[len] = '\0';
+}
+
+/* Undo the framing, so that tests read packets. */
+static bool send_ws(void *ws, const void *data, size_t len)
+{
+    struct place *p = ws;
+    const unsigned char *at = data, *end = at + len;
+    size_t used = strlen(p->text);
+    p->sends++;
+    assert_false(p->backlog);
+    while (at < end) {
+        size_t n = at[1], head = 2;
+        assert_int_equal(at[0], 0x81);
+        if (n == 126) {
+            n = (size_t)at[2] << 8 | at[3];
+            head = 4;
+        } else if (n == 127) {
+            n = (size_t)at[6] << 24 | (size_t)at[7] << 16 | (size_t)at[8] << 8 | at[9];
+            head = 10;
+        }
+        if (used + n + 2 > sizeof p->text) /* of a flood only the beginning is kept */
+            n = sizeof p->text - used - 2;
+        memcpy(p->text + used, at + head, n);
+        used += n;
+        p->text[used++] = '\n';
+        p->text[used] = '\0';
+        if (used + 2 >= sizeof p->text)
+            return true;
+        at += head + n;
+    }
+    p->backlog = p->stalled;
+    return !p->backlog;
+}
+
+static void close_ws(void *ws, unsigned code)
+{
+    struct place *p = ws;
+    (void)code;
+    assert_false(p->closed);
+    p->closed = true;
+    p->session = NULL;
+}
+
+static void pause_ws(void *ws, bool paused)
+{
+    ((struct place *)ws)->paused = paused;
+}
+
+static void ask(const char *format, ...)
+{
+    size_t used = strlen(current->asked);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(current->asked + used, sizeof current->asked - used, format, args);
+    va_end(args);
+}
+
+static void backend_connect(void *ctx, const struct socket_info *s)
+{
+    (void)ctx;
+    snprintf(current->sid, sizeof current->sid, "%s", s->sid);
+    ask("connect %s %s %s\n", s->nsp, s->subject, s->transport);
+}
+
+static void backend_disconnect(void *ctx, const char *sid, const char *reason, bool by_client)
+{
+    (void)ctx;
+    (void)sid;
+    ask("disconnect %s %d\n", reason, by_client);
+}
+
+static void backend_receive(void *ctx, const char *sid, int64_t principal, const char *nsp,
+                            json_t *event, size_t bytes)
+{
+    (void)ctx;
+    (void)sid;
+    ask("receive %lld %s %s %zu\n", (long long)principal, nsp,
+        json_string_value(json_array_get(event, 0)), bytes);
+}
+
+static const struct net paper_net = {reply, send_ws, close_ws, pause_ws};
+static const struct backend paper_backend = {NULL, backend_connect, backend_disconnect,
+                                             backend_receive};
+
+void world_setup(struct world *w)
+{
+    char err[256];
+    static char words[][16] = {"test", "--jwks-file", "/dev/null", "--config", "/dev/null"};
+    char *argv[] = {words[0], words[1], words[2], words[3], words[4], NULL};
+    char *env[] = {NULL};
+    memset(w, 0, sizeof *w);
+    current = w;
+    w->now = 1000;
+    if (config_load(&w->config, 5, argv, env, err, sizeof err) != 0)
+        fail_msg("%s", err);
+}
+
+void world_start(struct world *w)
+{
+    char err[256];
+    keys = keyset_from_secret(SECRET, sizeof SECRET - 1, err, sizeof err);
+    w->wheel = wheel_new(w->now);
+    w->hub = hub_new(&w->config, &w->metrics, w->wheel);
+    hub_set_net(w->hub, &paper_net);
+    hub_set_backend(w->hub, &paper_backend);
+    hub_set_clock(w->hub, (int64_t)UNIX_START * 1000, w->now);
+    hub_set_keys(w->hub, keys, w->now);
+}
+
+void world_end(struct world *w)
+{
+    hub_close_some(w->hub, SIZE_MAX);
+    hub_flush(w->hub);
+    assert_int_equal(hub_sessions(w->hub), 0);
+    assert_int_equal((int)w->metrics.value[METRIC_SESSIONS], 0);
+    assert_int_equal((int)w->metrics.value[METRIC_SOCKETS], 0);
+    assert_int_equal((int)w->metrics.value[METRIC_JOINED], 0);
+    assert_int_equal((int)w->metrics.value[METRIC_ROOMS], 0);
+    assert_int_equal((int)w->metrics.value[METRIC_WEBSOCKETS], 0);
+    assert_int_equal((int)w->metrics.value[METRIC_QUEUED_BYTES], 0);
+    hub_free(w->hub);
+    assert_int_equal(wheel_next(w->wheel, w->now), -1);
+    wheel_free(w->wheel);
+    config_free(&w->config);
+    keyset_free(keys);
+}
+
+static void request(struct world *w, int n, const struct request *rq)
+{
+    memset(&w->place[n], 0, sizeof w->place[n]);
+    engine_request(w->hub, rq, &w->place[n], w->now);
+    hub_flush(w->hub);
+}
+
+void world_get_as(struct world *w, int n, const char *query, const char *authorization)
+{
+    struct request rq = {.method = METHOD_GET,
+                         .query = query,
+                         .authorization = authorization,
+                         .address = "192.0.2.1"};
+    request(w, n, &rq);
+}
+
+void world_get(struct world *w, int n, const char *query)
+{
+    world_get_as(w, n, query, NULL);
+}
+
+void world_post(struct world *w, int n, const char *query, const char *body)
+{
+    struct request rq = {
+        .method = METHOD_POST, .query = query, .body = body, .body_len = strlen(body)};
+    request(w, n, &rq);
+}
+
+bool world_ws(struct world *w, int n, const char *query, const char *authorization)
+{
+    struct request rq = {.method = METHOD_GET,
+                         .websocket = true,
+                         .query = query,
+                         .authorization = authorization,
+                         .address = "192.0.2.1"};
+    struct place *p = &w->place[n];
+    memset(p, 0, sizeof *p);
+    const struct refusal *no = engine_refuses_ws(w->hub, &rq);
+    if (no) {
+        p->status = no->status;
+        snprintf(p->text, sizeof p->text, "%s", no->body);
+        return false;
+    }
+    p->session = engine_ws(w->hub, &rq, p, w->now);
+    hub_flush(w->hub);
+    return p->session != NULL;
+}
+
+void world_writable(struct world *w, int n)
+{
+    struct place *p = &w->place[n];
+    p->stalled = p->backlog = false;
+    engine_writable(p->session, p);
+    hub_flush(w->hub);
+}
+
+void world_say(struct world *w, int n, const char *text)
+{
+    struct place *p = &w->place[n];
+    assert_non_null(p->session);
+    engine_ws_message(p->session, p, false, text, strlen(text), w->now);
+    hub_flush(w->hub);
+}
+
+const char *world_handshake(struct world *w, const char *authorization)
+{
+    static char sid[32];
+    enum { FREE = PLACES - 1 };
+    world_get_as(w, FREE, "EIO=4&transport=polling", authorization);
+    assert_int_equal(w->place[FREE].status, 200);
+    assert_int_equal(sscanf(w->place[FREE].text, "0{\"sid\":\"%20[^\"]\"", sid), 1);
+    return sid;
+}
+
+void world_client(struct world *w, int n, const char *rooms, int64_t principal)
+{
+    assert_true(world_ws(w, n, "EIO=4&transport=websocket", world_bearer(w, 7, 3600, "")));
+    world_say(w, n, "40/tasks,{}");
+    world_admit(w, w->sid, rooms, principal, "10:10:");
+    hub_read_begin(w->hub);
+    hub_read_end(w->hub);
+    world_heard(w, n);
+}
+
+void world_admit(struct world *w, const char *sid, const char *rooms, int64_t principal,
+                 const char *snapshot)
+{
+    struct admission a = {.sid = sid, .principal = principal, .rooms = rooms, .snapshot = snapshot};
+    hub_admit(w->hub, &a, w->now);
+    hub_flush(w->hub);
+}
+
+void world_event(struct world *w, uint64_t xid, const char *rooms, const char *payload)
+{
+    struct event e = {.id = (int64_t)xid,
+                      .xid = xid,
+                      .nsp = "/tasks",
+                      .rooms = rooms,
+                      .payload = payload,
+                      .payload_len = strlen(payload)};
+    hub_event(w->hub, &e);
+}
+
+void world_pass(struct world *w, uint64_t ms)
+{
+    uint64_t end = w->now + ms;
+    int64_t wait;
+    while ((wait = wheel_next(w->wheel, w->now)) >= 0 && w->now + (uint64_t)wait <= end) {
+        w->now += (uint64_t)wait;
+        wheel_advance(w->wheel, w->now);
+        hub_flush(w->hub);
+    }
+    w->now = end;
+    wheel_advance(w->wheel, w->now);
+    hub_flush(w->hub);
+}
+
+const char *world_heard(struct world *w, int n)
+{
+    static char text[sizeof w->place[0].text];
+    memcpy(text, w->place[n].text, sizeof text);
+    w->place[n].text[0] = '\0';
+    return text;
+}
+
+static size_t base64url(const void *data, size_t len, char *out)
+{
+    size_t n = (size_t)EVP_EncodeBlock((unsigned char *)out, data, (int)len);
+    while (n && out[n - 1] == '=')
+        out[--n] = '\0';
+    for (size_t i = 0; i < n; i++)
+        out[i] = out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i];
+    return n;
+}
+
+const char *world_bearer(struct world *w, int subject, int exp, const char *extra)
+{
+    static char header[1024];
+    char claims[512], text[1000];
+    unsigned char mac[EVP_MAX_MD_SIZE];
+    unsigned mac_len = 0;
+    int n = snprintf(claims, sizeof claims, "{\"sub\":%d,\"exp\":%lld%s}", subject,
+                     (long long)UNIX_START + (long long)(w->now - 1000) / 1000 + exp, extra);
+    size_t len = base64url("{\"alg\":\"HS256\"}", 15, text);
+    text[len++] = '.';
+    len += base64url(claims, (size_t)n, text + len);
+    HMAC(EVP_sha256(), SECRET, sizeof SECRET - 1, (unsigned char *)text, len, mac, &mac_len);
+    text[len++] = '.';
+    base64url(mac, mac_len, text + len);
+    snprintf(header, sizeof header, "Bearer %s", text);
+    return header;
+}

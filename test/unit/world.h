@@ -1,0 +1,73 @@
+/*
+ * world: a hub with a network and a backend of paper, for the tests of the core.
+ *
+ * Requests and WebSockets are numbered places in a table that records what they were answered; the
+ * backend records what it was asked. Time is a variable.
+ */
+#ifndef TEST_WORLD_H
+#define TEST_WORLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine.h"
+#include "hub.h"
+
+enum { PLACES = 64 };
+
+struct place {
+    int status;       /* of the reply; 0 = none yet */
+    char text[16384]; /* body of the reply, or the frames sent, each with a newline */
+    size_t sends;
+    bool closed, paused;
+    bool stalled; /* the next send leaves a backlog */
+    bool backlog;
+    struct session *session;
+};
+
+struct world {
+    struct config config;
+    struct metrics metrics;
+    struct wheel *wheel;
+    struct hub *hub;
+    uint64_t now;
+    struct place place[PLACES];
+    char asked[4096]; /* of the backend, a line each */
+    char sid[32];     /* socket that connected last */
+};
+
+/* The configuration holds the defaults; change it between the two calls. */
+void world_setup(struct world *w);
+void world_start(struct world *w);
+/* Ends all sessions and checks that nothing is left. */
+void world_end(struct world *w);
+
+/* Requests; the answer is in place[n]. */
+void world_get(struct world *w, int n, const char *query);
+void world_get_as(struct world *w, int n, const char *query, const char *authorization);
+void world_post(struct world *w, int n, const char *query, const char *body);
+/* A WebSocket in place[n]; false if refused, with the status in place[n]. */
+bool world_ws(struct world *w, int n, const char *query, const char *authorization);
+/* The network has sent the backlog. */
+void world_writable(struct world *w, int n);
+void world_say(struct world *w, int n, const char *text);
+
+/* A polling session: its Engine.IO sid. */
+const char *world_handshake(struct world *w, const char *authorization);
+/* A WebSocket in place[n], connected to namespace /tasks with a good token for subject 7, and in
+ * rooms. */
+void world_client(struct world *w, int n, const char *rooms, int64_t principal);
+void world_admit(struct world *w, const char *sid, const char *rooms, int64_t principal,
+                 const char *snapshot);
+void world_event(struct world *w, uint64_t xid, const char *rooms, const char *payload);
+
+/* Let time pass, firing what is due, one turn at its end. */
+void world_pass(struct world *w, uint64_t ms);
+/* What has been written to place[n] since the last call. */
+const char *world_heard(struct world *w, int n);
+
+/* Tokens of HS256, signed with the world's secret; exp in seconds from the world's time. */
+const char *world_bearer(struct world *w, int subject, int exp, const char *extra);
+
+#endif
