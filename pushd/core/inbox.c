@@ -1,0 +1,119 @@
+/* inbox: see inbox.h. Items are numbered by their place: the oldest has the number first_seq. */
+#include "inbox.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCH_ITEMS = 1000, BATCH_BYTES = 1 << 20 };
+
+struct item {
+    struct item *next;
+    size_t bytes;
+    char *text; /* an object of JSON, without its number */
+    char sid[];
+};
+
+struct inbox {
+    inbox_left *left;
+    void *ctx;
+    struct item *first, **end;
+    int64_t incarnation, first_seq;
+    size_t last_batch; /* items */
+    size_t narrow;     /* so many items are to be sent one by one */
+};
+
+struct inbox *inbox_new(inbox_left *left, void *ctx)
+{
+    struct inbox *b = calloc(1, sizeof *b);
+    if (!b)
+        abort();
+    b->left = left;
+    b->ctx = ctx;
+    b->end = &b->first;
+    return b;
+}
+
+void inbox_put(struct inbox *b, const char *sid, int64_t principal, const char *nsp,
+               const json_t *event, size_t bytes)
+{
+    size_t len = strlen(sid);
+    struct item *i = calloc(1, sizeof *i + len + 1);
+    json_t *j = json_pack("{ss sI ss sO}", "sid", sid, "principal", (json_int_t)principal, "nsp",
+                          nsp, "event", event);
+    if (!i || !j || !(i->text = json_dumps(j, JSON_COMPACT)))
+        abort();
+    json_decref(j);
+    memcpy(i->sid, sid, len);
+    i->bytes = bytes;
+    *b->end = i;
+    b->end = &i->next;
+}
+
+static void drop_first(struct inbox *b, bool tell)
+{
+    struct item *i = b->first;
+    b->first = i->next;
+    if (!b->first)
+        b->end = &b->first;
+    if (b->narrow)
+        b->narrow--;
+    if (tell)
+        b->left(b->ctx, i->sid, i->bytes);
+    free(i->text);
+    free(i);
+}
+
+void inbox_free(struct inbox *b)
+{
+    if (!b)
+        return;
+    while (b->first)
+        drop_first(b, false);
+    free(b);
+}
+
+char *inbox_batch(struct inbox *b, int64_t incarnation)
+{
+    char *text = NULL;
+    size_t len = 0, max = b->narrow ? 1 : BATCH_ITEMS;
+    if (!b->first)
+        return NULL;
+    if (b->incarnation != incarnation)
+        b->first_seq = 1;
+    b->incarnation = incarnation;
+    FILE *out = open_memstream(&text, &len);
+    if (!out)
+        abort();
+    int64_t seq = b->first_seq;
+    size_t size = 0;
+    b->last_batch = 0;
+    for (struct item *i = b->first; i && b->last_batch < max && size < BATCH_BYTES; i = i->next) {
+        fprintf(out, "%c{\"seq\":%lld,%s", b->last_batch++ ? ',' : '[', (long long)seq++,
+                i->text + 1);
+        size += strlen(i->text);
+    }
+    fputc(']', out);
+    if (fclose(out) != 0)
+        abort();
+    return text;
+}
+
+bool inbox_taken(struct inbox *b, int64_t seq)
+{
+    for (; b->first && b->first_seq <= seq && b->last_batch; b->last_batch--) {
+        b->first_seq++;
+        drop_first(b, true);
+    }
+    return b->last_batch == 0;
+}
+
+bool inbox_refused(struct inbox *b)
+{
+    if (b->last_batch == 1) {
+        drop_first(b, true);
+        return true;
+    }
+    b->narrow = b->last_batch;
+    return false;
+}

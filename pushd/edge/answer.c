@@ -1,0 +1,88 @@
+/* answer: see answer.h. */
+#include "answer.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *sqlstate(const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return state ? state : "none";
+}
+
+bool answer_failed(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+    return status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK;
+}
+
+int64_t answer_integer(const PGresult *result, int row, int column)
+{
+    return strtoll(PQgetvalue(result, row, column), NULL, 10);
+}
+
+void answer_fold(char *to, size_t len, const char *from)
+{
+    size_t n = 0;
+    for (; *from && n + 1 < len; from++) {
+        bool blank = isspace((unsigned char)*from);
+        if (!blank)
+            to[n++] = *from;
+        else if (n && to[n - 1] != ' ')
+            to[n++] = ' ';
+    }
+    while (n && to[n - 1] == ' ')
+        n--;
+    to[n] = '\0';
+}
+
+/* Repairs that the server cannot know of. */
+static const char *repair(const char *state)
+{
+    static const char *const repairs[][2] = {
+        {"3F000",
+         "the extension is missing in this database: run CREATE EXTENSION vantage6_events, then"
+         " its attach() and grant_pushd()"},
+        {"42883", "the extension in this database is missing or too old: run CREATE EXTENSION"
+                  " vantage6_events or ALTER EXTENSION vantage6_events UPDATE"},
+        {"42501", "grant the rights of pushd to the role that it connects as: run SELECT"
+                  " vantage6_events.grant_pushd(role)"},
+    };
+    for (size_t i = 0; i < sizeof repairs / sizeof repairs[0]; i++)
+        if (strcmp(state, repairs[i][0]) == 0)
+            return repairs[i][1];
+    return NULL;
+}
+
+void answer_explain(const PGresult *result, const char *database, char *text, size_t len)
+{
+    char line[2048];
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *hint = repair(sqlstate(result));
+    if (!hint)
+        hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+    snprintf(line, sizeof line, "%s (SQLSTATE %s, database %s)%s%s",
+             message ? message : PQresultErrorMessage(result), sqlstate(result),
+             database ? database : "unknown", hint ? "; " : "", hint ? hint : "");
+    answer_fold(text, len, line);
+}
+
+bool answer_is_passing(const PGresult *result)
+{
+    static const char *const states[] = {"55P03", "40001", "40P01"};
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++)
+        if (strcmp(sqlstate(result), states[i]) == 0)
+            return true;
+    return false;
+}
+
+bool answer_is_data(const PGresult *result)
+{
+    static const char *const classes[] = {"22", "23", "54", "P0"};
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
+        if (strncmp(sqlstate(result), classes[i], 2) == 0)
+            return true;
+    return false;
+}

@@ -1,0 +1,159 @@
+/* db: see db.h. */
+#include "db.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conninfo.h"
+#include "db_env.h"
+#include "log.h"
+#include "log_link.h"
+#include "timers.h"
+#include "work_link.h"
+
+enum { CLOSE_TIME = 2000 };
+
+struct db {
+    struct db_env env;
+    struct backend backend;
+    struct log_link *log;
+    struct work_link *work;
+    void (*turn)(void *ctx);
+    void *turn_ctx;
+    /* closing */
+    uv_timer_t *close_timer;
+    void (*done)(void *ctx);
+    void *done_ctx;
+};
+
+/* --- for the hub --- */
+
+static void connect_socket(void *ctx, const struct socket_info *s)
+{
+    struct db *db = ctx;
+    log_link_connect(db->log, s);
+}
+
+static void disconnect_socket(void *ctx, const char *sid, const char *reason, bool by_client)
+{
+    struct db *db = ctx;
+    log_link_disconnect(db->log, sid, reason, by_client);
+}
+
+static void receive(void *ctx, const char *sid, int64_t principal, const char *nsp, json_t *event,
+                    size_t bytes)
+{
+    struct db *db = ctx;
+    work_link_receive(db->work, sid, principal, nsp, event, bytes);
+}
+
+const struct backend *db_backend(struct db *db)
+{
+    return &db->backend;
+}
+
+/* --- for the links --- */
+
+static void on_incarnation(void *ctx, int64_t incarnation)
+{
+    struct db *db = ctx;
+    work_link_begin(db->work, incarnation);
+}
+
+static void on_changed(void *ctx)
+{
+    struct db *db = ctx;
+    work_link_changed(db->work);
+}
+
+static void on_ended(void *ctx, int64_t incarnation)
+{
+    struct db *db = ctx;
+    log_link_ended(db->log, incarnation);
+}
+
+static void close_if_idle(struct db *db)
+{
+    if (db->close_timer && log_link_idle(db->log) && work_link_idle(db->work))
+        timers_start(db->close_timer, 0);
+}
+
+static void on_turn(void *ctx)
+{
+    struct db *db = ctx;
+    db->turn(db->turn_ctx);
+    close_if_idle(db);
+}
+
+/* --- the life of db --- */
+
+/* <host name>:<port of listen>, unless the user gave a name. */
+static void name_instance(char *name, size_t len, const struct config *config)
+{
+    char host[256] = "";
+    const char *port = config->listen ? strrchr(config->listen, ':') : NULL;
+    if (config->instance && *config->instance)
+        snprintf(name, len, "%s", config->instance);
+    else if (gethostname(host, sizeof host - 1) == 0)
+        snprintf(name, len, "%s%s", host, port ? port : "");
+}
+
+struct db *db_open(const struct config *config, uv_loop_t *loop, struct hub *hub,
+                   struct metrics *metrics, void (*turn)(void *ctx), void *ctx)
+{
+    char err[512];
+    if (!conninfo_check(config->conninfo, err, sizeof err)) {
+        log_error("%s", err);
+        return NULL;
+    }
+    struct db *db = calloc(1, sizeof *db);
+    if (!db)
+        abort();
+    db->env = (struct db_env){.config = config,
+                              .loop = loop,
+                              .hub = hub,
+                              .metrics = metrics,
+                              .ctx = db,
+                              .incarnation = on_incarnation,
+                              .changed = on_changed,
+                              .ended = on_ended,
+                              .turn = on_turn};
+    name_instance(db->env.instance, sizeof db->env.instance, config);
+    db->backend = (struct backend){db, connect_socket, disconnect_socket, receive};
+    db->turn = turn;
+    db->turn_ctx = ctx;
+    db->work = work_link_new(&db->env);
+    db->log = log_link_new(&db->env);
+    return db;
+}
+
+const char *db_reason(const struct db *db)
+{
+    const char *reason = log_link_reason(db->log);
+    return reason ? reason : work_link_reason(db->work);
+}
+
+static void on_close_timer(void *ctx)
+{
+    struct db *db = ctx;
+    void (*done)(void *) = db->done;
+    void *done_ctx = db->done_ctx;
+    log_link_free(db->log);
+    work_link_free(db->work);
+    timers_free(db->close_timer);
+    free(db);
+    if (done)
+        done(done_ctx);
+}
+
+void db_close(struct db *db, void (*done)(void *ctx), void *ctx)
+{
+    db->done = done;
+    db->done_ctx = ctx;
+    log_link_finish(db->log);
+    db->close_timer = timers_new(db->env.loop, on_close_timer, db);
+    timers_start(db->close_timer, CLOSE_TIME);
+    close_if_idle(db);
+}

@@ -1,0 +1,344 @@
+/* link: see link.h. libpq resolves host names itself and waits while it does: name the database by
+ * hostaddr, or by a name that the machine itself resolves at once. */
+#include "link.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "answer.h"
+#include "conninfo.h"
+#include "log.h"
+
+enum { RETRY_MIN = 100, REASON = 1024 };
+
+enum state {
+    LINK_RESTING,
+    LINK_CONNECTING,
+    LINK_UP,
+    LINK_FAILED, /* to be taken down when the stack is empty */
+    LINK_WAITING
+};
+
+struct link {
+    struct link_setup setup;
+    enum state state;
+    bool open, was_up;
+    PGconn *conn;
+    uv_poll_t *poll;
+    int events;
+    uv_timer_t *timer; /* connecting: patience; failed: now; waiting: the back-off */
+    uint64_t delay, up_since;
+    struct pipeline *pipeline;
+    char farewell[REASON]; /* what the server said before it closed */
+    char reason[REASON];
+};
+
+static void on_timer(uv_timer_t *timer);
+static void on_io(uv_poll_t *poll, int status, int events);
+
+static void *must(void *p)
+{
+    if (!p)
+        abort();
+    return p;
+}
+
+struct link *link_new(const struct link_setup *setup)
+{
+    struct link *l = must(calloc(1, sizeof *l));
+    l->setup = *setup;
+    l->pipeline = pipeline_new();
+    l->timer = must(malloc(sizeof *l->timer));
+    uv_timer_init(setup->loop, l->timer);
+    l->timer->data = l;
+    snprintf(l->reason, sizeof l->reason, "database (%s link): not connected yet", setup->name);
+    return l;
+}
+
+/* --- why it does not work --- */
+
+const char *link_reason(const struct link *l)
+{
+    return *l->reason ? l->reason : NULL;
+}
+
+bool link_works(struct link *l)
+{
+    bool changed = *l->reason;
+    *l->reason = '\0';
+    return changed;
+}
+
+void link_refused(struct link *l, const PGresult *result)
+{
+    char text[REASON];
+    metrics_add(l->setup.metrics, METRIC_DB_ERRORS, 1);
+    answer_explain(result, PQdb(l->conn), text, sizeof text);
+    link_fail(l, "%s", text);
+}
+
+void link_fail(struct link *l, const char *format, ...)
+{
+    char text[REASON], line[REASON], whole[REASON];
+    va_list args;
+    if (l->state == LINK_FAILED)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    answer_fold(line, sizeof line, *text ? text : "the connection was closed");
+    if (snprintf(whole, sizeof whole, "database (%s link): %s", l->setup.name, line) < 0)
+        abort();
+    if (strcmp(whole, l->reason) != 0)
+        log_warning("%s", whole);
+    memcpy(l->reason, whole, sizeof whole);
+    l->state = LINK_FAILED;
+    uv_timer_start(l->timer, on_timer, 0, 0);
+}
+
+static void lost(struct link *l)
+{
+    link_fail(l, "%s", *l->farewell ? l->farewell : PQerrorMessage(l->conn));
+}
+
+static void on_notice(void *ctx, const PGresult *result)
+{
+    struct link *l = ctx;
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    char text[REASON];
+    answer_explain(result, PQdb(l->conn), text, sizeof text);
+    if (severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+        memcpy(l->farewell, text, sizeof text);
+    else if (severity && strcmp(severity, "WARNING") == 0)
+        log_warning("database (%s link): warning: %s", l->setup.name, text);
+    else
+        log_debug("database (%s link): notice: %s", l->setup.name, text);
+}
+
+/* --- the connection --- */
+
+static void unwatch(struct link *l)
+{
+    if (!l->poll)
+        return;
+    uv_poll_stop(l->poll);
+    uv_close((uv_handle_t *)l->poll, (uv_close_cb)free);
+    l->poll = NULL;
+    l->events = 0;
+}
+
+static void watch(struct link *l, int events)
+{
+    if (events == l->events)
+        return;
+    if (!l->poll) {
+        l->poll = must(malloc(sizeof *l->poll));
+        l->poll->data = l;
+        if (uv_poll_init(l->setup.loop, l->poll, PQsocket(l->conn)) != 0)
+            abort();
+    }
+    l->events = events;
+    uv_poll_start(l->poll, events, on_io);
+}
+
+static void connect_start(struct link *l)
+{
+    char name[64];
+    snprintf(name, sizeof name, "vantage6-pushd %s", l->setup.name);
+    l->farewell[0] = '\0';
+    l->state = LINK_CONNECTING;
+    l->conn = must(conninfo_start(l->setup.conninfo, name));
+    PQsetNoticeReceiver(l->conn, on_notice, l);
+    if (PQstatus(l->conn) == CONNECTION_BAD) {
+        lost(l);
+        return;
+    }
+    uv_timer_start(l->timer, on_timer, conninfo_patience(l->conn), 0);
+    watch(l, UV_WRITABLE);
+}
+
+static void connected(struct link *l)
+{
+    uv_timer_stop(l->timer);
+    PQsetnonblocking(l->conn, 1);
+    if (!PQenterPipelineMode(l->conn)) {
+        lost(l);
+        return;
+    }
+    metrics_add(l->setup.metrics, METRIC_DB_RECONNECTS, 1);
+    l->state = LINK_UP;
+    l->was_up = true;
+    l->up_since = uv_now(l->setup.loop);
+    watch(l, UV_READABLE);
+    l->setup.calls->up(l->setup.ctx);
+}
+
+static void connect_step(struct link *l)
+{
+    /* libpq may go on with another socket, even one of the same number. */
+    unwatch(l);
+    switch (PQconnectPoll(l->conn)) {
+    case PGRES_POLLING_READING:
+        watch(l, UV_READABLE);
+        break;
+    case PGRES_POLLING_WRITING:
+        watch(l, UV_WRITABLE);
+        break;
+    case PGRES_POLLING_OK:
+        connected(l);
+        break;
+    default:
+        lost(l);
+    }
+}
+
+static void wait_to_retry(struct link *l, bool was_up)
+{
+    unsigned char dice = 0;
+    /* A connection that lasted proves the trouble over; one that did not, nothing. */
+    if (was_up && uv_now(l->setup.loop) - l->up_since > 4 * l->delay)
+        l->delay = 0;
+    l->delay = l->delay ? 2 * l->delay : RETRY_MIN;
+    if (l->delay > l->setup.retry_max)
+        l->delay = l->setup.retry_max;
+    uv_random(NULL, NULL, &dice, sizeof dice, 0, NULL);
+    l->state = LINK_WAITING;
+    uv_timer_start(l->timer, on_timer, l->delay / 2 + l->delay * dice / 512, 0);
+}
+
+static void disconnect(struct link *l)
+{
+    unwatch(l);
+    PQfinish(l->conn);
+    l->conn = NULL;
+}
+
+static void take_down(struct link *l)
+{
+    bool was_up = l->was_up;
+    l->was_up = false;
+    disconnect(l);
+    pipeline_cancel(l->pipeline);
+    if (was_up)
+        l->setup.calls->down(l->setup.ctx);
+    if (l->open)
+        wait_to_retry(l, was_up);
+    else
+        l->state = LINK_RESTING;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct link *l = timer->data;
+    if (l->state == LINK_FAILED)
+        take_down(l);
+    else if (l->state == LINK_WAITING)
+        connect_start(l);
+    else if (l->state == LINK_CONNECTING)
+        link_fail(l, "no answer from the server within connect_timeout");
+}
+
+void link_open(struct link *l)
+{
+    l->open = true;
+    if (l->state == LINK_RESTING)
+        connect_start(l);
+}
+
+void link_rest(struct link *l)
+{
+    l->open = false;
+    if (l->state == LINK_WAITING) {
+        uv_timer_stop(l->timer);
+        l->state = LINK_RESTING;
+    }
+}
+
+bool link_is_up(const struct link *l)
+{
+    return l->state == LINK_UP;
+}
+
+void link_free(struct link *l)
+{
+    if (!l)
+        return;
+    disconnect(l);
+    pipeline_free(l->pipeline);
+    uv_timer_stop(l->timer);
+    uv_close((uv_handle_t *)l->timer, (uv_close_cb)free);
+    free(l);
+}
+
+/* --- statements --- */
+
+static void flush(struct link *l)
+{
+    int left = l->state == LINK_UP ? PQflush(l->conn) : 0;
+    if (left < 0)
+        lost(l);
+    else if (l->state == LINK_UP)
+        watch(l, left ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+}
+
+void link_send(struct link *l, const struct statement *st, const char *const *values,
+               link_done *done, void *ctx)
+{
+    PGconn *conn = l->state == LINK_UP ? l->conn : NULL;
+    if (pipeline_put(l->pipeline, conn, st, values, done, ctx))
+        flush(l);
+    else if (conn)
+        lost(l);
+    else
+        link_fail(l, "a statement was sent while the link was down");
+}
+
+size_t link_pending(const struct link *l)
+{
+    return pipeline_pending(l->pipeline);
+}
+
+static bool answer(struct link *l)
+{
+    int n;
+    bool any = false;
+    while (l->state == LINK_UP && (n = pipeline_next(l->pipeline, l->conn)) != 0) {
+        if (n < 0)
+            lost(l);
+        any = true;
+    }
+    return any;
+}
+
+static bool hear(struct link *l)
+{
+    bool rang = false;
+    for (PGnotify *n; (n = PQnotifies(l->conn)); rang = true)
+        PQfreemem(n);
+    if (rang && l->state == LINK_UP && l->setup.calls->bell)
+        l->setup.calls->bell(l->setup.ctx);
+    return rang;
+}
+
+static void on_io(uv_poll_t *poll, int status, int events)
+{
+    struct link *l = poll->data;
+    if (l->state == LINK_FAILED)
+        return;
+    if (l->state == LINK_CONNECTING) {
+        connect_step(l);
+        return;
+    }
+    if ((status < 0 || events & UV_READABLE) && !PQconsumeInput(l->conn)) {
+        lost(l);
+        return;
+    }
+    bool any = answer(l);
+    if (hear(l))
+        any = true;
+    flush(l);
+    if (any)
+        l->setup.calls->turn(l->setup.ctx);
+}

@@ -1,0 +1,296 @@
+/* log_link: see log_link.h. */
+#include "log_link.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "answer.h"
+#include "cursor.h"
+#include "link.h"
+#include "log.h"
+#include "registrar.h"
+#include "snapshot.h"
+#include "timers.h"
+
+struct log_link {
+    const struct db_env *env;
+    struct link *link;
+    struct cursor *cursor;
+    struct registrar *registrar;
+    uv_timer_t *read_timer;
+    int64_t incarnation; /* 0 = not open */
+    bool ready;
+    bool reading, again;
+    bool finishing;
+};
+
+/* Its lease is forgotten by a crash, so it need not wait for the disk. */
+static const struct statement st_settings = {NULL, "SET synchronous_commit = off", 0};
+static const struct statement st_listen = {NULL, "LISTEN vantage6_events", 0};
+static const struct statement st_open = {NULL,
+                                         "SELECT incarnation, system_id, tli, epoch, snapshot, hi"
+                                         " FROM vantage6_events.open($1::text, $2::text)",
+                                         2};
+static const struct statement st_read = {
+    "read",
+    "SELECT id, xid, nsp, rooms, except_principal, payload, snapshot, epoch"
+    " FROM vantage6_events.events_since($1::pg_snapshot, $2::bigint, $3::integer,"
+    " $4::pg_snapshot, $5::bigint, $6::integer)",
+    6};
+
+/* --- reading --- */
+
+static void on_page(void *ctx, const PGresult *r);
+
+static void read_page(struct log_link *l)
+{
+    char hi[24], after[24], tli[12], rows[12];
+    struct question q = cursor_ask(l->cursor);
+    snprintf(hi, sizeof hi, "%lld", (long long)q.hi);
+    snprintf(after, sizeof after, "%lld", (long long)q.after);
+    snprintf(tli, sizeof tli, "%d", q.seen_tli);
+    snprintf(rows, sizeof rows, "%d", l->env->config->read_rows);
+    const char *values[] = {q.since, hi, q.seen_tli ? tli : NULL, q.upto, after, rows};
+    link_send(l->link, &st_read, values, on_page, l);
+}
+
+static void start_read(struct log_link *l)
+{
+    if (l->finishing)
+        return;
+    if (l->reading) {
+        l->again = true;
+        return;
+    }
+    l->reading = true;
+    metrics_add(l->env->metrics, METRIC_DB_READS, 1);
+    read_page(l);
+}
+
+static void give_events(struct log_link *l, const PGresult *r)
+{
+    int n = PQntuples(r);
+    for (int i = 1; i < n; i++) {
+        struct event e = {
+            .id = answer_integer(r, i, 0),
+            .xid = strtoull(PQgetvalue(r, i, 1), NULL, 10),
+            .nsp = PQgetvalue(r, i, 2),
+            .rooms = PQgetvalue(r, i, 3),
+            .except = answer_integer(r, i, 4),
+            .payload = PQgetvalue(r, i, 5),
+            .payload_len = (size_t)PQgetlength(r, i, 5),
+        };
+        if (cursor_row(l->cursor, e.id, e.xid))
+            hub_event(l->env->hub, &e);
+    }
+}
+
+static void read_complete(struct log_link *l)
+{
+    l->reading = false;
+    hub_read_end(l->env->hub);
+    if (cursor_epoch_changed(l->cursor)) {
+        link_fail(l->link, "the epoch of the database has changed; opening again");
+        return;
+    }
+    if (!l->ready) {
+        l->ready = true;
+        link_works(l->link);
+        log_info("database ready instance=%s incarnation=%lld", l->env->instance,
+                 (long long)l->incarnation);
+    }
+    if (l->again) {
+        l->again = false;
+        start_read(l);
+    }
+}
+
+static void on_page(void *ctx, const PGresult *r)
+{
+    struct log_link *l = ctx;
+    if (!r)
+        return;
+    if (answer_failed(r)) {
+        link_refused(l->link, r);
+        return;
+    }
+    if (PQntuples(r) < 1 || !PQgetisnull(r, 0, 0)) {
+        link_fail(l->link,
+                  "events_since() returned no head; ALTER EXTENSION vantage6_events UPDATE");
+        return;
+    }
+    if (cursor_fresh(l->cursor))
+        hub_read_begin(l->env->hub);
+    if (!cursor_head(l->cursor, PQgetvalue(r, 0, 6), PQgetvalue(r, 0, 7))) {
+        link_fail(l->link, "events_since() returned a head without a pg_snapshot");
+        return;
+    }
+    give_events(l, r);
+    if (l->finishing)
+        return;
+    if (cursor_page(l->cursor, PQntuples(r) - 1, l->env->config->read_rows))
+        read_complete(l);
+    else
+        read_page(l);
+}
+
+/* --- the session --- */
+
+static void on_setting(void *ctx, const PGresult *r)
+{
+    struct log_link *l = ctx;
+    if (r && answer_failed(r))
+        link_refused(l->link, r);
+}
+
+static void start_cursor(struct log_link *l, const struct place *place)
+{
+    switch (cursor_open(l->cursor, place)) {
+    case CURSOR_OTHER:
+        log_warning(
+            "this is another database system than before, or an older timeline of it: events"
+            " are read from now on system=%s timeline=%d",
+            place->system_id, place->tli);
+        break;
+    case CURSOR_PROMOTED:
+        log_warning("a standby was promoted; reading all events of its timeline=%d", place->tli);
+        break;
+    default:
+        break;
+    }
+}
+
+static void on_open(void *ctx, const PGresult *r)
+{
+    struct log_link *l = ctx;
+    if (!r)
+        return;
+    if (answer_failed(r)) {
+        link_refused(l->link, r);
+        return;
+    }
+    struct snapshot *s = PQntuples(r) == 1 ? snapshot_parse(PQgetvalue(r, 0, 4)) : NULL;
+    if (!s || answer_integer(r, 0, 0) <= 0) {
+        link_fail(l->link, "open() returned no incarnation and snapshot");
+        free(s);
+        return;
+    }
+    free(s);
+    start_cursor(l, &(struct place){
+                        .system_id = PQgetvalue(r, 0, 1),
+                        .tli = (int)answer_integer(r, 0, 2),
+                        .epoch = PQgetvalue(r, 0, 3),
+                        .snapshot = PQgetvalue(r, 0, 4),
+                        .hi = answer_integer(r, 0, 5),
+                    });
+    l->incarnation = answer_integer(r, 0, 0);
+    registrar_begin(l->registrar, l->incarnation);
+    start_read(l);
+    timers_repeat(l->read_timer, l->env->config->read_interval);
+    l->env->incarnation(l->env->ctx, l->incarnation);
+}
+
+static void on_up(void *ctx)
+{
+    struct log_link *l = ctx;
+    const char *values[] = {l->env->instance, PUSHD_VERSION};
+    link_send(l->link, &st_settings, NULL, on_setting, l);
+    link_send(l->link, &st_listen, NULL, on_setting, l);
+    link_send(l->link, &st_open, values, on_open, l);
+}
+
+static void on_down(void *ctx)
+{
+    struct log_link *l = ctx;
+    l->incarnation = 0;
+    l->ready = l->reading = l->again = false;
+    cursor_lost(l->cursor);
+    registrar_end(l->registrar);
+    uv_timer_stop(l->read_timer);
+    l->env->incarnation(l->env->ctx, 0);
+}
+
+static void on_bell(void *ctx)
+{
+    struct log_link *l = ctx;
+    if (l->incarnation)
+        start_read(l);
+}
+
+static void on_turn(void *ctx)
+{
+    struct log_link *l = ctx;
+    l->env->turn(l->env->ctx);
+}
+
+static void on_read_timer(void *ctx)
+{
+    struct log_link *l = ctx;
+    if (!l->reading)
+        start_read(l);
+}
+
+/* --- the life of the log link --- */
+
+struct log_link *log_link_new(const struct db_env *env)
+{
+    static const struct link_calls calls = {on_up, on_down, on_bell, on_turn};
+    struct log_link *l = calloc(1, sizeof *l);
+    if (!l)
+        abort();
+    l->env = env;
+    l->cursor = cursor_new();
+    l->read_timer = timers_new(env->loop, on_read_timer, l);
+    l->link = link_new(&(struct link_setup){"log", env->config->conninfo, env->config->retry_max,
+                                            env->loop, env->metrics, &calls, l});
+    l->registrar = registrar_new(env, l->link);
+    link_open(l->link);
+    return l;
+}
+
+void log_link_free(struct log_link *l)
+{
+    if (!l)
+        return;
+    registrar_free(l->registrar);
+    link_free(l->link);
+    timers_free(l->read_timer);
+    cursor_free(l->cursor);
+    free(l);
+}
+
+void log_link_connect(struct log_link *l, const struct socket_info *s)
+{
+    registrar_connect(l->registrar, s);
+}
+
+void log_link_disconnect(struct log_link *l, const char *sid, const char *reason, bool by_client)
+{
+    registrar_disconnect(l->registrar, sid, reason, by_client);
+}
+
+void log_link_ended(struct log_link *l, int64_t incarnation)
+{
+    if (l->incarnation == incarnation)
+        link_fail(l->link,
+                  "the database has ended incarnation %lld of this instance; opening again",
+                  (long long)incarnation);
+}
+
+const char *log_link_reason(const struct log_link *l)
+{
+    return link_reason(l->link);
+}
+
+void log_link_finish(struct log_link *l)
+{
+    l->finishing = true;
+    uv_timer_stop(l->read_timer);
+    registrar_flush(l->registrar);
+}
+
+bool log_link_idle(const struct log_link *l)
+{
+    return !l->incarnation || !link_is_up(l->link) || link_pending(l->link) == 0;
+}

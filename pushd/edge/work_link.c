@@ -1,0 +1,277 @@
+/* work_link: see work_link.h. At most one statement of each kind is under way. */
+#include "work_link.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "answer.h"
+#include "inbox.h"
+#include "link.h"
+#include "log.h"
+#include "timers.h"
+
+/* EAGER: so many times in a row presence() may say "more now" before it has to wait a little: rows
+ * that HQ holds locked stay due. */
+enum { EAGER = 64, EAGER_PAUSE = 100, PASSING = 1000 };
+
+struct work_link {
+    const struct db_env *env;
+    struct link *link;
+    struct inbox *inbox;
+    uv_timer_t *beat_timer, *presence_timer;
+    int64_t incarnation; /* 0 = none */
+    int64_t beaten;      /* the incarnation of the beat under way, 0 = none is */
+    bool receiving;
+    bool presence, presence_again;
+    unsigned eager;
+};
+
+static const struct statement st_beat = {"beat", "SELECT vantage6_events.beat($1::bigint)", 1};
+static const struct statement st_presence = {"presence",
+                                             "SELECT vantage6_events.presence($1::integer)", 1};
+static const struct statement st_receive = {
+    "receive", "SELECT vantage6_events.receive($1::bigint, $2::json)", 2};
+
+static bool working(const struct work_link *w)
+{
+    return w->incarnation && link_is_up(w->link);
+}
+
+/* True if r is an answer. A passing trouble is left to the next time. */
+static bool good(struct work_link *w, const PGresult *r)
+{
+    if (!answer_failed(r))
+        return true;
+    if (answer_is_passing(r))
+        metrics_add(w->env->metrics, METRIC_DB_ERRORS, 1);
+    else
+        link_refused(w->link, r);
+    return false;
+}
+
+/* --- what clients sent --- */
+
+static void send_inbox(struct work_link *w);
+
+static void refuse_data(struct work_link *w, const PGresult *r)
+{
+    char text[1024];
+    metrics_add(w->env->metrics, METRIC_DB_ERRORS, 1);
+    if (!inbox_refused(w->inbox))
+        return;
+    answer_explain(r, NULL, text, sizeof text);
+    log_warning("an event of a client was refused by the database and is dropped: %s", text);
+}
+
+static void on_received(void *ctx, const PGresult *r)
+{
+    struct work_link *w = ctx;
+    w->receiving = false;
+    if (!r)
+        return;
+    if (answer_failed(r) && answer_is_data(r)) {
+        refuse_data(w, r);
+        send_inbox(w);
+        return;
+    }
+    if (!good(w, r))
+        return;
+    if (inbox_taken(w->inbox, answer_integer(r, 0, 0)))
+        send_inbox(w);
+}
+
+static void send_inbox(struct work_link *w)
+{
+    char incarnation[24], *items;
+    if (!working(w) || w->receiving || !(items = inbox_batch(w->inbox, w->incarnation)))
+        return;
+    w->receiving = true;
+    snprintf(incarnation, sizeof incarnation, "%lld", (long long)w->incarnation);
+    const char *values[] = {incarnation, items};
+    link_send(w->link, &st_receive, values, on_received, w);
+    free(items);
+}
+
+static void on_item_left(void *ctx, const char *sid, size_t bytes)
+{
+    struct work_link *w = ctx;
+    hub_taken(w->env->hub, sid, bytes);
+}
+
+void work_link_receive(struct work_link *w, const char *sid, int64_t principal, const char *nsp,
+                       const json_t *event, size_t bytes)
+{
+    inbox_put(w->inbox, sid, principal, nsp, event, bytes);
+    send_inbox(w);
+}
+
+/* --- presence --- */
+
+static void reconcile(struct work_link *w);
+
+static void next_presence(struct work_link *w, const PGresult *r)
+{
+    double seconds = strtod(PQgetvalue(r, 0, 0), NULL);
+    bool now = w->presence_again;
+    w->presence_again = false;
+    if (!PQgetisnull(r, 0, 0) && seconds <= 0) {
+        now = ++w->eager < EAGER;
+        if (!now)
+            timers_start(w->presence_timer, EAGER_PAUSE);
+    } else {
+        w->eager = 0;
+        if (!PQgetisnull(r, 0, 0) && !now)
+            timers_start(w->presence_timer, (uint64_t)(seconds * 1000) + 1);
+    }
+    if (now)
+        reconcile(w);
+}
+
+static void on_presence(void *ctx, const PGresult *r)
+{
+    struct work_link *w = ctx;
+    w->presence = false;
+    if (!r)
+        return;
+    if (good(w, r))
+        next_presence(w, r);
+    else
+        timers_start(w->presence_timer, PASSING);
+}
+
+static void reconcile(struct work_link *w)
+{
+    static const char *const values[] = {"100"};
+    if (!working(w))
+        return;
+    if (w->presence) {
+        w->presence_again = true;
+        return;
+    }
+    w->presence = true;
+    uv_timer_stop(w->presence_timer);
+    link_send(w->link, &st_presence, values, on_presence, w);
+}
+
+static void on_presence_timer(void *ctx)
+{
+    reconcile(ctx);
+}
+
+void work_link_changed(struct work_link *w)
+{
+    reconcile(w);
+}
+
+/* --- the beat --- */
+
+static void on_beat(void *ctx, const PGresult *r)
+{
+    struct work_link *w = ctx;
+    int64_t incarnation = w->beaten;
+    w->beaten = 0;
+    if (!r || !good(w, r))
+        return;
+    if (link_works(w->link))
+        log_info("database (work link): works");
+    if (PQgetvalue(r, 0, 0)[0] != 't')
+        w->env->ended(w->env->ctx, incarnation);
+}
+
+static void beat(void *ctx)
+{
+    struct work_link *w = ctx;
+    char incarnation[24];
+    if (!working(w))
+        return;
+    if (!w->beaten) {
+        w->beaten = w->incarnation;
+        snprintf(incarnation, sizeof incarnation, "%lld", (long long)w->incarnation);
+        const char *values[] = {incarnation};
+        link_send(w->link, &st_beat, values, on_beat, w);
+    }
+    reconcile(w);
+    send_inbox(w);
+}
+
+static void start(struct work_link *w)
+{
+    if (!working(w))
+        return;
+    timers_repeat(w->beat_timer, w->env->config->beat_interval);
+    beat(w);
+}
+
+static void stop(struct work_link *w)
+{
+    uv_timer_stop(w->beat_timer);
+    uv_timer_stop(w->presence_timer);
+    w->presence_again = false;
+    w->eager = 0;
+}
+
+/* --- the life of the work link --- */
+
+void work_link_begin(struct work_link *w, int64_t incarnation)
+{
+    w->incarnation = incarnation;
+    if (!incarnation) {
+        link_rest(w->link);
+        stop(w);
+        return;
+    }
+    link_open(w->link);
+    start(w);
+}
+
+static void on_up(void *ctx)
+{
+    start(ctx);
+}
+
+static void on_down(void *ctx)
+{
+    stop(ctx);
+}
+
+static void on_turn(void *ctx)
+{
+    struct work_link *w = ctx;
+    w->env->turn(w->env->ctx);
+}
+
+struct work_link *work_link_new(const struct db_env *env)
+{
+    static const struct link_calls calls = {on_up, on_down, NULL, on_turn};
+    struct work_link *w = calloc(1, sizeof *w);
+    if (!w)
+        abort();
+    w->env = env;
+    w->inbox = inbox_new(on_item_left, w);
+    w->beat_timer = timers_new(env->loop, beat, w);
+    w->presence_timer = timers_new(env->loop, on_presence_timer, w);
+    w->link = link_new(&(struct link_setup){"work", env->config->conninfo, env->config->retry_max,
+                                            env->loop, env->metrics, &calls, w});
+    return w;
+}
+
+void work_link_free(struct work_link *w)
+{
+    if (!w)
+        return;
+    link_free(w->link);
+    timers_free(w->beat_timer);
+    timers_free(w->presence_timer);
+    inbox_free(w->inbox);
+    free(w);
+}
+
+const char *work_link_reason(const struct work_link *w)
+{
+    return link_reason(w->link);
+}
+
+bool work_link_idle(const struct work_link *w)
+{
+    return !working(w) || link_pending(w->link) == 0;
+}

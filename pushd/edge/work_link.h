@@ -1,0 +1,32 @@
+/*
+ * work_link: the link on which the database works on its own rows for pushd: the beat that says
+ * this incarnation lives, the events of clients, and presence. It works for the incarnation of the
+ * log link.
+ */
+#ifndef PUSHD_WORK_LINK_H
+#define PUSHD_WORK_LINK_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "db_env.h"
+
+struct work_link;
+
+struct work_link *work_link_new(const struct db_env *env);
+void work_link_free(struct work_link *w);
+
+/* Work for this incarnation; 0 = wait for another. */
+void work_link_begin(struct work_link *w, int64_t incarnation);
+/* An event of a client; kept until the database has taken it. */
+void work_link_receive(struct work_link *w, const char *sid, int64_t principal, const char *nsp,
+                       const json_t *event, size_t bytes);
+/* Sockets have come or gone: let presence follow. */
+void work_link_changed(struct work_link *w);
+
+/* NULL if it works. */
+const char *work_link_reason(const struct work_link *w);
+/* Nothing waits for an answer of the database. */
+bool work_link_idle(const struct work_link *w);
+
+#endif
