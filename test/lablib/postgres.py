@@ -1,6 +1,6 @@
 """A private PostgreSQL cluster: its own directory, port, socket and passwords; nothing of the system's.
 
-The home of a cluster holds data/ (PGDATA), run/ (the socket) and postgres.log. PostgreSQL refuses to run
+The home of a cluster holds data/ (PGDATA), run/ (the socket) and postgres.log, .pid, .exit. PostgreSQL refuses to run
 as root, so root's clusters belong to the system user postgres.
 """
 import os
@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 
-from .process import LabError, children, send, started, wait_for
+from .process import Daemon, LabError, children, send, started, wait_for
 
 SETTINGS = """
 # Written by test/lab.
@@ -27,6 +27,8 @@ log_checkpoints = off
 """
 # A socket's whole path may have 107 bytes; its name takes up to 16 of them.
 LONGEST_SOCKET_DIR = 90
+START_SECONDS = 90
+STOP_SECONDS = 60
 # What postgresql.conf and a conninfo take without quotes.
 PLAIN = re.compile(r"[\w./+-]+", re.ASCII)
 
@@ -62,6 +64,7 @@ class Cluster:
     def __init__(self, home, port, pgbin):
         self.home, self.port, self.pgbin = home, port, pgbin
         self.data, self.run, self.log = (f"{home}/{name}" for name in ("data", "run", "postgres.log"))
+        self.daemon = Daemon(f"{home}/postgres")
 
     @staticmethod
     def owner():
@@ -75,14 +78,15 @@ class Cluster:
                            "run 'make deps'") from None
 
     def _as_owner(self, argv, check=True):
-        owner = self.owner()
-        who = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd="/",
-                              errors="replace", env=clean_env(), check=False, **who)
+                              errors="replace", env=clean_env(), check=False, **self._who())
         if check and done.returncode:
-            raise LabError(f"{os.path.basename(argv[0])} failed: {done.stdout}{done.stderr}"
-                           f"{self.tail()}".rstrip())
+            raise LabError(f"{os.path.basename(argv[0])} failed: {done.stdout}{done.stderr}".rstrip())
         return done
+
+    def _who(self):
+        owner = self.owner()
+        return {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
 
     @classmethod
     def make(cls, wish, port, pgbin, password):
@@ -132,26 +136,30 @@ class Cluster:
 
     def pid(self):
         """The postmaster's pid, or None if it is not running."""
+        return self.daemon.pid()
+
+    def _settled(self):
+        """True once it takes connections, or has ended."""
         try:
             with open(f"{self.data}/postmaster.pid", encoding="utf-8") as file:
-                pid = int(file.readline())
-            with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
-                return pid if self.data in file.read().split("\0") and started(pid) else None
-        except (OSError, ValueError):
-            return None
-
-    def _ctl(self, *args):
-        self._as_owner([f"{self.pgbin}/pg_ctl", "-D", self.data, "-w", "-t", "90", *args])
+                lines = file.read().split("\n")
+        except OSError:
+            lines = []
+        ready = len(lines) > 7 and lines[7].strip() == "ready" and lines[0] == str(self.pid())
+        return ready or not self.pid()
 
     def start(self):
         """Start it and wait until it takes connections, recovery included."""
-        if not self.pid():
-            self._ctl("-l", self.log, "start")
-
-    def stop(self, mode="fast"):
-        """An orderly end; mode immediate is quicker and leaves recovery to the next start."""
         if self.pid():
-            self._ctl("-m", mode, "stop")
+            return
+        self.daemon.start([f"{self.pgbin}/postgres", "-D", self.data], clean_env(), **self._who())
+        if not wait_for(self._settled, START_SECONDS) or not self.pid():
+            raise LabError(f"PostgreSQL does not start; the end of {self.log}:\n{self.daemon.tail()}")
+
+    def stop(self):
+        """An orderly end, after which a start has nothing to recover."""
+        if not self.daemon.end([signal.SIGINT], STOP_SECONDS):
+            raise LabError(f"PostgreSQL did not end within {STOP_SECONDS} s: see {self.log}")
 
     def restart(self):
         """stop, then start."""
@@ -169,27 +177,15 @@ class Cluster:
             send(member, signal.SIGKILL)
         if not wait_for(lambda: not any(started(member) for member in family), 10):
             raise LabError(f"PostgreSQL (pid {pid}) is still there after SIGKILL")
-        # Where nobody collects the dead postmaster, its pid seems alive and would forbid the next start.
-        os.unlink(f"{self.data}/postmaster.pid")
 
     def remove(self, wish):
         """Leave nothing running, and nothing outside the lab's own directory."""
-        try:
-            self.stop("immediate")
-        except LabError:
+        if not self.daemon.end([signal.SIGQUIT], 5):
             self.crash()
         if os.path.islink(wish):
             shutil.copyfile(self.log, f"{os.path.dirname(wish)}/postgres.log")
             os.unlink(wish)
             shutil.rmtree(self.home)
-
-    def tail(self, lines=10):
-        """The last lines of the server's log."""
-        try:
-            with open(self.log, encoding="utf-8", errors="replace") as file:
-                return "".join(file.readlines()[-lines:])
-        except OSError:
-            return ""
 
 
 def new_password():

@@ -56,7 +56,8 @@ def send(pid, sig):
         pass
 
 
-# Stays as the parent to learn the exit status, which nobody else could.
+# Stays as the parent to learn the exit status, which nobody else could, and to collect the process: where
+# nobody does, its pid would seem alive to PostgreSQL's lock files.
 SUPERVISE = 'base=$1; shift; "$@" & echo $! >"$base.pid"; wait $!; echo $? >"$base.exit"'
 
 
@@ -73,15 +74,15 @@ class Daemon:
         except OSError:
             return []
 
-    def start(self, argv, env):
-        """Start argv in a session of its own."""
+    def start(self, argv, env, **who):
+        """Start argv in a session of its own; who as subprocess.Popen takes it (user, group)."""
         for suffix in (".pid", ".exit"):
             if os.path.exists(self.base + suffix):
                 os.unlink(self.base + suffix)
         with open(self.base + ".log", "ab") as log:
             subprocess.Popen(["/bin/sh", "-c", SUPERVISE, "lab", self.base, *argv], env=env,
                              stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
-                             start_new_session=True)
+                             start_new_session=True, **who)
         pid = wait_for(lambda: self._read(".pid"), 10)
         if not pid:
             raise LabError(f"{argv[0]} did not start: see {self.base}.log")
@@ -101,7 +102,7 @@ class Daemon:
         return int(fields[0]) if fields else None
 
     def end(self, signals, seconds):
-        """Send the signals one after the other until it has ended; each has its share of seconds."""
+        """Send the signals one after the other until it has ended, each with these seconds."""
         pid = self.pid()
         for sig in signals if pid else ():
             send(pid, sig)
