@@ -1,0 +1,1 @@
+"""What test/run-checks is made of."""

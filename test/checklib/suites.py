@@ -1,0 +1,155 @@
+"""The suites: each yields (name, result, text), one per test."""
+import glob
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import xml.etree.ElementTree
+from concurrent.futures import ThreadPoolExecutor
+
+from lablib.postgres import Cluster, bindir, new_password
+from lablib.process import free_ports
+
+from .layering import layering
+from .report import FAILED, PASSED, SKIPPED, Skip, TOP, environment, run
+
+PG_CONFIG = os.environ.get("PG_CONFIG", "pg_config")
+ASAN_PUSHD = f"{TOP}/build/asan/vantage6-pushd"
+SANITIZERS = {"ASAN_OPTIONS": "abort_on_error=0:detect_stack_use_after_return=1",
+              "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
+# Sources are held to what these versions say; others disagree with them.
+CLANG = 14
+
+
+def _judged(name, status, output):
+    return name, FAILED if status else PASSED, "\n" + output
+
+
+def _files(*patterns):
+    return sorted(path for pattern in patterns for path in glob.glob(pattern, root_dir=TOP))
+
+
+def _need_clang(program):
+    try:
+        found = subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout
+    except OSError:
+        raise Skip(f"expected {program} {CLANG}, found none") from None
+    version = re.search(r"version (\d+)", found)
+    if not version or int(version.group(1)) != CLANG:
+        raise Skip(f"expected {program} {CLANG}, found {version.group(1) if version else found.strip()}")
+
+
+def format_check():
+    """clang-format has nothing to change."""
+    _need_clang("clang-format")
+    for path in _files("src/*.[ch]", "pushd/*.[ch]", "pushd/*/*.[ch]", "test/unit/*.[ch]"):
+        yield _judged(path, *run(["clang-format", "--dry-run", "--Werror", path]))
+
+
+def tidy():
+    """clang-tidy has nothing to say."""
+    _need_clang("clang-tidy")
+    _, flags = run(["make", "-s", "--no-print-directory", "-C", "pushd", "print-cflags"])
+    server = subprocess.run([PG_CONFIG, "--includedir-server"], check=True, capture_output=True, text=True)
+    # -I is relative to pushd/ there, and clang-tidy runs here.
+    pushd = [re.sub(r"^-I(?!/)", "-Ipushd/", flag) for flag in flags.split()]
+    jobs = [(path, pushd) for path in _files("pushd/*.c", "pushd/*/*.c")]
+    jobs += [(path, ["-D_GNU_SOURCE", "-isystem", server.stdout.strip()]) for path in _files("src/*.c")]
+
+    def check(job):
+        return _judged(job[0], *run(["clang-tidy", "--quiet", job[0], "--", *job[1]]))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(check, jobs)
+
+
+def unit():
+    """The pure core under ASan and UBSan, and the layers."""
+    for path in _files("build/asan/unit/test_*"):
+        if not os.path.exists(f"{TOP}/test/unit/{os.path.basename(path)}.c"):
+            continue  # left over from a test that is gone
+        program = os.path.basename(path)
+        status, output = run([path], seconds=120, CMOCKA_MESSAGE_OUTPUT="TAP", **SANITIZERS)
+        failed = 0
+        for verdict, name in re.findall(r"^(ok|not ok) \d+ - (.*)$", output, re.MULTILINE):
+            failed += verdict != "ok"
+            yield f"{program}: {name}", PASSED if verdict == "ok" else FAILED, "\n" + output
+        if status and not failed:
+            yield f"{program}: ended with status {status}", FAILED, "\n" + output
+    yield from layering()
+
+
+REGRESS_LINE = re.compile(r"^(?:(ok|not ok)\s+\d+\s+[-+] (\S+)|(?:test\s+|\s+)(\S+)\s+\.\.\. (ok|FAILED|failed))",
+                          re.MULTILINE)
+
+
+def _pg_regress(assignments):
+    """make installcheck in a cluster of its own; PostgreSQL 16 and later write TAP, earlier ones lines with dots."""
+    work = tempfile.mkdtemp(prefix="vantage6-check.", dir="/tmp")
+    os.chmod(work, 0o711)
+    cluster = Cluster.make(f"{work}/pg", free_ports(1), bindir(PG_CONFIG), new_password())
+    try:
+        cluster.start()
+        status, output = run(["make", "-s", "--no-print-directory", "installcheck", *assignments],
+                             PGHOST=cluster.run, PGPORT=str(cluster.port), PGUSER="postgres")
+    finally:
+        cluster.remove(f"{work}/pg")
+        shutil.rmtree(work)
+    failed = 0
+    for tap, tap_name, name, dots in REGRESS_LINE.findall(output):
+        good = (tap or dots) == "ok"
+        failed += not good
+        yield tap_name or name, PASSED if good else FAILED, ""
+    if status:
+        diffs = f"{TOP}/regression.diffs"
+        text = output
+        if failed and os.path.exists(diffs):
+            with open(diffs, encoding="utf-8", errors="replace") as file:
+                text = file.read()
+        yield "regression.diffs" if failed else "make installcheck", FAILED, "\n" + text
+
+
+def regress():
+    """pg_regress, one test a file."""
+    return _pg_regress(["ISOLATION="])
+
+
+def isolation():
+    """The isolation specs."""
+    version = subprocess.run([PG_CONFIG, "--version"], check=True, capture_output=True, text=True).stdout
+    if re.match(r"PostgreSQL 13\b", version):
+        raise Skip("PostgreSQL 13's build files have no isolation tester")
+    yield from _pg_regress(["REGRESS="])
+
+
+def daemon():
+    """Real processes, real clients, and the daemon under ASan and UBSan."""
+    os.makedirs(f"{TOP}/build/check", exist_ok=True)
+    results = f"{TOP}/build/check/daemon.xml"
+    if os.path.exists(results):
+        os.unlink(results)
+    status, _ = run(["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o",
+                     "junit_family=xunit1", f"--junitxml={results}", "test/daemon"],
+                    seconds=3000, show=True, PUSHD=ASAN_PUSHD, **SANITIZERS)
+    failed = 0
+    for case in xml.etree.ElementTree.parse(results).iter("testcase") if os.path.exists(results) else ():
+        kinds = {child.tag for child in case}
+        result = FAILED if kinds & {"failure", "error"} else SKIPPED if "skipped" in kinds else PASSED
+        failed += result == FAILED
+        yield f"{case.get('classname')}.{case.get('name')}", result, ""
+    if status and not failed:
+        yield f"pytest: ended with status {status}", FAILED, ""
+
+
+def _script(name, seconds, **more):
+    yield _judged(name, *run([f"test/{name}"], seconds=seconds, **more))
+
+
+def valgrind():
+    """Connect, deliver, SIGTERM under valgrind: no error and no leak."""
+    return _script("valgrind", 300)
+
+
+def demo():
+    """make demo's second half."""
+    return _script("demo", 120)
