@@ -113,6 +113,8 @@ static uint64_t next_stop(const struct wheel *w)
         unsigned current = slot_of(w->now, level);
         uint64_t later =
             current == SLOTS - 1 ? 0 : w->used[level] & (~UINT64_C(0) << (current + 1));
+        while (later && !w->slot[level][__builtin_ctzll(later)])
+            later &= later - 1; /* its timers have been stopped */
         if (!later)
             continue;
         uint64_t above = w->now >> ((level + 1) * BITS) << ((level + 1) * BITS);

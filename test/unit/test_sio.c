@@ -10,10 +10,6 @@
 
 #include "sio.h"
 
-#ifndef VECTORS
-#define VECTORS "test/vectors"
-#endif
-
 static void each_line(const char *file, void (*check)(const char *line))
 {
     char line[1024];

@@ -1,0 +1,260 @@
+/* daemon: see daemon.h. */
+#include "daemon.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "admin.h"
+#include "db.h"
+#include "hub.h"
+#include "keys.h"
+#include "log.h"
+#include "metrics.h"
+#include "server.h"
+#include "wheel.h"
+
+/* While draining: between two rounds, and how many clients each closes at the least. */
+enum { DRAIN_TICK_MS = 50, DRAIN_LEAST = 50 };
+/* Descriptors besides those of clients. */
+enum { OTHER_FILES = 64 };
+
+struct daemon {
+    const struct config *config;
+    uv_loop_t loop;
+    uv_prepare_t turn; /* the end of each turn */
+    uv_timer_t tick;   /* the next timer of the wheel */
+    uv_timer_t drain;
+    uv_signal_t term, interrupt, hangup;
+    struct metrics metrics;
+    struct wheel *wheel;
+    struct hub *hub;
+    struct server *server;
+    struct keys *keys;
+    struct db *db;
+    struct admin *admin;
+    size_t to_drain;
+    bool draining;
+};
+
+static void set_clock(struct daemon *d)
+{
+    struct timeval tv;
+    gettimeofday(&tv, NULL);
+    hub_set_clock(d->hub, (int64_t)tv.tv_sec * 1000 + tv.tv_usec / 1000, uv_now(&d->loop));
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct daemon *d = timer->data;
+    wheel_advance(d->wheel, uv_now(&d->loop));
+}
+
+/* Before the loop waits: send what this turn has queued, and wake for the next timer. */
+static void on_turn(uv_prepare_t *prepare)
+{
+    struct daemon *d = prepare->data;
+    set_clock(d);
+    hub_flush(d->hub);
+    int64_t wait = wheel_next(d->wheel, uv_now(&d->loop));
+    if (wait < 0)
+        uv_timer_stop(&d->tick);
+    else
+        uv_timer_start(&d->tick, on_tick, (uint64_t)wait, 0);
+}
+
+static void flush(void *ctx)
+{
+    hub_flush(((struct daemon *)ctx)->hub);
+}
+
+/* --- ready? --- */
+
+static void reasons(void *ctx, void (*say)(void *to, const char *reason), void *to)
+{
+    struct daemon *d = ctx;
+    const char *keys = keys_reason(d->keys), *db = db_reason(d->db);
+    if (d->draining)
+        say(to, "stopping: clients are being closed");
+    if (keys)
+        say(to, keys);
+    if (db)
+        say(to, db);
+}
+
+static void not_ready(void *to, const char *reason)
+{
+    (void)reason;
+    *(bool *)to = false;
+}
+
+static char *metrics(void *ctx, size_t *len)
+{
+    struct daemon *d = ctx;
+    bool ready = true;
+    reasons(d, not_ready, &ready);
+    metrics_set(&d->metrics, METRIC_READY, ready);
+    return metrics_text(&d->metrics, len);
+}
+
+/* --- keys --- */
+
+static void keys_changed(void *ctx, const struct keyset *keys)
+{
+    struct daemon *d = ctx;
+    set_clock(d);
+    hub_set_keys(d->hub, keys, uv_now(&d->loop));
+}
+
+static void unknown_key(void *ctx)
+{
+    keys_refresh(((struct daemon *)ctx)->keys);
+}
+
+/* --- the end --- */
+
+static void close_handle(uv_handle_t *handle, void *ctx)
+{
+    (void)ctx;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+static void on_database_told(void *ctx)
+{
+    struct daemon *d = ctx;
+    d->db = NULL;
+    keys_close(d->keys);
+    admin_close(d->admin);
+    server_close(d->server);
+    uv_handle_t *ours[] = {(uv_handle_t *)&d->turn,      (uv_handle_t *)&d->tick,
+                           (uv_handle_t *)&d->drain,     (uv_handle_t *)&d->term,
+                           (uv_handle_t *)&d->interrupt, (uv_handle_t *)&d->hangup};
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        close_handle(ours[i], NULL);
+}
+
+static void on_drain(uv_timer_t *timer)
+{
+    struct daemon *d = timer->data;
+    uint64_t time = d->config->drain_time ? d->config->drain_time : 1;
+    size_t share = (size_t)(d->to_drain * DRAIN_TICK_MS / time) + 1;
+    hub_close_some(d->hub, share > DRAIN_LEAST ? share : DRAIN_LEAST);
+    hub_flush(d->hub);
+    if (hub_sessions(d->hub) > 0)
+        return;
+    uv_timer_stop(timer);
+    log_info("stopped: all clients are closed");
+    db_close(d->db, on_database_told, d);
+}
+
+static void on_term(uv_signal_t *handle, int number)
+{
+    struct daemon *d = handle->data;
+    if (d->draining) {
+        log_info("stopped at once by a second %s", number == SIGTERM ? "SIGTERM" : "SIGINT");
+        _exit(DAEMON_OK);
+    }
+    d->draining = true;
+    d->to_drain = hub_sessions(d->hub);
+    log_info("stopping clients=%zu", d->to_drain);
+    server_stop_listening(d->server);
+    uv_timer_start(&d->drain, on_drain, 0, DRAIN_TICK_MS);
+}
+
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    (void)number;
+    keys_refresh(((struct daemon *)handle->data)->keys);
+}
+
+/* --- the beginning --- */
+
+static void raise_file_limit(const struct config *config)
+{
+    struct rlimit limit;
+    rlim_t want = (rlim_t)config->max_connections + OTHER_FILES;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    if (limit.rlim_cur < want) {
+        limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_cur < want)
+        log_warning(
+            "only %llu files may be open, %d connections need %llu: raise the limit of open "
+            "files (LimitNOFILE) or lower max_connections",
+            (unsigned long long)limit.rlim_cur, config->max_connections, (unsigned long long)want);
+}
+
+static void watch(struct daemon *d, uv_signal_t *handle, uv_signal_cb cb, int number)
+{
+    uv_signal_init(&d->loop, handle);
+    handle->data = d;
+    uv_signal_start(handle, cb, number);
+}
+
+static void start_loop(struct daemon *d)
+{
+    uv_loop_init(&d->loop);
+    uv_prepare_init(&d->loop, &d->turn);
+    uv_timer_init(&d->loop, &d->tick);
+    uv_timer_init(&d->loop, &d->drain);
+    d->turn.data = d->tick.data = d->drain.data = d;
+    uv_prepare_start(&d->turn, on_turn);
+    watch(d, &d->term, on_term, SIGTERM);
+    watch(d, &d->interrupt, on_term, SIGINT);
+    watch(d, &d->hangup, on_hangup, SIGHUP);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* Everything that can fail for good; one line in err if it does. */
+static int open_all(struct daemon *d, char *err, size_t size)
+{
+    struct admin_source source = {.ctx = d, .reasons = reasons, .metrics = metrics};
+    d->keys = keys_open(d->config, &d->loop, keys_changed, d, err, size);
+    if (!d->keys)
+        return -1;
+    d->server = server_open(d->config, &d->loop, d->hub, err, size);
+    if (!d->server)
+        return -1;
+    d->admin = admin_open(&d->loop, d->config->admin_listen, &source, err, size);
+    if (!d->admin)
+        return -1;
+    d->db = db_open(d->config, &d->loop, d->hub, &d->metrics, flush, d);
+    if (!d->db) {
+        snprintf(err, size, "conninfo is not understood: see the line above");
+        return -1;
+    }
+    hub_set_backend(d->hub, db_backend(d->db));
+    hub_on_unknown_key(d->hub, unknown_key, d);
+    return 0;
+}
+
+int daemon_run(const struct config *config)
+{
+    static struct daemon d;
+    char err[512] = "";
+    d.config = config;
+    raise_file_limit(config);
+    start_loop(&d);
+    d.wheel = wheel_new(uv_now(&d.loop));
+    d.hub = hub_new(config, &d.metrics, d.wheel);
+    set_clock(&d);
+    if (open_all(&d, err, sizeof err) != 0) {
+        log_error("%s", err);
+        return DAEMON_CONFIG; /* the system takes back the rest */
+    }
+    log_info("listening version=%s listen=%s path=%s admin=%s", PUSHD_VERSION, config->listen,
+             config->path, config->admin_listen);
+    uv_run(&d.loop, UV_RUN_DEFAULT);
+    server_free(d.server);
+    uv_loop_close(&d.loop);
+    hub_free(d.hub);
+    wheel_free(d.wheel);
+    return DAEMON_OK;
+}

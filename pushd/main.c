@@ -1,0 +1,53 @@
+/* vantage6-pushd: delivers the events of vantage6_events to Socket.IO clients. */
+#include <stdio.h>
+#include <string.h>
+
+#include "config.h"
+#include "daemon.h"
+#include "keys.h"
+#include "log.h"
+
+extern char **environ;
+
+static int check(const struct config *config)
+{
+    char err[512];
+    if (keys_check(config, err, sizeof err) != 0) {
+        fprintf(stderr, "vantage6-pushd: %s\n", err);
+        return DAEMON_CONFIG;
+    }
+    puts("configuration ok");
+    return DAEMON_OK;
+}
+
+int main(int argc, char **argv)
+{
+    struct config config;
+    char err[512];
+    int status = DAEMON_OK;
+    if (config_load(&config, argc, argv, environ, err, sizeof err) != 0) {
+        fprintf(stderr, "vantage6-pushd: %s\n", err);
+        config_free(&config);
+        return DAEMON_CONFIG;
+    }
+    log_setup((enum log_level)config.log_level, config.log_json);
+    switch (config.action) {
+    case CONFIG_HELP:
+        config_help(stdout);
+        break;
+    case CONFIG_VERSION:
+        puts("vantage6-pushd " PUSHD_VERSION);
+        break;
+    case CONFIG_PRINT:
+        config_print(&config, stdout);
+        break;
+    case CONFIG_CHECK:
+        status = check(&config);
+        break;
+    case CONFIG_SERVE:
+        status = daemon_run(&config);
+        break;
+    }
+    config_free(&config);
+    return status;
+}

@@ -1,0 +1,73 @@
+"""Real processes: each lab is a private PostgreSQL with HQ's sample and one vantage6-pushd or more.
+
+`v5` and `v4` are shared by the tests that leave them as they were; `own_lab` makes one for a test that
+stops, kills or floods. No test sleeps: it waits for a fact until a deadline (facts.wait_for).
+"""
+import os
+import shutil
+import sys
+import tempfile
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
+
+from world import World  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def make_world():
+    """make_world(hq='v5', instances=1, options=()) -> World; all end with the session."""
+    worlds = []
+
+    def make(**kwargs):
+        folder = tempfile.mkdtemp(prefix="vantage6-test.", dir="/tmp")
+        os.chmod(folder, 0o755)
+        worlds.append(World(f"{folder}/lab", **kwargs))
+        return worlds[-1]
+
+    yield make
+    for world in worlds:
+        world.end()
+        shutil.rmtree(os.path.dirname(world.lab.dir), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def v5(make_world):
+    """A lab with HQ v5's tables and two instances."""
+    return make_world(hq="v5", instances=2)
+
+
+@pytest.fixture(scope="session")
+def v4(make_world):
+    """A lab with server v4's tables."""
+    return make_world(hq="v4")
+
+
+@pytest.fixture
+def own_lab(make_world):
+    """A lab of the test's own: own_lab(hq=..., instances=..., options=[...])."""
+    made = []
+
+    def make(**kwargs):
+        made.append(make_world(**kwargs))
+        return made[-1]
+
+    yield make
+    for world in made:
+        world.end()
+
+
+@pytest.fixture
+def clients():
+    """clients(client) keeps it until the end of the test and closes it then."""
+    kept = []
+
+    def keep(client):
+        kept.append(client)
+        return client
+
+    yield keep
+    for client in reversed(kept):
+        client.close()

@@ -1,0 +1,118 @@
+"""A lab with a connection to its database: what the tests of the daemon stand in."""
+import http.client
+import json
+import os
+import re
+
+import psycopg2
+
+from facts import wait_for
+from lablib.lab import Lab
+
+SANITIZED = re.compile(r"(AddressSanitizer|LeakSanitizer|runtime error:|UndefinedBehavior)[^\n]*")
+
+
+class World:
+    """One lab."""
+
+    def __init__(self, folder, hq="v5", instances=1, options=()):
+        ports = {"http": None, "pg": None, "admin": None}
+        self.hq = hq
+        self.lab = Lab.up(folder, hq, ports, instances, list(options))
+        self.new_task = "new_task" if hq == "v4" else "new_task_update"
+        self._db = None
+
+    # --- places ----------------------------------------------------------------------------------
+
+    def url(self, instance=0):
+        """Where clients connect."""
+        return f"http://127.0.0.1:{self.lab.facts['http'][instance]}"
+
+    def token(self, ident, ttl=3600, forged=False):
+        """A token for a member of the cast."""
+        return self.lab.token(ident, ttl, forged)
+
+    def http(self, method, path, body=None, headers=None, instance=0, admin=False):
+        """One request: (status, headers, body)."""
+        port = self.lab.facts["admin" if admin else "http"][instance]
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        return answer.status, dict(answer.getheaders()), text
+
+    def metric(self, name, instance=0):
+        """A number that pushd keeps of itself."""
+        text = self.http("GET", "/metrics", instance=instance, admin=True)[2]
+        found = re.search(rf"^vantage6_pushd_{name}(?:_total)? ([0-9.e+-]+)$", text, re.MULTILINE)
+        assert found, f"no metric {name} in:\n{text}"
+        return float(found.group(1))
+
+    def ready(self, instance=0):
+        """Does /readyz say so?"""
+        return self.http("GET", "/readyz", instance=instance, admin=True)[0] == 200
+
+    # --- the database ----------------------------------------------------------------------------
+
+    def connect(self, user="hq"):
+        """A new connection of a role, autocommit: one commit per statement, as HQ writes."""
+        db = psycopg2.connect(self.lab.conninfo(user))
+        db.autocommit = True
+        return db
+
+    def sql(self, statement, *values, user="hq"):
+        """Run a statement as HQ does; rows, if it returns any."""
+        if user != "hq":
+            with self.connect(user).cursor() as cursor:
+                cursor.execute(statement, values or None)
+                return cursor.fetchall() if cursor.description else None
+        if self._db is None or self._db.closed:
+            self._db = self.connect()
+        with self._db.cursor() as cursor:
+            cursor.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else None
+
+    def emit(self, name, args, *rooms):
+        """vantage6_events.emit() in a transaction of its own; the event's id."""
+        return self.sql("SELECT vantage6_events.emit(%s, %s::json, %s::text[])", name, json.dumps(args),
+                        list(rooms))[0][0]
+
+    def rooms(self, ident):
+        """All rooms of a principal."""
+        return {room for room, in self.sql("SELECT vantage6_events.rooms(%s)", ident)}
+
+    def joined(self, *clients, instance=0):
+        """Wait until the rooms of these clients are known: an event to each alone arrives."""
+        for client in clients:
+            mark = f"mark_{os.urandom(6).hex()}"
+            kind = "node" if client.ident < 10 else "user"
+            self.emit(mark, None, f"{kind}_{client.ident}")
+            wait_for(lambda: mark in client.names(), f"{client} to join")  # noqa: B023
+
+    def settled(self, *clients):
+        """All events committed so far have reached these clients."""
+        mark = f"mark_{os.urandom(6).hex()}"
+        self.emit(mark, None, "everyone")
+        for client in clients:
+            wait_for(lambda: mark in client.names(), f"{client} to hear all so far")  # noqa: B023
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    def log(self, instance=0):
+        """What an instance has logged."""
+        with open(f"{self.lab.daemon(instance).base}.log", encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def end(self):
+        """Down, and nothing that the sanitizers complained of. May be called twice."""
+        if self._db:
+            self._db.close()
+            self._db = None
+        for instance in range(len(self.lab.facts["http"])):
+            if self.lab.daemon(instance).pid() and self.lab.cluster.pid():
+                self.lab.stop_pushd(instance)
+        self.lab.down()
+        for instance in range(len(self.lab.facts["http"])):
+            found = SANITIZED.search(self.log(instance))
+            assert not found, f"instance {instance}: {self.log(instance)[found.start():][:4000]}"
