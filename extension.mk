@@ -2,33 +2,34 @@
 
 PG_CONFIG ?= pg_config
 EXTENSION := vantage6_events
-VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
-MAJOR := $(shell $(PG_CONFIG) --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
+# Not VERSION: that is the server's in PGXS.
+EXT_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
+PG_MAJOR := $(shell $(PG_CONFIG) --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
 
 MODULE_big := $(EXTENSION)
 OBJS := $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
 DATA := $(wildcard $(EXTENSION)--*--*.sql)
-DATA_built := $(EXTENSION)--$(VERSION).sql
+DATA_built := $(EXTENSION)--$(EXT_VERSION).sql
 
 # -isystem: the server's headers are not held to our warnings.
 PG_CPPFLAGS := -isystem $(shell $(PG_CONFIG) --includedir-server)
 PG_CFLAGS := -Wall -Wextra -Werror -Wno-unused-parameter -Wno-declaration-after-statement
 # Bitcode for the JIT would inline nothing of ours that matters, and needs clang.
-with_llvm := no
 override with_llvm := no
 
 REGRESS := $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
 REGRESS_OPTS := --inputdir=test
 # PGXS of PostgreSQL 13 has no isolation tester.
-ifneq ($(MAJOR),13)
+ifneq ($(PG_MAJOR),13)
 ISOLATION := $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 ISOLATION_OPTS := --inputdir=test --outputdir=.
 endif
 
-include $(shell $(PG_CONFIG) --pgxs)
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
 
 # The pieces make one script, in the order of their names.
-$(EXTENSION)--$(VERSION).sql: $(sort $(wildcard sql/*.sql)) $(EXTENSION).control
+$(EXTENSION)--$(EXT_VERSION).sql: $(sort $(wildcard sql/*.sql)) $(EXTENSION).control
 	cat $(sort $(wildcard sql/*.sql)) > $@.new && mv $@.new $@
 
 # PGXS follows no headers.
