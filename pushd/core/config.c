@@ -1,0 +1,301 @@
+/*
+ * config: see config.h. Where values come from; what they may be is in option.c and option_table.c.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "option.h"
+
+#define DEFAULT_FILE "/etc/vantage6-pushd.ini"
+#define ENVIRONMENT "VANTAGE6_PUSHD_"
+
+enum { NAME_SIZE = 128, REASON_SIZE = 512, OPTIONS_MAX = 64 };
+
+/* Where the errors go; each is one line that begins with the place of the mistake. */
+struct loading {
+    struct config *config;
+    char *err;
+    size_t errlen;
+};
+
+static bool fail(struct loading *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static bool fail(struct loading *l, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(l->err, l->errlen, format, args);
+    va_end(args);
+    return false;
+}
+
+static bool set(struct loading *l, const char *place, const struct option *o, const char *text)
+{
+    char reason[REASON_SIZE];
+    if (option_set(o, l->config, text, reason, sizeof reason))
+        return true;
+    return fail(l, "%s: %s", place, reason);
+}
+
+static bool load_defaults(struct loading *l)
+{
+    const struct option *o;
+    for (size_t i = 0; (o = option_at(i)) != NULL; i++)
+        if (!set(l, o->name, o, o->fallback))
+            return false;
+    return true;
+}
+
+/* --- the file --- */
+
+static char *trim(char *text)
+{
+    static const char blanks[] = " \t\r\n";
+    text += strspn(text, blanks);
+    size_t n = strlen(text);
+    while (n > 0 && strchr(blanks, text[n - 1]) != NULL)
+        n--;
+    text[n] = '\0';
+    return text;
+}
+
+/* Messages quote the name and never the value: it may be a password. */
+static bool load_line(struct loading *l, const char *place, char *line,
+                      const struct option *seen[OPTIONS_MAX])
+{
+    const char *nearest = "";
+    size_t i = 0;
+    line = trim(line);
+    if (*line == '\0' || *line == '#' || *line == ';')
+        return true;
+    if (*line == '[')
+        return fail(l,
+                    "%s: expected name = value, found a section: this file has none, take the "
+                    "line out",
+                    place);
+    char *equals = strchr(line, '=');
+    if (equals == NULL)
+        return fail(l, "%s: expected name = value, found no =: write it so, or # before a comment",
+                    place);
+    *equals = '\0';
+    const char *name = trim(line);
+    const struct option *o = option_find(name, &nearest);
+    if (o == NULL)
+        return fail(l, "%s: expected the name of an option, found \"%.64s\": did you mean \"%s\"?",
+                    place, name, nearest);
+    for (; i < OPTIONS_MAX - 1 && seen[i] != NULL; i++)
+        if (seen[i] == o)
+            return fail(l, "%s: expected each option once, found %s again: take one out", place,
+                        o->name);
+    seen[i] = o;
+    return set(l, place, o, trim(equals + 1));
+}
+
+static bool load_file(struct loading *l, const char *path, bool must_exist)
+{
+    const struct option *seen[OPTIONS_MAX] = {NULL};
+    char place[NAME_SIZE + 4096];
+    char *line = NULL;
+    size_t size = 0;
+    bool good = true;
+    FILE *file = fopen(path, "re");
+    if (file == NULL && errno == ENOENT && !must_exist)
+        return true;
+    if (file == NULL)
+        return fail(l,
+                    "%s: expected a configuration file, found: %s: correct --config or the "
+                    "file's permissions",
+                    path, strerror(errno));
+    for (int number = 1; good && getline(&line, &size, file) >= 0; number++) {
+        snprintf(place, sizeof place, "%s:%d", path, number);
+        good = load_line(l, place, line, seen);
+    }
+    if (good && ferror(file))
+        good = fail(l, "%s: expected a configuration file, found: %s: correct --config", path,
+                    strerror(errno));
+    free(line);
+    fclose(file);
+    return good;
+}
+
+/* --- the environment --- */
+
+/* What Kubernetes puts into the environment of every container beside a service "vantage6-pushd".
+ */
+static bool is_service_link(const char *name)
+{
+    return strncmp(name, "SERVICE_", 8) == 0 || strncmp(name, "PORT_", 5) == 0 ||
+           strncmp(name, "PORT=", 5) == 0;
+}
+
+static bool load_environment(struct loading *l, char **variables)
+{
+    for (; variables != NULL && *variables != NULL; variables++) {
+        const char *name = *variables + strlen(ENVIRONMENT);
+        char option[NAME_SIZE], place[NAME_SIZE + sizeof ENVIRONMENT];
+        const char *nearest = "";
+        if (strncmp(*variables, ENVIRONMENT, strlen(ENVIRONMENT)) != 0 || is_service_link(name))
+            continue;
+        size_t len = strcspn(name, "=");
+        snprintf(option, sizeof option, "%.*s", (int)len, name);
+        snprintf(place, sizeof place, "%s%s", ENVIRONMENT, option);
+        if (strcmp(option, "CONFIG") == 0)
+            continue;
+        for (char *c = option; *c != '\0'; c++)
+            *c = *c >= 'A' && *c <= 'Z' ? (char)(*c + ('a' - 'A')) : *c;
+        const struct option *o = option_find(option, &nearest);
+        if (o == NULL)
+            return fail(l,
+                        "%s: expected " ENVIRONMENT "<OPTION>, found no such option: did you mean "
+                        "the option \"%s\"?",
+                        place, nearest);
+        if (!set(l, place, o, name[len] == '=' ? name + len + 1 : ""))
+            return false;
+    }
+    return true;
+}
+
+static const char *environment_value(char **variables, const char *name)
+{
+    size_t len = strlen(name);
+    for (; variables != NULL && *variables != NULL; variables++)
+        if (strncmp(*variables, name, len) == 0 && (*variables)[len] == '=')
+            return *variables + len + 1;
+    return NULL;
+}
+
+/* --- the command line --- */
+
+/* A flag taken apart: --name=value, --name value, -h. */
+struct flag {
+    char name[NAME_SIZE]; /* with _ for - */
+    const char *value;    /* what follows = or NULL */
+};
+
+static bool read_flag(const char *argument, struct flag *f)
+{
+    if (strncmp(argument, "--", 2) != 0 || argument[2] == '\0')
+        return false;
+    size_t len = strcspn(argument + 2, "=");
+    if (len >= sizeof f->name)
+        len = sizeof f->name - 1;
+    memcpy(f->name, argument + 2, len);
+    f->name[len] = '\0';
+    for (char *c = f->name; *c != '\0'; c++)
+        *c = *c == '-' ? '_' : *c == '_' ? '-' : *c; /* --ping_interval is not a flag */
+    f->value = argument[2 + len] == '=' ? argument + 3 + len : NULL;
+    return true;
+}
+
+static const struct {
+    const char *brief, *name;
+    int action;
+} ACTIONS[] = {
+    {"--check-config", "--check-config", CONFIG_CHECK},
+    {"--print-config", "--print-config", CONFIG_PRINT},
+    {"-V", "--version", CONFIG_VERSION},
+    {"-h", "--help", CONFIG_HELP},
+};
+
+static bool read_action(const char *argument, struct config *c)
+{
+    for (size_t i = 0; i < sizeof ACTIONS / sizeof *ACTIONS; i++) {
+        if (strcmp(argument, ACTIONS[i].name) != 0 && strcmp(argument, ACTIONS[i].brief) != 0)
+            continue;
+        if ((int)c->action < ACTIONS[i].action) /* of several, the one that needs least */
+            c->action = ACTIONS[i].action;
+        return true;
+    }
+    return false;
+}
+
+static bool fail_unknown_flag(struct loading *l, const char *place, const char *nearest)
+{
+    char flag[NAME_SIZE];
+    snprintf(flag, sizeof flag, "%s", nearest);
+    for (char *c = flag; *c != '\0'; c++)
+        *c = *c == '_' ? '-' : *c;
+    return fail(l, "%s: expected an option, found no such one: did you mean --%s?", place, flag);
+}
+
+/* With file: only look for --config and for what to do. Without: set the options. */
+static bool load_flags(struct loading *l, int argc, char **argv, const char **file)
+{
+    for (int i = 1; i < argc; i++) {
+        struct flag f;
+        const char *argument = argv[i], *nearest = "";
+        char place[NAME_SIZE];
+        snprintf(place, sizeof place, "%.*s", (int)strcspn(argument, "="), argument);
+        if (read_action(argument, l->config))
+            continue;
+        if (!read_flag(argument, &f))
+            return fail(l,
+                        "expected options, found the argument \"%s\": write --name value, and "
+                        "quote values that hold blanks",
+                        place);
+        bool is_file = strcmp(f.name, "config") == 0;
+        const struct option *o = option_find(f.name, &nearest);
+        if (o == NULL && !is_file)
+            return fail_unknown_flag(l, place, nearest);
+        if (f.value == NULL && i + 1 < argc)
+            f.value = argv[++i];
+        if (f.value == NULL)
+            return fail(l, "%s: expected a value after it, found nothing: give one", place);
+        if (is_file && file != NULL)
+            *file = f.value;
+        if (!is_file && file == NULL && !set(l, place, o, f.value))
+            return false;
+    }
+    return true;
+}
+
+/* --- all together --- */
+
+static bool check_together(struct loading *l)
+{
+    const struct config *c = l->config;
+    bool jwks = *c->jwks_file != '\0', secret = *c->jwt_secret_file != '\0';
+    size_t len = strlen(c->listen);
+    if (jwks == secret)
+        return fail(
+            l, "expected one of jwks_file and jwt_secret_file, found %s: give %s",
+            jwks ? "both" : "neither",
+            jwks ? "only the one that the token issuer uses"
+                 : "--jwks-file FILE for public keys, or --jwt-secret-file FILE for a shared "
+                   "secret (HS256)");
+    bool any_port = len > 2 && strcmp(c->listen + len - 2, ":0") == 0;
+    if (strcmp(c->listen, c->admin_listen) == 0 && !any_port)
+        return fail(l,
+                    "expected listen and admin_listen to differ, found both at %s: give one of "
+                    "them another port",
+                    c->listen);
+    return true;
+}
+
+static bool load_all(struct loading *l, int argc, char **argv, char **variables)
+{
+    const char *file = environment_value(variables, ENVIRONMENT "CONFIG");
+    if (!load_defaults(l) || !load_flags(l, argc, argv, &file))
+        return false;
+    if (l->config->action == CONFIG_HELP || l->config->action == CONFIG_VERSION)
+        return true; /* both must answer when nothing else is right */
+    return load_file(l, file != NULL ? file : DEFAULT_FILE, file != NULL) &&
+           load_environment(l, variables) && load_flags(l, argc, argv, NULL) && check_together(l);
+}
+
+int config_load(struct config *c, int argc, char **argv, char **environ, char *err, size_t errlen)
+{
+    struct loading l = {c, err, errlen};
+    memset(c, 0, sizeof *c);
+    return load_all(&l, argc, argv, environ) ? 0 : -1;
+}
+
+void config_free(struct config *c)
+{
+    const struct option *o;
+    for (size_t i = 0; (o = option_at(i)) != NULL; i++)
+        option_clear(o, c);
+}

@@ -1,0 +1,74 @@
+/*
+ * config: every option of vantage6-pushd, from one table.
+ *
+ * A value comes from, in falling precedence: a flag (--ping-interval 25s), the environment
+ * (VANTAGE6_PUSHD_PING_INTERVAL), a file without sections (ping_interval = 25s), the default.
+ * Durations take ms, s, min or h and mean seconds without a unit; sizes take B, kB, MB and mean
+ * bytes without one. Unknown names are errors, with the nearest known name in the message.
+ */
+#ifndef PUSHD_CONFIG_H
+#define PUSHD_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct config {
+    /* network */
+    char *listen;               /* host:port of Socket.IO */
+    char *admin_listen;         /* host:port of the admin port */
+    char *path;                 /* "/socket.io/" */
+    char *cors_allowed_origins; /* "*" or a list separated by blanks or commas */
+    int max_connections;
+    /* protocol */
+    char *namespaces; /* list separated by blanks or commas */
+    uint64_t ping_interval, ping_timeout, connect_timeout, upgrade_timeout; /* ms */
+    size_t max_payload;                                                     /* bytes in */
+    size_t queue_bytes; /* bytes queued per client, then it is closed */
+    size_t inbox_bytes; /* bytes received per client and not yet taken by the database */
+    /* tokens */
+    char *jwks_file, *jwt_secret_file;
+    char *issuer;       /* "" = any */
+    char *audience;     /* list, "" = any; compared with aud and azp */
+    char *client_types; /* "node=30s user=10min": accepted types and their grace once expired */
+    char *client_type_claims; /* names of the claim that holds the type, first one present counts */
+    char *expired_event, *invalid_event;
+    uint64_t leeway;        /* ms */
+    uint64_t refused_grace; /* ms until a connection without a good token is closed */
+    uint64_t keys_interval; /* ms between looks at the key file */
+    /* database */
+    char *conninfo; /* libpq's; "" = PGHOST, PGSERVICE and so on */
+    char *instance; /* "" = <hostname>:<port of listen> */
+    uint64_t read_interval, beat_interval, retry_max; /* ms */
+    int read_rows;                                    /* events per page */
+    /* life */
+    uint64_t drain_time; /* ms over which clients are closed on SIGTERM */
+    int log_level;       /* enum log_level */
+    bool log_json;
+    /* what to do */
+    enum { CONFIG_SERVE, CONFIG_CHECK, CONFIG_PRINT, CONFIG_VERSION, CONFIG_HELP } action;
+};
+
+/*
+ * Fill *c. Returns 0, or -1 with one line in err that says what was expected, what was found and
+ * what to do. environ is a NULL-terminated array of NAME=value. Free with config_free() in both
+ * cases.
+ */
+int config_load(struct config *c, int argc, char **argv, char **environ, char *err, size_t errlen);
+void config_free(struct config *c);
+
+/* The effective values as a file that config_load() reads back; passwords in conninfo masked. */
+void config_print(const struct config *c, FILE *out);
+/* --help, made from the table. */
+void config_help(FILE *out);
+
+/* The i-th word of a list separated by blanks or commas; returns its length and puts its start in
+ * *word, or 0 after the last. */
+size_t config_word(const char *list, size_t i, const char **word);
+/* True if list holds word exactly. */
+bool config_list_has(const char *list, const char *word, size_t len);
+/* True if client_types accepts this type; its grace in ms goes to *grace. */
+bool config_client_type(const struct config *c, const char *type, size_t len, uint64_t *grace);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * log: one line an event to standard error, as text or as JSON.
+ *
+ * A line is a sentence followed by key=value pairs. Nothing secret is ever an argument: no token,
+ * no conninfo password, no payload.
+ */
+#ifndef PUSHD_LOG_H
+#define PUSHD_LOG_H
+
+#include <stdbool.h>
+
+enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+
+/* Choose what is written and how. Before the first call: LOG_INFO, text. */
+void log_setup(enum log_level level, bool json);
+
+/* Write one line; control characters in the message are escaped. */
+void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)
+#define log_warning(...) log_write(LOG_WARNING, __VA_ARGS__)
+#define log_info(...) log_write(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_write(LOG_DEBUG, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * metrics: see metrics.h.
+ */
+#include "metrics.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name, *type, *suffix, *help;
+} FAMILIES[METRIC_COUNT] = {
+#define SUFFIX_gauge ""
+#define SUFFIX_counter "_total"
+#define FAMILY(id, kind, name, help) [id] = {"vantage6_pushd_" name, #kind, SUFFIX_##kind, help},
+    METRICS(FAMILY)
+#undef FAMILY
+};
+
+void metrics_add(struct metrics *m, enum metric_id id, double n)
+{
+    m->value[id] += n;
+}
+
+void metrics_set(struct metrics *m, enum metric_id id, double v)
+{
+    m->value[id] = v;
+}
+
+char *metrics_text(const struct metrics *m, size_t *len)
+{
+    char *text = NULL;
+    FILE *out = open_memstream(&text, len);
+    if (out == NULL)
+        return NULL;
+    for (int i = 0; i < METRIC_COUNT; i++) {
+        const char *name = FAMILIES[i].name;
+        fprintf(out, "# TYPE %s %s\n# HELP %s %s\n", name, FAMILIES[i].type, name,
+                FAMILIES[i].help);
+        fprintf(out, "%s%s %.15g\n", name, FAMILIES[i].suffix, m->value[i]);
+    }
+    fputs("# EOF\n", out);
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}

@@ -1,0 +1,223 @@
+/*
+ * option: see option.h. The text of a value, in and out.
+ */
+#include "option.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAME_MAX_LENGTH = 64 };
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+/* The largest first; the one without a name is what a bare number means. */
+static const struct unit TIME_UNITS[] = {{"h", 3600000}, {"min", 60000}, {"s", 1000},
+                                         {"", 1000},     {"ms", 1},      {NULL, 0}};
+static const struct unit SIZE_UNITS[] = {
+    {"MB", 1000000}, {"kB", 1000}, {"", 1}, {"B", 1}, {NULL, 0}};
+static const struct unit COUNT_UNITS[] = {{"", 1}, {NULL, 0}};
+
+static const struct unit *units_of(enum option_kind kind)
+{
+    return kind == OPTION_DURATION ? TIME_UNITS : kind == OPTION_SIZE ? SIZE_UNITS : COUNT_UNITS;
+}
+
+/* Digits and a unit, nothing else: no sign, no blank between, no fraction. */
+static bool parse_number(const struct unit *units, const char *text, size_t len, uint64_t *out)
+{
+    uint64_t n = 0;
+    size_t i = 0;
+    for (; i < len && text[i] >= '0' && text[i] <= '9'; i++) {
+        if (i == 12)
+            return false; /* far above every limit, and far below an overflow */
+        n = n * 10 + (uint64_t)(text[i] - '0');
+    }
+    if (i == 0)
+        return false;
+    for (; units->name != NULL; units++)
+        if (strlen(units->name) == len - i && memcmp(units->name, text + i, len - i) == 0) {
+            *out = n * units->factor;
+            return true;
+        }
+    return false;
+}
+
+bool duration_parse(const char *text, size_t len, uint64_t *ms)
+{
+    return parse_number(TIME_UNITS, text, len, ms);
+}
+
+static void print_number(const struct unit *units, uint64_t n, char *out, size_t size)
+{
+    while (units[1].name != NULL && (n < units->factor || n % units->factor != 0))
+        units++; /* to the largest unit that divides it */
+    snprintf(out, size, "%" PRIu64 "%s", n / units->factor, units->name);
+}
+
+static void *value_of(const struct option *o, struct config *c)
+{
+    return (char *)c + o->offset;
+}
+
+static bool set_text(const struct option *o, struct config *c, const char *text, char *err,
+                     size_t errlen)
+{
+    char **value = value_of(o, c);
+    size_t len = strlen(text);
+    const char *expected = NULL;
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
+            snprintf(err, errlen,
+                     "expected a text without control characters, found one: take it out");
+            return false;
+        }
+    if (len < o->min || len > o->max) {
+        snprintf(err, errlen, "expected a text of %" PRIu64 " to %" PRIu64 " bytes, found %zu: %s",
+                 o->min, o->max, len, len < o->min ? "give it a value" : "shorten it");
+        return false;
+    }
+    if (o->wrong != NULL)
+        expected = o->wrong(text);
+    if (expected != NULL) {
+        snprintf(err, errlen, "expected %s, found \"%s\"", expected, text);
+        return false;
+    }
+    char *copy = strdup(text);
+    free(*value);
+    *value = copy;
+    return copy != NULL;
+}
+
+static bool set_number(const struct option *o, struct config *c, const char *text, char *err,
+                       size_t errlen)
+{
+    const struct unit *units = units_of(o->kind);
+    char min[32], max[32];
+    uint64_t n;
+    if (!parse_number(units, text, strlen(text), &n) || n < o->min || n > o->max) {
+        print_number(units, o->min, min, sizeof min);
+        print_number(units, o->max, max, sizeof max);
+        snprintf(err, errlen, "expected a %s from %s to %s, found \"%s\": write for example %s",
+                 o->kind == OPTION_DURATION ? "duration"
+                 : o->kind == OPTION_SIZE   ? "size"
+                                            : "number",
+                 min, max, text, o->fallback);
+        return false;
+    }
+    if (o->kind == OPTION_DURATION)
+        *(uint64_t *)value_of(o, c) = n;
+    else if (o->kind == OPTION_SIZE)
+        *(size_t *)value_of(o, c) = (size_t)n;
+    else
+        *(int *)value_of(o, c) = (int)n;
+    return true;
+}
+
+static bool set_word(const struct option *o, struct config *c, const char *text, char *err,
+                     size_t errlen)
+{
+    const char *word;
+    size_t len;
+    for (int i = 0; (len = config_word(o->words, (size_t)i, &word)) > 0; i++) {
+        if (strlen(text) != len || memcmp(text, word, len) != 0)
+            continue;
+        if (o->kind == OPTION_CHOICE)
+            *(int *)value_of(o, c) = i;
+        else
+            *(bool *)value_of(o, c) = i == 1;
+        return true;
+    }
+    snprintf(err, errlen, "expected one of: %s, found \"%s\": write for example %s", o->words, text,
+             o->fallback);
+    return false;
+}
+
+bool option_set(const struct option *o, struct config *c, const char *text, char *err,
+                size_t errlen)
+{
+    switch (o->kind) {
+    case OPTION_TEXT:
+        return set_text(o, c, text, err, errlen);
+    case OPTION_CHOICE:
+    case OPTION_SWITCH:
+        return set_word(o, c, text, err, errlen);
+    default:
+        return set_number(o, c, text, err, errlen);
+    }
+}
+
+char *option_get(const struct option *o, const struct config *c)
+{
+    const void *value = (const char *)c + o->offset;
+    const char *word;
+    char number[32];
+    switch (o->kind) {
+    case OPTION_TEXT:
+        return strdup(*(char *const *)value);
+    case OPTION_CHOICE:
+    case OPTION_SWITCH: {
+        size_t i = o->kind == OPTION_CHOICE ? (size_t) * (const int *)value : *(const bool *)value;
+        size_t len = config_word(o->words, i, &word);
+        return strndup(word, len);
+    }
+    case OPTION_DURATION:
+        print_number(TIME_UNITS, *(const uint64_t *)value, number, sizeof number);
+        break;
+    case OPTION_SIZE:
+        print_number(SIZE_UNITS, *(const size_t *)value, number, sizeof number);
+        break;
+    case OPTION_COUNT:
+        print_number(COUNT_UNITS, (uint64_t)(*(const int *)value), number, sizeof number);
+        break;
+    }
+    return strdup(number);
+}
+
+void option_clear(const struct option *o, struct config *c)
+{
+    if (o->kind != OPTION_TEXT)
+        return;
+    char **value = value_of(o, c);
+    free(*value);
+    *value = NULL;
+}
+
+/* How many letters must be put in, taken out or changed to make a into b. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[NAME_MAX_LENGTH + 1];
+    size_t la = strnlen(a, NAME_MAX_LENGTH), lb = strnlen(b, NAME_MAX_LENGTH);
+    for (size_t j = 0; j <= lb; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= la; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= lb; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            best = best < row[j] + 1 ? best : row[j] + 1;
+            row[j] = best < row[j - 1] + 1 ? best : row[j - 1] + 1;
+        }
+    }
+    return row[lb];
+}
+
+const struct option *option_find(const char *name, const char **nearest)
+{
+    const struct option *o;
+    size_t least = SIZE_MAX;
+    for (size_t i = 0; (o = option_at(i)) != NULL; i++) {
+        size_t d = distance(name, o->name);
+        if (strcmp(name, o->name) == 0)
+            return o;
+        if (d < least) {
+            least = d;
+            *nearest = o->name;
+        }
+    }
+    return NULL;
+}

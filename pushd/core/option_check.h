@@ -1,0 +1,18 @@
+/*
+ * option_check: what the text of an option must look like.
+ *
+ * Each returns NULL if the text is right, else what was expected and an example.
+ */
+#ifndef PUSHD_OPTION_CHECK_H
+#define PUSHD_OPTION_CHECK_H
+
+const char *wrong_address(const char *text);
+const char *wrong_path(const char *text);
+const char *wrong_origins(const char *text);
+const char *wrong_namespaces(const char *text);
+const char *wrong_client_types(const char *text);
+const char *wrong_claims(const char *text);
+const char *wrong_event(const char *text);
+const char *wrong_name(const char *text);
+
+#endif

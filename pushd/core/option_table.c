@@ -1,0 +1,72 @@
+/*
+ * option_table: every option of vantage6-pushd, once. One line an option: test/doc-check reads
+ * them.
+ */
+#include "option.h"
+
+#include "option_check.h"
+
+#define MS(s) ((uint64_t)((s)*1000))
+#define MINUTE 60
+#define HOUR 3600
+
+#define AT(member) offsetof(struct config, member)
+#define TEXT(member, fallback, min, max, wrong_text, help)                                         \
+    {                                                                                              \
+#member, OPTION_TEXT, AT(member), fallback, min, max, {.wrong = wrong_text }, help         \
+    }
+#define DURATION(member, fallback, min, max, help)                                                 \
+    {                                                                                              \
+#member, OPTION_DURATION, AT(member), fallback, MS(min), MS(max), {NULL }, help            \
+    }
+#define SIZE(member, fallback, min, max, help)                                                     \
+    {                                                                                              \
+#member, OPTION_SIZE, AT(member), fallback, min, max, {NULL }, help                        \
+    }
+#define COUNT(member, fallback, min, max, help)                                                    \
+    {                                                                                              \
+#member, OPTION_COUNT, AT(member), fallback, min, max, {NULL }, help                       \
+    }
+
+/* clang-format off */
+static const struct option OPTIONS[] = {
+    TEXT(listen, "127.0.0.1:7602", 1, 64, wrong_address, "address and port of Socket.IO"),
+    TEXT(admin_listen, "127.0.0.1:7603", 1, 64, wrong_address, "address and port of /livez, /readyz and /metrics"),
+    TEXT(path, "/socket.io/", 1, 128, wrong_path, "path that clients connect to"),
+    TEXT(cors_allowed_origins, "*", 0, 4096, wrong_origins, "origins of browsers that may connect: * or a list"),
+    COUNT(max_connections, "50000", 1, 1000000, "connections at the same time"),
+    TEXT(namespaces, "/tasks", 1, 1024, wrong_namespaces, "namespaces that clients may connect to"),
+    DURATION(ping_interval, "25s", 0.1, HOUR, "time between pings to a client"),
+    DURATION(ping_timeout, "60s", 0.1, HOUR, "time that a client has to answer a ping"),
+    DURATION(connect_timeout, "45s", 0.1, 10 * MINUTE, "time from the handshake to the first namespace"),
+    DURATION(upgrade_timeout, "10s", 0.1, 10 * MINUTE, "time that an upgrade to WebSocket may take"),
+    SIZE(max_payload, "1MB", 1000, 100000000, "largest message of a client"),
+    SIZE(queue_bytes, "1MB", 10000, 1000000000, "bytes waiting for one client; a client past it is closed"),
+    SIZE(inbox_bytes, "65536", 1000, 100000000, "bytes of one client not yet taken by the database; past it, reading waits"),
+    TEXT(jwks_file, "", 0, 4096, NULL, "JSON Web Key Set that tokens are verified with"),
+    TEXT(jwt_secret_file, "", 0, 4096, NULL, "file of the secret that tokens are verified with (HS256)"),
+    TEXT(issuer, "", 0, 1024, NULL, "iss that a token must have; empty: any"),
+    TEXT(audience, "", 0, 4096, NULL, "aud or azp that a token must have, a list; empty: any"),
+    TEXT(client_types, "node=30s user=10min", 1, 1024, wrong_client_types, "client types accepted, and how long each stays once its token has expired"),
+    TEXT(client_type_claims, "vantage6_client_type client_type", 1, 1024, wrong_claims, "claims that may hold the client type; the first one present counts"),
+    TEXT(expired_event, "expired_token", 1, 128, wrong_event, "event sent to a client whose token has expired"),
+    TEXT(invalid_event, "invalid_token", 1, 128, wrong_event, "event sent to a client whose token has a bad signature"),
+    DURATION(leeway, "10s", 0, 5 * MINUTE, "difference of clocks that is forgiven in a token"),
+    DURATION(refused_grace, "30s", 0, HOUR, "time until a client without a good token is closed"),
+    DURATION(keys_interval, "5s", 0.1, HOUR, "time between looks at the key file"),
+    TEXT(conninfo, "", 0, 4096, NULL, "connection string of PostgreSQL; empty: PGHOST, PGSERVICE and so on"),
+    TEXT(instance, "", 0, 128, wrong_name, "name of this process, one among all; empty: host name and port"),
+    DURATION(read_interval, "5s", 0.1, HOUR, "longest time between reads of the event log"),
+    DURATION(beat_interval, "5s", 0.1, 15, "time between signs of life to the database"),
+    DURATION(retry_max, "10s", 0.1, 5 * MINUTE, "longest wait between attempts to reach the database"),
+    COUNT(read_rows, "1000", 1, 100000, "events read at once"),
+    DURATION(drain_time, "10s", 0, 10 * MINUTE, "time over which clients are closed at SIGTERM"),
+    {"log_level", OPTION_CHOICE, AT(log_level), "info", 0, 0, {"error warning info debug"}, "least level that is logged"},
+    {"log_format", OPTION_SWITCH, AT(log_json), "text", 0, 0, {"text json"}, "text or json"},
+};
+/* clang-format on */
+
+const struct option *option_at(size_t i)
+{
+    return i < sizeof OPTIONS / sizeof *OPTIONS ? &OPTIONS[i] : NULL;
+}
