@@ -26,15 +26,21 @@ int64_t answer_integer(const PGresult *result, int row, int column)
 void answer_fold(char *to, size_t len, const char *from)
 {
     size_t n = 0;
-    for (; *from && n + 1 < len; from++) {
-        bool blank = isspace((unsigned char)*from);
-        if (!blank)
-            to[n++] = *from;
-        else if (n && to[n - 1] != ' ')
+    while (isspace((unsigned char)*from))
+        from++;
+    while (*from && n + 3 < len) {
+        size_t blank = strspn(from, " \t\r\n");
+        if (!blank) {
+            to[n++] = *from++;
+            continue;
+        }
+        bool broken = memchr(from, '\n', blank) && n && !strchr(":;.,", to[n - 1]);
+        from += blank;
+        if (*from && broken)
+            to[n++] = ';';
+        if (*from)
             to[n++] = ' ';
     }
-    while (n && to[n - 1] == ' ')
-        n--;
     to[n] = '\0';
 }
 
@@ -63,9 +69,10 @@ void answer_explain(const PGresult *result, const char *database, char *text, si
     const char *hint = repair(sqlstate(result));
     if (!hint)
         hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
-    snprintf(line, sizeof line, "%s (SQLSTATE %s, database %s)%s%s",
+    snprintf(line, sizeof line, "%s (SQLSTATE %s%s%s)%s%s",
              message ? message : PQresultErrorMessage(result), sqlstate(result),
-             database ? database : "unknown", hint ? "; " : "", hint ? hint : "");
+             database ? ", database " : "", database ? database : "", hint ? "; " : "",
+             hint ? hint : "");
     answer_fold(text, len, line);
 }
 
@@ -76,6 +83,13 @@ bool answer_is_passing(const PGresult *result)
         if (strcmp(sqlstate(result), states[i]) == 0)
             return true;
     return false;
+}
+
+bool answer_is_farewell(const PGresult *result)
+{
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    return (severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0)) ||
+           strncmp(sqlstate(result), "57P", 3) == 0;
 }
 
 bool answer_is_data(const PGresult *result)

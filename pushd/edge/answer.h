@@ -14,13 +14,15 @@
 bool answer_failed(const PGresult *result);
 int64_t answer_integer(const PGresult *result, int row, int column);
 
-/* Message, SQLSTATE, database and hint. */
+/* Message, SQLSTATE, database (unless NULL) and hint. */
 void answer_explain(const PGresult *result, const char *database, char *text, size_t len);
-/* Copy with each run of white space as one blank. */
+/* Copy as one line. */
 void answer_fold(char *to, size_t len, const char *from);
 
 /* A lock or a serialization stood in the way: the same statement may succeed later. */
 bool answer_is_passing(const PGresult *result);
+/* The server closes the connection after this. */
+bool answer_is_farewell(const PGresult *result);
 /* The statement's own data are at fault: the same will be refused again. */
 bool answer_is_data(const PGresult *result);
 

@@ -109,7 +109,7 @@ static void on_notice(void *ctx, const PGresult *result)
     const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
     char text[REASON];
     answer_explain(result, PQdb(l->conn), text, sizeof text);
-    if (severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+    if (answer_is_farewell(result))
         memcpy(l->farewell, text, sizeof text);
     else if (severity && strcmp(severity, "WARNING") == 0)
         log_warning("database (%s link): warning: %s", l->setup.name, text);

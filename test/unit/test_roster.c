@@ -1,0 +1,161 @@
+/* Which sockets the database is told of, and which not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "roster.h"
+
+static struct roster *roster;
+
+static int setup(void **state)
+{
+    (void)state;
+    roster = roster_new();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    roster_free(roster);
+    return 0;
+}
+
+static void come(const char *sid)
+{
+    roster_connect(roster, &(struct socket_info){sid, "/tasks", "7", "websocket", "::1", 0});
+}
+
+static void go(const char *sid)
+{
+    roster_disconnect(roster, sid, "transport close", true);
+}
+
+/* The sids of a batch, "a b c". */
+static void expect(char *json, const char *sids)
+{
+    char found[256] = "";
+    size_t i;
+    json_t *item, *batch = json ? json_loads(json, 0, NULL) : json_array();
+    assert_non_null(batch);
+    json_array_foreach(batch, i, item)
+    {
+        strcat(found, i ? " " : "");
+        strcat(found, json_string_value(json_object_get(item, "sid")));
+    }
+    assert_string_equal(found, sids);
+    json_decref(batch);
+    free(json);
+}
+
+static void a_batch_is_what_connect_takes(void **state)
+{
+    (void)state;
+    roster_connect(roster, &(struct socket_info){"a", "/", "x\"y", "polling", "10.0.0.1", 99});
+    char *json = roster_take_connects(roster, 10);
+    assert_string_equal(
+        json, "[{\"sid\":\"a\",\"nsp\":\"/\",\"subject\":\"x\\\"y\",\"transport\":\"polling\","
+              "\"address\":\"10.0.0.1\",\"expires\":99}]");
+    free(json);
+    come("b");
+    json = roster_take_connects(roster, 10);
+    assert_non_null(strstr(json, "\"expires\":null"));
+    free(json);
+    go("a");
+    json = roster_take_disconnects(roster, 10);
+    assert_string_equal(json,
+                        "[{\"sid\":\"a\",\"reason\":\"transport close\",\"by_client\":true}]");
+    free(json);
+}
+
+static void batches_are_bounded(void **state)
+{
+    (void)state;
+    for (const char *p = "abcde"; *p; p++)
+        come((char[]){*p, '\0'});
+    expect(roster_take_connects(roster, 2), "a b");
+    expect(roster_take_connects(roster, 2), "c d");
+    expect(roster_take_connects(roster, 2), "e");
+    assert_null(roster_take_connects(roster, 2));
+    assert_int_equal(roster_in_flight(roster), 3);
+    for (const char *p = "abc"; *p; p++)
+        go((char[]){*p, '\0'});
+    expect(roster_take_disconnects(roster, 2), "a b");
+    expect(roster_take_disconnects(roster, 2), "c");
+    assert_null(roster_take_disconnects(roster, 2));
+}
+
+static void one_that_goes_before_it_was_told_is_never_told(void **state)
+{
+    (void)state;
+    come("a");
+    come("b");
+    go("a");
+    expect(roster_take_connects(roster, 9), "b");
+    assert_null(roster_take_disconnects(roster, 9));
+}
+
+static void a_refused_batch_waits_while_others_go_on(void **state)
+{
+    (void)state;
+    come("a");
+    expect(roster_take_connects(roster, 9), "a");
+    come("b");
+    expect(roster_take_connects(roster, 9), "b");
+    roster_refused(roster);
+    roster_answered(roster);
+    come("c");
+    expect(roster_take_connects(roster, 9), "c");
+    roster_answered(roster);
+    roster_retry(roster);
+    expect(roster_take_connects(roster, 9), "a");
+}
+
+static void one_that_goes_is_not_registered_by_a_retry(void **state)
+{
+    (void)state;
+    come("a");
+    come("b");
+    come("c");
+    expect(roster_take_connects(roster, 9), "a b c");
+    go("a");
+    expect(roster_take_disconnects(roster, 9), "a");
+    roster_refused(roster);
+    go("b");
+    assert_null(roster_take_disconnects(roster, 9));
+    roster_retry(roster);
+    expect(roster_take_connects(roster, 9), "c");
+}
+
+static void another_session_knows_nothing(void **state)
+{
+    (void)state;
+    come("a");
+    free(roster_take_connects(roster, 9));
+    go("a");
+    come("b");
+    roster_clear(roster);
+    assert_null(roster_take_connects(roster, 9));
+    assert_null(roster_take_disconnects(roster, 9));
+    assert_int_equal(roster_in_flight(roster), 0);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_batch_is_what_connect_takes),
+        TEST(batches_are_bounded),
+        TEST(one_that_goes_before_it_was_told_is_never_told),
+        TEST(a_refused_batch_waits_while_others_go_on),
+        TEST(one_that_goes_is_not_registered_by_a_retry),
+        TEST(another_session_knows_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
