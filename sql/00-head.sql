@@ -1,0 +1,59 @@
+-- vantage6_events: tells the Socket.IO clients of vantage6 what was committed in its database.
+--
+-- HQ         the vantage6 server (version 4) or HQ (version 5), whose tables are in this database
+-- principal  a node or a user of HQ: a row of authenticatable
+-- agent      the role that owns what touches HQ's rows: the owner of HQ's tables, or, if that is a
+--            superuser, the NOLOGIN role vantage6_events. Never a superuser
+-- logic      a function X_logic of the extension, SECURITY INVOKER, that touches HQ's rows. attach()
+--            makes of each a function X, SECURITY DEFINER, owned by the agent
+--
+-- Refusals and their SQLSTATEs:
+--   V6001  open: not attached                       V6101  emit: bad namespace
+--   V6002  attach: neither HQ 4 nor HQ 5            V6102  emit: bad room
+--   V6003  attach: attached to another schema       V6103  emit: NULL room, or none
+--   V6004  attach: owner of the tables is unclear,  V6104  emit: too many rooms
+--          or is not you                            V6105  emit: bad event name
+--   V6005  open: what attach() made is not whole    V6106  emit: reserved event name
+--   V6006  open: a standby                          V6107  emit: larger than max_payload
+--   V6007  open: server_encoding is SQL_ASCII       V6108  emit: durable, with rooms of others
+--   V6008  open: version of pushd not supported            than nodes
+--   V6009  open: bad instance name                  0A000  emit: durable or ttl (later version)
+--   V6010  connect, receive: the incarnation ended
+--
+-- Settings (superuser, or ALTER DATABASE by one): vantage6_events.max_payload, .retention,
+-- .drain_grace, .epoch_grace.
+\echo Use "CREATE EXTENSION vantage6_events" to load this file. \quit
+
+-- Whoever may create functions in the schema could put his own before ours.
+DO $$
+BEGIN
+    IF NOT (SELECT r.rolsuper FROM pg_catalog.pg_namespace n
+            JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner
+            WHERE n.nspname = 'vantage6_events') THEN
+        RAISE EXCEPTION 'the schema vantage6_events belongs to a role that is not a superuser'
+            USING HINT = 'Drop or rename it; CREATE EXTENSION makes its own.';
+    END IF;
+END
+$$;
+
+COMMENT ON SCHEMA vantage6_events IS
+    'Objects of the extension vantage6_events, and those that its attach() makes';
+
+CREATE FUNCTION timeline() RETURNS integer
+    LANGUAGE c STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'v6e_sql_timeline';
+COMMENT ON FUNCTION timeline() IS
+    'The timeline that is being written now; an error on a standby. Owned by the extension.';
+
+CREATE FUNCTION system_id() RETURNS text
+    LANGUAGE c IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'v6e_sql_system_id';
+COMMENT ON FUNCTION system_id() IS
+    'The system identifier of this cluster, decimal. Owned by the extension.';
+
+CREATE FUNCTION setting(name text) RETURNS text
+    LANGUAGE c STABLE STRICT SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'v6e_sql_setting';
+COMMENT ON FUNCTION setting(text) IS
+    'The value of vantage6_events.<name> with its unit, as SHOW gives it; also before the module '
+    'is loaded. An error if there is no such setting. Owned by the extension.';

@@ -1,0 +1,63 @@
+-- The event log.
+--
+-- event  one row per event, inserted in the transaction that it tells of; never updated
+-- slot   one of the three partitions. Time is cut into turns of vantage6_events.retention; turn n
+--        writes slot n % 3, so that a slot can be emptied while its two neighbours are kept
+-- bell   the empty notification on channel vantage6_events that follows each commit with events
+--
+-- Events are not dumped: their xids mean nothing in another cluster. The ids are, so that no id
+-- ever names two events.
+
+CREATE TABLE event (
+    slot smallint NOT NULL,
+    id bigint GENERATED ALWAYS AS IDENTITY (CACHE 1),
+    xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
+    tli integer NOT NULL,
+    emitted_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    namespace text NOT NULL,
+    rooms text[] NOT NULL,
+    name text NOT NULL,
+    payload text NOT NULL,
+    durable boolean NOT NULL DEFAULT false,
+    except_principal integer,
+    CONSTRAINT event_key PRIMARY KEY (slot, id)
+) PARTITION BY LIST (slot);
+CREATE TABLE event_0 PARTITION OF event FOR VALUES IN (0);
+CREATE TABLE event_1 PARTITION OF event FOR VALUES IN (1);
+CREATE TABLE event_2 PARTITION OF event FOR VALUES IN (2);
+CREATE INDEX event_id ON event (id);
+CREATE INDEX event_xid_id ON event (xid, id);
+
+COMMENT ON TABLE event IS 'Events, as they go out to clients; a ring of three partitions';
+COMMENT ON COLUMN event.slot IS 'Partition: turn of retention in which the transaction began, modulo 3';
+COMMENT ON COLUMN event.id IS 'Order of events: whoever saw another event committed drew a greater id';
+COMMENT ON COLUMN event.xid IS 'Top-level transaction that emitted the event';
+COMMENT ON COLUMN event.tli IS 'Timeline that the event was written on';
+COMMENT ON COLUMN event.emitted_at IS 'Start of the transaction that emitted the event';
+COMMENT ON COLUMN event.namespace IS 'Socket.IO namespace';
+COMMENT ON COLUMN event.rooms IS 'A client in any of these rooms receives the event, once';
+COMMENT ON COLUMN event.name IS 'Name of the event';
+COMMENT ON COLUMN event.payload IS 'JSON array without spaces: the name, then the arguments';
+COMMENT ON COLUMN event.durable IS 'Whether delivery outlives a connection; always false in 1.0.0';
+COMMENT ON COLUMN event.except_principal IS 'A principal that does not receive the event, or NULL';
+COMMENT ON INDEX event_id IS 'Reading what is new, in order';
+COMMENT ON INDEX event_xid_id IS 'Reading what was open when the last read was made';
+
+DO $$
+DECLARE
+    part regclass;
+    col record;
+BEGIN
+    FOREACH part IN ARRAY ARRAY['vantage6_events.event_0', 'vantage6_events.event_1',
+                                'vantage6_events.event_2']::regclass[] LOOP
+        EXECUTE format('COMMENT ON TABLE %s IS %L', part, 'One slot of the ring of events');
+        FOR col IN SELECT attname, attnum FROM pg_catalog.pg_attribute
+                   WHERE attrelid = part AND attnum > 0 LOOP
+            EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', part, col.attname,
+                           pg_catalog.col_description('vantage6_events.event'::regclass, col.attnum));
+        END LOOP;
+    END LOOP;
+END
+$$;
+COMMENT ON SEQUENCE event_id_seq IS 'Ids of events; dumped, unlike the events';
+SELECT pg_catalog.pg_extension_config_dump('vantage6_events.event_id_seq', '');

@@ -1,0 +1,153 @@
+-- What the extension remembers besides the log.
+--
+-- instance     a running vantage6-pushd; each open() of one is an incarnation with its own number
+-- lease        a client that is connected, kept by the incarnation that holds its socket
+-- pending      a principal whose presence is to be looked at, and when
+-- announced    what clients were last told of a principal's presence
+-- epoch        a value that changes whenever the leases may have been lost
+-- attachment   the HQ that this extension is attached to
+--
+-- Leases and all that lives with them is UNLOGGED: a crash empties it, and the empty epoch tells.
+
+CREATE SEQUENCE incarnation;
+COMMENT ON SEQUENCE incarnation IS 'Numbers of incarnations; logged, so that a crash gives none out again';
+
+CREATE UNLOGGED TABLE instance (
+    incarnation bigint PRIMARY KEY DEFAULT pg_catalog.nextval('vantage6_events.incarnation'),
+    name text NOT NULL UNIQUE,
+    version text NOT NULL,
+    opened_at timestamptz NOT NULL,
+    beat_at timestamptz NOT NULL,
+    taken_seq bigint NOT NULL DEFAULT 0
+);
+COMMENT ON TABLE instance IS 'Running instances of vantage6-pushd';
+COMMENT ON COLUMN instance.incarnation IS 'Number of this opening; its session holds the advisory lock of it';
+COMMENT ON COLUMN instance.name IS 'Name that the daemon gave itself';
+COMMENT ON COLUMN instance.version IS 'Version of the daemon';
+COMMENT ON COLUMN instance.opened_at IS 'When it called open()';
+COMMENT ON COLUMN instance.beat_at IS 'When it last called beat()';
+COMMENT ON COLUMN instance.taken_seq IS 'Last sequence number that receive() has taken from it';
+
+CREATE UNLOGGED TABLE lease (
+    sid text PRIMARY KEY,
+    incarnation bigint NOT NULL,
+    nsp text NOT NULL,
+    principal_id integer NOT NULL,
+    kind text NOT NULL,
+    transport text,
+    address text,
+    connected_at timestamptz NOT NULL,
+    expires_at timestamptz
+);
+CREATE INDEX lease_principal_id ON lease (principal_id);
+CREATE INDEX lease_incarnation ON lease (incarnation);
+COMMENT ON TABLE lease IS 'Connected clients whose principal is known';
+COMMENT ON COLUMN lease.sid IS 'Socket.IO id of the client''s connection to one namespace';
+COMMENT ON COLUMN lease.incarnation IS 'Incarnation that holds the connection';
+COMMENT ON COLUMN lease.nsp IS 'Socket.IO namespace';
+COMMENT ON COLUMN lease.principal_id IS 'Principal that the client''s token names';
+COMMENT ON COLUMN lease.kind IS 'node or user';
+COMMENT ON COLUMN lease.transport IS 'websocket or polling, when it was registered';
+COMMENT ON COLUMN lease.address IS 'Network address of the client, as the daemon sees it';
+COMMENT ON COLUMN lease.connected_at IS 'When it was registered with this incarnation';
+COMMENT ON COLUMN lease.expires_at IS 'When the client''s token expires, or NULL';
+COMMENT ON INDEX lease_principal_id IS 'Is this principal connected?';
+COMMENT ON INDEX lease_incarnation IS 'Ending an incarnation';
+
+-- Rows are only added and taken away, so that a connecting client never waits for a reconciliation.
+CREATE UNLOGGED TABLE pending (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    principal_id integer NOT NULL,
+    due timestamptz NOT NULL
+);
+CREATE INDEX pending_due ON pending (due);
+CREATE INDEX pending_principal_id ON pending (principal_id, due);
+COMMENT ON TABLE pending IS 'Principals whose presence is to be reconciled';
+COMMENT ON COLUMN pending.id IS 'Key';
+COMMENT ON COLUMN pending.principal_id IS 'The principal; may have several rows';
+COMMENT ON COLUMN pending.due IS 'Not before this time';
+COMMENT ON SEQUENCE pending_id_seq IS 'Keys of pending';
+COMMENT ON INDEX pending_due IS 'What is due?';
+COMMENT ON INDEX pending_principal_id IS 'Does a grace run for this principal?';
+
+CREATE TABLE announced (
+    principal_id integer PRIMARY KEY,
+    kind text NOT NULL,
+    name text,
+    organization_id integer,
+    online boolean NOT NULL,
+    rooms text[] NOT NULL,
+    changed_at timestamptz NOT NULL
+);
+COMMENT ON TABLE announced IS 'What clients were last told of each principal''s presence';
+COMMENT ON COLUMN announced.principal_id IS 'The principal';
+COMMENT ON COLUMN announced.kind IS 'node or user';
+COMMENT ON COLUMN announced.name IS 'Name under which it was announced';
+COMMENT ON COLUMN announced.organization_id IS 'Organization under which it was announced';
+COMMENT ON COLUMN announced.online IS 'Whether it was announced as connected';
+COMMENT ON COLUMN announced.rooms IS 'Public rooms that it was announced to have joined';
+COMMENT ON COLUMN announced.changed_at IS 'When that was announced';
+SELECT pg_catalog.pg_extension_config_dump('vantage6_events.announced', '');
+
+CREATE UNLOGGED TABLE epoch (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    value text NOT NULL
+);
+COMMENT ON TABLE epoch IS 'The present epoch; one row, none after a crash or a failover until the next open()';
+COMMENT ON COLUMN epoch.one IS 'Keeps the table at one row';
+COMMENT ON COLUMN epoch.value IS 'system identifier - timeline - random value';
+
+-- Keyed by the transaction too: two transactions never wait for each other here.
+CREATE UNLOGGED TABLE announced_task (
+    task_id integer NOT NULL,
+    organization_id integer NOT NULL,
+    xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
+    PRIMARY KEY (task_id, organization_id, xid)
+);
+COMMENT ON TABLE announced_task IS
+    'Tasks that a transaction has announced to an organization''s nodes; beat() removes the rows of '
+    'transactions that have ended';
+COMMENT ON COLUMN announced_task.task_id IS 'Task';
+COMMENT ON COLUMN announced_task.organization_id IS 'Organization whose nodes were told';
+COMMENT ON COLUMN announced_task.xid IS 'Transaction that told them';
+
+CREATE TABLE node_at (
+    node_id integer PRIMARY KEY,
+    organization_id integer NOT NULL,
+    collaboration_id integer NOT NULL
+);
+CREATE INDEX node_at_place ON node_at (organization_id, collaboration_id, node_id);
+COMMENT ON INDEX node_at_place IS 'Which node is it?';
+COMMENT ON TABLE node_at IS
+    'Which node an organization has in a collaboration: HQ''s table has no index to ask for it. '
+    'Filled by attach(), kept by a trigger';
+COMMENT ON COLUMN node_at.organization_id IS 'Organization';
+COMMENT ON COLUMN node_at.collaboration_id IS 'Collaboration';
+COMMENT ON COLUMN node_at.node_id IS 'Node';
+SELECT pg_catalog.pg_extension_config_dump('vantage6_events.node_at', '');
+
+-- Roles are kept by name: they outlive a dump.
+CREATE TABLE attachment (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    hq_schema name NOT NULL,
+    hq_version integer NOT NULL CHECK (hq_version IN (4, 5)),
+    agent name NOT NULL,
+    attached_at timestamptz NOT NULL
+);
+COMMENT ON TABLE attachment IS 'The HQ that the extension is attached to; one row, or none';
+COMMENT ON COLUMN attachment.one IS 'Keeps the table at one row';
+COMMENT ON COLUMN attachment.hq_schema IS 'Schema of HQ''s tables';
+COMMENT ON COLUMN attachment.hq_version IS '4 or 5';
+COMMENT ON COLUMN attachment.agent IS 'Role that owns what touches HQ''s rows';
+COMMENT ON COLUMN attachment.attached_at IS 'When attach() was last run';
+SELECT pg_catalog.pg_extension_config_dump('vantage6_events.attachment', '');
+
+CREATE TABLE granted (
+    grantee name NOT NULL,
+    purpose text NOT NULL CHECK (purpose IN ('hq', 'pushd')),
+    PRIMARY KEY (grantee, purpose)
+);
+COMMENT ON TABLE granted IS 'Roles that grant_hq() and grant_pushd() were called for; attach() grants them again';
+COMMENT ON COLUMN granted.grantee IS 'Role';
+COMMENT ON COLUMN granted.purpose IS 'hq or pushd';
+SELECT pg_catalog.pg_extension_config_dump('vantage6_events.granted', '');

@@ -1,0 +1,38 @@
+-- emit: what HQ and operators call. announce: what the extension's own functions call.
+--
+-- They write to the log only and touch no row of HQ, so they may belong to the extension's owner.
+
+DO $$
+DECLARE
+    args_type text;
+    rooms_arg text;
+    kind text;
+BEGIN
+    FOREACH args_type IN ARRAY ARRAY['json', 'jsonb', 'text'] LOOP
+        FOREACH rooms_arg IN ARRAY ARRAY['room text', 'rooms text[]'] LOOP
+            kind := args_type || '_' || split_part(rooms_arg, ' ', 1);
+            EXECUTE format(
+                'CREATE FUNCTION vantage6_events.emit(event text, args %s, %s,'
+                ' namespace text DEFAULT ''/tasks'', durable boolean DEFAULT false,'
+                ' ttl interval DEFAULT NULL) RETURNS bigint'
+                ' LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp'
+                ' AS ''MODULE_PATHNAME'', %L', args_type, rooms_arg, 'v6e_emit_' || kind);
+            EXECUTE format(
+                'COMMENT ON FUNCTION vantage6_events.emit(text, %s, %s, text, boolean, interval)'
+                ' IS %L', args_type, split_part(rooms_arg, ' ', 2),
+                'Sends an event to the clients in the room or rooms, when the transaction commits; '
+                'returns its id. args: a JSON array is the list of arguments, any other value the '
+                'only one, NULL none. durable and ttl are refused in 1.0.0. Errors: V6101-V6108, '
+                '0A000; 22P02 for text that is no JSON. Owned by the extension.');
+        END LOOP;
+    END LOOP;
+END
+$$;
+
+CREATE FUNCTION announce(event text, args json, rooms text[],
+                         except_principal integer DEFAULT NULL) RETURNS bigint
+    LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'v6e_announce';
+COMMENT ON FUNCTION announce(text, json, text[], integer) IS
+    'As emit to namespace /tasks, but one principal does not receive it. For the agent only. '
+    'Owned by the extension.';

@@ -1,0 +1,341 @@
+-- What vantage6-pushd calls, besides events_since and presence. All take batches.
+--
+-- incarnation  one opening by an instance of pushd. The session that opened holds an advisory lock
+--              (lock_space, incarnation): while it is held, the instance lives
+-- dead         an incarnation whose lock is free and whose beat is 20 s old, or whose beat is 90 s old
+--
+-- The JSON items and results are described in the comments of the functions.
+
+CREATE FUNCTION lock_space() RETURNS integer
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT 1983276406 $$; -- 'v6ev'
+COMMENT ON FUNCTION lock_space() IS
+    'First key of the advisory locks that incarnations hold. Owned by the extension.';
+
+CREATE FUNCTION lock_key(incarnation bigint) RETURNS integer
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT (incarnation % 2147483647)::integer $$;
+COMMENT ON FUNCTION lock_key(bigint) IS
+    'Second key of the advisory lock that the incarnation holds. Owned by the extension.';
+
+CREATE FUNCTION end_instance(incarnation bigint) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ended integer[];
+BEGIN
+    DELETE FROM vantage6_events.instance AS i WHERE i.incarnation = end_instance.incarnation;
+    WITH gone AS (
+        DELETE FROM vantage6_events.lease AS l WHERE l.incarnation = end_instance.incarnation
+        RETURNING l.principal_id)
+    SELECT array_agg(g.principal_id) INTO ended FROM gone AS g;
+    PERFORM vantage6_events.expect(ended, vantage6_events.setting('drain_grace')::interval);
+END
+$$;
+COMMENT ON FUNCTION end_instance(bigint) IS
+    'Ends an incarnation: its leases end, with grace. For the agent only; owned by the extension.';
+
+-- What is wrong with what attach() made, one line each.
+CREATE FUNCTION faults() RETURNS SETOF text
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    att record;
+    agent_oid oid;
+BEGIN
+    SELECT * INTO STRICT att FROM vantage6_events.attachment;
+    SELECT r.oid INTO agent_oid FROM pg_roles AS r WHERE r.rolname = att.agent AND NOT r.rolsuper;
+    IF agent_oid IS NULL THEN
+        RETURN NEXT format('role %I does not exist or is a superuser', att.agent);
+        RETURN;
+    END IF;
+    IF vantage6_events.hq_agent(att.hq_schema) IS DISTINCT FROM att.agent THEN
+        RETURN NEXT format('the owner of the tables in schema %I has changed', att.hq_schema);
+    END IF;
+    RETURN QUERY
+        SELECT CASE WHEN m.oid IS NULL THEN format('%s %s is missing', m.what, m.name)
+                    ELSE format('%s %s belongs to %I, or is not as attach() made it', m.what,
+                                m.name, pg_get_userbyid(m.owner)) END
+        FROM vantage6_events.made() AS m
+        WHERE m.oid IS NULL OR m.owner <> agent_oid OR NOT m.whole
+        ORDER BY 1;
+END
+$$;
+COMMENT ON FUNCTION faults() IS
+    'What of the things that attach() made is missing or belongs to another role than the agent; '
+    'an error if not attached. Owned by the extension.';
+
+CREATE FUNCTION check_ready(instance text, version text) RETURNS void
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    fault text;
+BEGIN
+    IF pg_is_in_recovery() THEN
+        RAISE EXCEPTION 'this server is a standby'
+            USING ERRCODE = 'V6006', HINT = 'Connect pushd to the primary server: '
+                'target_session_attrs=read-write in its connection string.';
+    END IF;
+    IF current_setting('server_encoding') = 'SQL_ASCII' THEN
+        RAISE EXCEPTION 'the encoding of database "%" is SQL_ASCII', current_database()
+            USING ERRCODE = 'V6007', HINT = 'Move HQ to a database with encoding UTF8.';
+    END IF;
+    IF version IS NULL OR version !~ '^1\.' THEN
+        RAISE EXCEPTION 'vantage6-pushd % does not fit extension vantage6_events 1.0.0', version
+            USING ERRCODE = 'V6008', HINT = 'Install vantage6-pushd of version 1, or update '
+                'the extension (ALTER EXTENSION vantage6_events UPDATE).';
+    END IF;
+    IF instance IS NULL OR instance !~ '^[[:graph:]]{1,128}$' THEN
+        RAISE EXCEPTION 'bad instance name "%"', instance
+            USING ERRCODE = 'V6009', HINT = 'Give 1 to 128 visible characters, no space.';
+    END IF;
+    IF NOT EXISTS (SELECT FROM vantage6_events.attachment) THEN
+        RAISE EXCEPTION 'vantage6_events is not attached to the tables of vantage6'
+            USING ERRCODE = 'V6001', HINT = 'As the owner of those tables: '
+                'SELECT vantage6_events.attach(''<their schema>'')';
+    END IF;
+    SELECT f INTO fault FROM vantage6_events.faults() AS f LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'vantage6_events is not safely attached: %', fault
+            USING ERRCODE = 'V6005', HINT = format('As the owner of HQ''s tables: '
+                'SELECT vantage6_events.attach(%L)',
+                (SELECT a.hq_schema FROM vantage6_events.attachment AS a));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION check_ready(text, text) IS
+    'Refuses what open() refuses: V6001, V6005-V6009. Owned by the extension.';
+
+CREATE FUNCTION start_epoch() RETURNS text
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    cluster text := vantage6_events.system_id() || '-' || vantage6_events.timeline() || '-';
+    present text;
+BEGIN
+    SELECT e.value INTO present FROM vantage6_events.epoch AS e
+    WHERE starts_with(e.value, cluster);
+    IF FOUND THEN
+        RETURN present;
+    END IF;
+    -- pg_upgrade carries the row into another cluster: then it is replaced.
+    INSERT INTO vantage6_events.epoch AS e (value) VALUES (cluster || gen_random_uuid())
+    ON CONFLICT (one) DO UPDATE SET value = excluded.value
+    WHERE NOT starts_with(e.value, cluster);
+    IF FOUND THEN
+        PERFORM vantage6_events.expect(
+            ARRAY(SELECT a.principal_id FROM vantage6_events.announced AS a WHERE a.online),
+            vantage6_events.setting('epoch_grace')::interval);
+    END IF;
+    RETURN (SELECT e.value FROM vantage6_events.epoch AS e);
+END
+$$;
+COMMENT ON FUNCTION start_epoch() IS
+    'The epoch; if the leases may have been lost, a new one, and all that are announced online '
+    'become pending with epoch_grace. Owned by the extension.';
+
+CREATE FUNCTION open(instance text, version text)
+    RETURNS TABLE (incarnation bigint, system_id text, tli integer, epoch text,
+                   snapshot pg_snapshot, hi bigint)
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
+AS $$
+DECLARE
+    earlier bigint;
+    n bigint;
+    e text;
+BEGIN
+    PERFORM vantage6_events.check_ready(instance, version);
+    e := vantage6_events.start_epoch();
+    -- Two openings of one name: one after the other.
+    PERFORM pg_advisory_xact_lock(vantage6_events.lock_space() + 1, hashtext(instance));
+    SELECT i.incarnation INTO earlier FROM vantage6_events.instance AS i
+    WHERE i.name = open.instance FOR UPDATE;
+    IF FOUND THEN
+        PERFORM vantage6_events.end_instance(earlier);
+    END IF;
+    INSERT INTO vantage6_events.instance AS i (name, version, opened_at, beat_at)
+    VALUES (open.instance, open.version, clock_timestamp(), clock_timestamp())
+    RETURNING i.incarnation INTO n;
+    PERFORM pg_advisory_lock(vantage6_events.lock_space(), vantage6_events.lock_key(n));
+    RETURN QUERY
+        SELECT n, vantage6_events.system_id(), vantage6_events.timeline(), e,
+               pg_current_snapshot(), coalesce((SELECT max(v.id) FROM vantage6_events.event AS v), 0);
+END
+$$;
+COMMENT ON FUNCTION open(text, text) IS
+    'Registers an instance of vantage6-pushd (its name and version): a new incarnation, ending an '
+    'earlier one of that name, its leases with grace. Returns the cluster and epoch that all state '
+    'belongs to, a snapshot and the greatest id visible in it (0 = none): where reading begins. '
+    'Errors: V6001, V6005-V6009. Owned by the extension.';
+
+CREATE FUNCTION check_incarnation(incarnation bigint) RETURNS void
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM vantage6_events.instance AS i
+                   WHERE i.incarnation = check_incarnation.incarnation) THEN
+        RAISE EXCEPTION 'incarnation % has ended', incarnation
+            USING ERRCODE = 'V6010', HINT = 'Call open() again and register the live connections.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION check_incarnation(bigint) IS
+    'V6010 if the incarnation has ended. For the agent only; owned by the extension.';
+
+CREATE FUNCTION connect_logic(incarnation bigint, sockets json)
+    RETURNS TABLE (sid text, principal_id integer, kind text, rooms text, greeting json,
+                   snapshot pg_snapshot)
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s'
+AS $$
+DECLARE
+    replaced integer[];
+    known integer[];
+BEGIN
+    PERFORM vantage6_events.check_incarnation(incarnation);
+    WITH gone AS (
+        DELETE FROM vantage6_events.lease AS l
+        WHERE l.sid IN (SELECT s ->> 'sid' FROM json_array_elements(sockets) AS s)
+        RETURNING l.principal_id)
+    SELECT array_agg(g.principal_id) INTO replaced FROM gone AS g;
+
+    WITH socket AS (
+        SELECT DISTINCT ON (s.sid) s.*
+        FROM json_to_recordset(sockets) AS s (sid text, nsp text, subject text, transport text,
+                                              address text, expires double precision)
+        WHERE s.subject <> ''
+    ), named AS ( -- a subject that names two principals names none
+        SELECT p.subject, min(p.id) AS id, min(p.kind) AS kind FROM vantage6_events.principal AS p
+        WHERE p.subject IN (SELECT s.subject FROM socket AS s)
+        GROUP BY p.subject HAVING count(*) = 1
+    ), leased AS (
+        INSERT INTO vantage6_events.lease AS l (sid, incarnation, nsp, principal_id, kind,
+                                                transport, address, connected_at, expires_at)
+        SELECT s.sid, connect_logic.incarnation, s.nsp, n.id, n.kind, s.transport, s.address,
+               clock_timestamp(), to_timestamp(s.expires)
+        FROM socket AS s JOIN named AS n USING (subject) ORDER BY s.sid
+        RETURNING l.principal_id)
+    SELECT array_agg(DISTINCT x.principal_id) INTO known FROM leased AS x;
+    PERFORM vantage6_events.expect(replaced || known, '0');
+
+    -- One statement: the snapshot is that of the rooms.
+    RETURN QUERY
+        WITH room AS (
+            SELECT r.principal_id, string_agg(r.room, ',' ORDER BY r.room COLLATE "C") AS list
+            FROM vantage6_events.rooms_of(known) AS r GROUP BY r.principal_id)
+        SELECT s.sid, r.principal_id, CASE WHEN r.list IS NOT NULL THEN l.kind END, r.list,
+               CASE WHEN l.kind = 'node' AND l.nsp = '/tasks' THEN '[["sync"]]'::json END,
+               pg_current_snapshot()
+        FROM json_to_recordset(sockets) AS s (sid text)
+        LEFT JOIN vantage6_events.lease AS l ON l.sid = s.sid
+        LEFT JOIN room AS r ON r.principal_id = l.principal_id;
+END
+$$;
+COMMENT ON FUNCTION connect_logic(bigint, json) IS
+    'Registers connections, again if need be. sockets: up to 1000 of {"sid", "nsp", "subject", '
+    '"transport", "address", "expires" (seconds since 1970, or null)}. One row per socket: '
+    'principal_id, kind and rooms (joined by commas) are NULL if not exactly one principal has the '
+    'subject; greeting is an array of events for this socket alone, or NULL; snapshot is that of '
+    'the rooms. Errors: V6010; 55P03 if HQ''s tables are locked for a second. Owned by the agent.';
+
+CREATE FUNCTION disconnect(incarnation bigint, sockets json) RETURNS integer
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s'
+AS $$
+DECLARE
+    left_now integer[];
+    left_later integer[];
+    n integer;
+BEGIN
+    WITH gone AS (
+        DELETE FROM vantage6_events.lease AS l
+        USING json_to_recordset(sockets) AS s (sid text, by_client boolean)
+        WHERE l.sid = s.sid AND l.incarnation = disconnect.incarnation
+        RETURNING l.principal_id, s.by_client)
+    SELECT array_agg(g.principal_id) FILTER (WHERE g.by_client),
+           array_agg(g.principal_id) FILTER (WHERE g.by_client IS NOT TRUE), count(*)
+    INTO left_now, left_later, n FROM gone AS g;
+    PERFORM vantage6_events.expect(left_now, '0');
+    PERFORM vantage6_events.expect(left_later, vantage6_events.setting('drain_grace')::interval);
+    RETURN n;
+END
+$$;
+COMMENT ON FUNCTION disconnect(bigint, json) IS
+    'Ends connections: [{"sid", "reason", "by_client": true if the client itself left; else its '
+    'presence ends after drain_grace}]. Returns how many were registered. Owned by the extension.';
+
+CREATE FUNCTION beat_logic(incarnation bigint) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s'
+AS $$
+DECLARE
+    other record;
+BEGIN
+    UPDATE vantage6_events.instance AS i SET beat_at = clock_timestamp()
+    WHERE i.incarnation = beat_logic.incarnation;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    FOR other IN
+        SELECT i.incarnation, i.beat_at FROM vantage6_events.instance AS i
+        WHERE i.beat_at < clock_timestamp() - interval '20 seconds'
+        ORDER BY i.incarnation FOR UPDATE SKIP LOCKED
+    LOOP
+        IF other.beat_at < clock_timestamp() - interval '90 seconds'
+           OR pg_try_advisory_xact_lock(vantage6_events.lock_space(),
+                                        vantage6_events.lock_key(other.incarnation)) THEN
+            PERFORM vantage6_events.end_instance(other.incarnation);
+        END IF;
+    END LOOP;
+    UPDATE vantage6_events.principal_status AS s SET last_seen = vantage6_events.utc_now()
+    WHERE s.id IN (
+        SELECT t.id FROM vantage6_events.principal_status AS t
+        WHERE t.id IN (SELECT l.principal_id FROM vantage6_events.lease AS l
+                       WHERE l.incarnation = beat_logic.incarnation AND l.kind = 'node')
+          AND (t.last_seen IS NULL
+               OR t.last_seen < vantage6_events.utc_now() - interval '30 seconds')
+        ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED);
+    DELETE FROM vantage6_events.announced_task AS t
+    WHERE t.xid < pg_snapshot_xmin(pg_current_snapshot());
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION beat_logic(bigint) IS
+    'The incarnation lives; false if it was ended: open again. Ends dead ones, refreshes last_seen '
+    'of its nodes when older than 30 s. To be called every 5 s. 55P03 if HQ''s tables are locked for '
+    'a second. Owned by the agent.';
+
+CREATE FUNCTION receive_logic(incarnation bigint, items json) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s'
+AS $$
+DECLARE
+    taken bigint;
+    pinged integer[];
+BEGIN
+    PERFORM vantage6_events.check_incarnation(incarnation);
+    SELECT i.taken_seq INTO taken FROM vantage6_events.instance AS i
+    WHERE i.incarnation = receive_logic.incarnation FOR UPDATE;
+    SELECT greatest(max(x.seq), taken),
+           array_agg(DISTINCT l.principal_id) FILTER (WHERE x.event ->> 0 = 'ping')
+    INTO taken, pinged
+    FROM json_to_recordset(items) AS x (seq bigint, sid text, principal integer, nsp text, event json)
+    LEFT JOIN vantage6_events.lease AS l
+        ON l.sid = x.sid AND l.incarnation = receive_logic.incarnation
+        AND l.principal_id = x.principal AND l.nsp = '/tasks' AND l.kind = 'node'
+    WHERE x.seq > taken;
+    UPDATE vantage6_events.instance AS i SET taken_seq = taken
+    WHERE i.incarnation = receive_logic.incarnation AND i.taken_seq <> taken;
+    UPDATE vantage6_events.principal_status AS s
+    SET status = 'online', last_seen = vantage6_events.utc_now()
+    WHERE s.id IN (SELECT t.id FROM vantage6_events.principal_status AS t
+                   WHERE t.id = ANY (pinged) ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED);
+    RETURN taken;
+END
+$$;
+COMMENT ON FUNCTION receive_logic(bigint, json) IS
+    'Takes what clients sent: [{"seq", "sid", "principal", "nsp", "event": [name, argument...]}]; '
+    'items up to the last seq taken are skipped. Only ping by a node has an effect: status online '
+    'and last_seen. Returns the highest seq taken. Errors: V6010; 55P03 if HQ''s tables are locked '
+    'for a second. Owned by the agent.';

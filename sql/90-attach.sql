@@ -1,0 +1,228 @@
+-- attach and detach: what is made for one HQ, in one of its schemas.
+--
+-- adapter view  what all else reads of HQ's tables; the same for both versions of HQ
+-- wrapper       of a logic function: the same name without _logic, SECURITY DEFINER, of the agent
+--
+-- None of these is a member of the extension: pg_dump then keeps them and their owner, and the
+-- triggers on HQ's tables too. make() is SECURITY DEFINER of a superuser, but touches no row of HQ:
+-- it defines things and gives them to the agent, who therefore needs no right to create any.
+
+CREATE FUNCTION view_template(version integer)
+    RETURNS TABLE (name text, query text, comment text, columns text[])
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    VALUES
+    ('principal', format($q$
+        SELECT a.id, 'node'::text AS kind, a.%1$s::text AS subject, n.name::text AS name,
+               n.organization_id, n.collaboration_id
+        FROM %%1$I.authenticatable AS a JOIN %%1$I.node AS n ON n.id = a.id
+        WHERE a.type = 'node'
+        UNION ALL
+        SELECT a.id, 'user'::text, a.%1$s::text, u.username::text, u.organization_id, NULL::integer
+        FROM %%1$I.authenticatable AS a JOIN %%1$I."user" AS u ON u.id = a.id
+        WHERE a.type = 'user'$q$, CASE version WHEN 4 THEN 'id' ELSE 'keycloak_id' END),
+     'Nodes and users of HQ',
+     ARRAY['Key', 'node or user', 'What the sub of its tokens says', 'Name',
+           'Its organization, or NULL', 'The collaboration of a node; NULL for a user']),
+    ('principal_status', $q$
+        SELECT a.id, a.status, a.last_seen FROM %1$I.authenticatable AS a$q$,
+     'Presence of principals, as HQ keeps it; updatable',
+     ARRAY['Key', 'online, offline or NULL', 'UTC, without time zone']),
+    ('collaboration', $q$
+        SELECT c.id FROM %1$I.collaboration AS c$q$, 'Collaborations', ARRAY['Key']),
+    ('membership', $q$
+        SELECT m.organization_id, m.collaboration_id FROM %1$I."Member" AS m$q$,
+     'Organizations of collaborations; may hold duplicates', ARRAY['Organization', 'Collaboration']),
+    ('event_rule', $q$
+        SELECT g.user_id, lower(r.scope::text) AS scope
+        FROM (SELECT p.user_id, p.rule_id FROM %1$I."UserPermission" AS p
+              UNION
+              SELECT p.user_id, a.rule_id FROM %1$I."Permission" AS p
+              JOIN %1$I.role_rule_association AS a ON a.role_id = p.role_id) AS g
+        JOIN %1$I.rule AS r ON r.id = g.rule_id
+        WHERE r.name = 'event' AND lower(r.operation::text) = 'receive'$q$,
+     'Users that may receive events, by a rule of their own or of a role; may hold duplicates',
+     ARRAY['User', 'global, collaboration, organization or own']),
+    ('task', $q$
+        SELECT t.id, t.collaboration_id, t.parent_id, t.job_id FROM %1$I.task AS t$q$,
+     'Tasks, to be looked up by id', ARRAY['Key', 'Collaboration', 'Parent task or NULL', 'Job']),
+    ('node_config', $q$
+        SELECT c.id, c.node_id, c.key, c.value FROM %1$I.nodeconfig AS c$q$,
+     'Configuration that nodes have shared; updatable',
+     ARRAY['Key', 'Node', 'Name of the setting', 'Value'])
+$$;
+COMMENT ON FUNCTION view_template(integer) IS
+    'The adapter views of HQ version 4 or 5; the query is a format with the schema. Owned by the '
+    'extension.';
+
+CREATE FUNCTION logic()
+    RETURNS TABLE (name text, function regprocedure, arguments oidvector)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT left(p.proname, -6), p.oid::regprocedure, p.proargtypes FROM pg_proc AS p
+    WHERE p.pronamespace = 'vantage6_events'::regnamespace AND p.proname LIKE '%\_logic'
+    ORDER BY p.proname COLLATE "C"
+$$;
+COMMENT ON FUNCTION logic() IS
+    'The logic functions and the names of their wrappers. Owned by the extension.';
+
+CREATE FUNCTION made()
+    RETURNS TABLE (what text, name text, oid oid, owner oid, whole boolean)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH f AS (
+        SELECT p.* FROM pg_proc AS p WHERE p.pronamespace = 'vantage6_events'::regnamespace
+    ), tf AS (
+        SELECT t.*, f.oid, f.proowner, f.prosecdef FROM vantage6_events.trigger_template() AS t
+        LEFT JOIN f ON f.proname = t.name AND f.pronargs = 0
+    )
+    SELECT 'view', v.name, c.oid, c.relowner, true
+    FROM vantage6_events.view_template(5) AS v
+    LEFT JOIN pg_class AS c ON c.relname = v.name AND c.relkind = 'v'
+        AND c.relnamespace = 'vantage6_events'::regnamespace
+    UNION ALL
+    SELECT 'function', l.name, f.oid, f.proowner, f.prosecdef
+    FROM vantage6_events.logic() AS l
+    LEFT JOIN f ON f.proname = l.name AND f.proargtypes = l.arguments
+    UNION ALL
+    SELECT 'function', tf.name, tf.oid, tf.proowner, tf.prosecdef FROM tf
+    UNION ALL
+    SELECT 'trigger', 'vantage6_events_' || tf.name, g.oid, tf.proowner,
+           g.tgenabled IN ('O', 'A')
+    FROM tf LEFT JOIN pg_trigger AS g ON g.tgfoid = tf.oid
+        AND g.tgname = 'vantage6_events_' || tf.name
+$$;
+COMMENT ON FUNCTION made() IS
+    'All that attach() makes; oid and owner are NULL where it is not there. A trigger counts as its '
+    'function''s owner''s. Owned by the extension.';
+
+-- Who asks: seen from within a SECURITY DEFINER function, the current user is its owner.
+CREATE FUNCTION check_asker(owner name) RETURNS void
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    asker name := coalesce(nullif(current_setting('role'), 'none'), session_user);
+BEGIN
+    IF NOT pg_has_role(asker, owner, 'MEMBER') THEN
+        RAISE EXCEPTION 'role "%" does not own the tables of vantage6', asker
+            USING ERRCODE = 'V6004', HINT = format('Do it as %I or as a superuser.', owner);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION check_asker(name) IS
+    'V6004 unless the session''s user is a member of the owner. Owned by the extension.';
+
+CREATE FUNCTION unmake() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    item record;
+BEGIN
+    FOR item IN
+        SELECT g.tgname, g.tgrelid::regclass AS rel FROM pg_trigger AS g
+        JOIN pg_proc AS p ON p.oid = g.tgfoid
+        WHERE p.pronamespace = 'vantage6_events'::regnamespace AND NOT g.tgisinternal
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', item.tgname, item.rel);
+    END LOOP;
+    FOR item IN SELECT m.what, m.oid FROM vantage6_events.made() AS m WHERE m.oid IS NOT NULL LOOP
+        EXECUTE CASE item.what
+            WHEN 'view' THEN format('DROP VIEW %s', item.oid::regclass)
+            ELSE format('DROP FUNCTION %s', item.oid::regprocedure) END;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION unmake() IS
+    'Drops all that attach() made, whoever owns it. For superusers; owned by the extension.';
+
+CREATE FUNCTION make_views(schema name, version integer, agent name) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    v record;
+    col record;
+BEGIN
+    FOR v IN SELECT * FROM vantage6_events.view_template(version) LOOP
+        EXECUTE format('CREATE VIEW vantage6_events.%I AS ', v.name) || format(v.query, schema);
+        EXECUTE format('COMMENT ON VIEW vantage6_events.%I IS %L', v.name, v.comment);
+        FOR col IN SELECT a.attname, a.attnum FROM pg_attribute AS a
+                   WHERE a.attrelid = format('vantage6_events.%I', v.name)::regclass LOOP
+            EXECUTE format('COMMENT ON COLUMN vantage6_events.%I.%I IS %L',
+                           v.name, col.attname, v.columns[col.attnum]);
+        END LOOP;
+        EXECUTE format('ALTER VIEW vantage6_events.%I OWNER TO %I', v.name, agent);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION make_views(name, integer, name) IS
+    'Makes the adapter views. For superusers; owned by the extension.';
+
+CREATE FUNCTION own_function(signature text, agent name, comment text) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', signature);
+    EXECUTE format('COMMENT ON FUNCTION %s IS %L', signature, comment);
+    -- DROP EXTENSION drops it too, and is refused while a trigger uses it.
+    EXECUTE format('ALTER FUNCTION %s DEPENDS ON EXTENSION vantage6_events', signature);
+    EXECUTE format('ALTER FUNCTION %s OWNER TO %I', signature, agent);
+END
+$$;
+COMMENT ON FUNCTION own_function(text, name, text) IS
+    'Gives a function that attach() made to the agent. For superusers; owned by the extension.';
+
+CREATE FUNCTION make_functions(agent name) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    f record;
+BEGIN
+    FOR f IN SELECT l.name, l.function, p.pronargs, p.provolatile, p.proretset,
+                    pg_get_function_arguments(p.oid) AS args,
+                    pg_get_function_identity_arguments(p.oid) AS identity_args,
+                    pg_get_function_result(p.oid) AS result, obj_description(p.oid) AS comment
+             FROM vantage6_events.logic() AS l JOIN pg_proc AS p ON p.oid = l.function LOOP
+        EXECUTE format(
+            'CREATE FUNCTION vantage6_events.%I(%s) RETURNS %s LANGUAGE sql %s SECURITY DEFINER'
+            ' SET search_path = pg_catalog, pg_temp AS %L',
+            f.name, f.args, f.result,
+            CASE f.provolatile WHEN 's' THEN 'STABLE' ELSE 'VOLATILE' END,
+            format('SELECT %svantage6_events.%I(%s)',
+                   CASE WHEN f.proretset THEN '* FROM ' ELSE '' END, f.name || '_logic',
+                   (SELECT string_agg('$' || i, ', ') FROM generate_series(1, f.pronargs) AS i)));
+        PERFORM vantage6_events.own_function(
+            format('vantage6_events.%I(%s)', f.name, f.identity_args), agent, f.comment);
+    END LOOP;
+    FOR f IN SELECT * FROM vantage6_events.trigger_template() LOOP
+        EXECUTE format(
+            'CREATE FUNCTION vantage6_events.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER'
+            ' SET search_path = pg_catalog, pg_temp AS %L',
+            f.name, format('BEGIN PERFORM vantage6_events.%s; RETURN NULL; END', f.call));
+        PERFORM vantage6_events.own_function(
+            format('vantage6_events.%I()', f.name), agent,
+            format('Trigger: %s on %I. Owned by the agent.', f.timing, f.on_table));
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION make_functions(name) IS
+    'Makes the wrappers and the trigger functions. For superusers; owned by the extension.';
+
+CREATE FUNCTION make_triggers(schema name) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t record;
+BEGIN
+    FOR t IN SELECT * FROM vantage6_events.trigger_template() LOOP
+        EXECUTE format(
+            'CREATE TRIGGER %I %s ON %I.%I FOR EACH %s %s EXECUTE FUNCTION vantage6_events.%I()',
+            'vantage6_events_' || t.name, t.timing, schema, t.on_table,
+            CASE t.timing WHEN 'AFTER TRUNCATE' THEN 'STATEMENT' ELSE 'ROW' END, t.condition, t.name);
+        EXECUTE format('COMMENT ON TRIGGER %I ON %I.%I IS %L',
+                       'vantage6_events_' || t.name, schema, t.on_table,
+                       'Of the extension vantage6_events; see its function detach()');
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION make_triggers(name) IS
+    'Puts the triggers on HQ''s tables. For superusers; owned by the extension.';

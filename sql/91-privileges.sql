@@ -1,0 +1,233 @@
+-- Who may do what. grant_hq and grant_pushd are remembered, since attach() makes functions anew.
+
+CREATE FUNCTION agent_privileges(schema name, version integer, agent name, give boolean)
+    RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    act text := CASE WHEN give THEN 'GRANT %s ON %s TO %I' ELSE 'REVOKE %s ON %s FROM %I' END;
+    item record;
+BEGIN
+    EXECUTE format(act, 'USAGE', 'SCHEMA vantage6_events', agent);
+    EXECUTE format(act, 'SELECT, INSERT, UPDATE, DELETE',
+        'vantage6_events.instance, vantage6_events.lease, vantage6_events.pending, '
+        'vantage6_events.announced, vantage6_events.announced_task, vantage6_events.node_at', agent);
+    EXECUTE format(act, 'SELECT', 'vantage6_events.attachment', agent);
+    -- What is SECURITY INVOKER gives nobody more than he has.
+    FOR item IN
+        SELECT p.oid::regprocedure AS f FROM pg_proc AS p
+        JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+            AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+        JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'vantage6_events'
+        WHERE NOT p.prosecdef OR p.proname = 'announce'
+    LOOP
+        EXECUTE format(act, 'EXECUTE', 'FUNCTION ' || item.f, agent);
+    END LOOP;
+    IF agent <> 'vantage6_events' THEN
+        RETURN; -- it owns HQ's tables
+    END IF;
+    IF give OR to_regnamespace(quote_ident(schema)) IS NOT NULL THEN
+        EXECUTE format(act, 'USAGE', format('SCHEMA %I', schema), agent);
+    END IF;
+    FOR item IN
+        SELECT c.table_name AS t, p AS privilege,
+               string_agg(quote_ident(c.column_name), ', ' ORDER BY c.column_name) AS columns
+        FROM vantage6_events.hq_columns(version) AS c, unnest(c.privileges) AS p
+        WHERE give OR EXISTS (SELECT FROM pg_attribute AS a
+                              WHERE a.attrelid = to_regclass(format('%I.%I', schema, c.table_name))
+                                AND a.attname = c.column_name AND NOT a.attisdropped)
+        GROUP BY 1, 2
+    LOOP
+        EXECUTE format(act, format('%s (%s)', item.privilege, item.columns),
+                       format('%I.%I', schema, item.t), agent);
+    END LOOP;
+    IF give OR to_regclass(format('%I.nodeconfig', schema)) IS NOT NULL THEN
+        EXECUTE format(act, 'DELETE', format('%I.nodeconfig', schema), agent);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION agent_privileges(name, integer, name, boolean) IS
+    'Gives the agent what it needs, or takes it away: on the extension''s tables and functions, and, '
+    'unless it owns them, on HQ''s columns. For superusers; owned by the extension.';
+
+CREATE FUNCTION apply_grants() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    item record;
+BEGIN
+    FOR item IN
+        SELECT g.grantee, w.kind, w.object FROM vantage6_events.granted AS g
+        JOIN pg_roles AS r ON r.rolname = g.grantee
+        JOIN (SELECT 'hq' AS purpose, 'FUNCTION' AS kind, p.oid::regprocedure::text AS object
+              FROM pg_proc AS p WHERE p.pronamespace = 'vantage6_events'::regnamespace
+              AND p.proname IN ('emit', 'rooms', 'may_receive', 'attach', 'make', 'detach')
+              UNION ALL
+              SELECT 'pushd', 'FUNCTION', p.oid::regprocedure::text
+              FROM pg_proc AS p WHERE p.pronamespace = 'vantage6_events'::regnamespace
+              AND p.proname IN ('open', 'connect', 'disconnect', 'events_since', 'beat', 'presence',
+                                'receive')
+              UNION ALL
+              SELECT 'hq', 'TABLE', 'vantage6_events.' || v
+              FROM unnest(ARRAY['connections', 'recent_events', 'status']) AS v) AS w
+            ON w.purpose = g.purpose
+    LOOP
+        EXECUTE format('GRANT USAGE ON SCHEMA vantage6_events TO %I', item.grantee);
+        EXECUTE format('GRANT %s ON %s %s TO %I',
+                       CASE item.kind WHEN 'TABLE' THEN 'SELECT' ELSE 'EXECUTE' END,
+                       item.kind, item.object, item.grantee);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION apply_grants() IS
+    'Grants what grant_hq() and grant_pushd() have remembered. For superusers; owned by the '
+    'extension.';
+
+CREATE FUNCTION remember_grant(role name, purpose text) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = role) THEN
+        RAISE EXCEPTION 'role "%" does not exist', role
+            USING ERRCODE = 'undefined_object', HINT = 'Create it first.';
+    END IF;
+    INSERT INTO vantage6_events.granted (grantee, purpose)
+    VALUES (role, remember_grant.purpose) ON CONFLICT DO NOTHING;
+    PERFORM vantage6_events.apply_grants();
+END
+$$;
+COMMENT ON FUNCTION remember_grant(name, text) IS
+    'Remembers and grants. For superusers; owned by the extension.';
+
+CREATE FUNCTION grant_hq(role name) RETURNS void
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$ SELECT vantage6_events.remember_grant(role, 'hq') $$;
+COMMENT ON FUNCTION grant_hq(name) IS
+    'Lets the role emit, ask for rooms, see the operators'' views, and, if it owns HQ''s tables, '
+    'attach and detach. For superusers, before or after attach(). Owned by the extension.';
+
+CREATE FUNCTION grant_pushd(role name) RETURNS void
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$ SELECT vantage6_events.remember_grant(role, 'pushd') $$;
+COMMENT ON FUNCTION grant_pushd(name) IS
+    'Lets the role be that of vantage6-pushd: the daemon''s functions and nothing else. For '
+    'superusers, before or after attach(). Owned by the extension.';
+
+CREATE FUNCTION make(schema name) RETURNS integer
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s'
+AS $$
+DECLARE
+    owner name := vantage6_events.hq_owner(schema);
+    agent name := vantage6_events.hq_agent(schema);
+    version integer := vantage6_events.hq_version(schema);
+    earlier record;
+BEGIN
+    PERFORM vantage6_events.check_asker(owner);
+    SELECT * INTO earlier FROM vantage6_events.attachment FOR UPDATE;
+    IF earlier.hq_schema <> schema THEN
+        RAISE EXCEPTION 'vantage6_events is attached to schema "%"', earlier.hq_schema
+            USING ERRCODE = 'V6003',
+            HINT = 'Run SELECT vantage6_events.detach() first; one database, one HQ.';
+    END IF;
+    IF earlier.hq_schema IS NOT NULL THEN
+        PERFORM vantage6_events.unmake();
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = agent) THEN
+        EXECUTE format('CREATE ROLE %I NOLOGIN', agent);
+        EXECUTE format('COMMENT ON ROLE %I IS %L', agent,
+                       'Owns what vantage6_events does with the rows of vantage6');
+    END IF;
+    PERFORM vantage6_events.agent_privileges(schema, version, agent, true);
+    PERFORM vantage6_events.make_views(schema, version, agent);
+    PERFORM vantage6_events.make_functions(agent);
+    PERFORM vantage6_events.make_triggers(schema);
+    PERFORM vantage6_events.apply_grants();
+    INSERT INTO vantage6_events.attachment AS a (hq_schema, hq_version, agent, attached_at)
+    VALUES (schema, version, agent, now())
+    ON CONFLICT (one) DO UPDATE SET (hq_version, agent, attached_at)
+        = (excluded.hq_version, excluded.agent, excluded.attached_at);
+    RETURN version;
+END
+$$;
+COMMENT ON FUNCTION make(name) IS
+    'The part of attach() that defines things; touches no row of HQ. V6002-V6004; 55P03 if HQ''s '
+    'tables are locked for 10 s. Owned by the extension.';
+
+CREATE FUNCTION refill_logic() RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stale integer[];
+BEGIN
+    DELETE FROM vantage6_events.node_at;
+    INSERT INTO vantage6_events.node_at (node_id, organization_id, collaboration_id)
+    SELECT p.id, p.organization_id, p.collaboration_id FROM vantage6_events.principal AS p
+    WHERE p.kind = 'node' AND p.organization_id IS NOT NULL AND p.collaboration_id IS NOT NULL;
+    -- Whom HQ calls online was online with the server that was here before: he may come back.
+    WITH found AS (
+        INSERT INTO vantage6_events.announced AS a
+        SELECT t.* FROM vantage6_events.principal_status AS s
+        CROSS JOIN vantage6_events.present_state(s.id, true) AS t
+        WHERE s.status = 'online' AND t.principal_id IS NOT NULL
+        ON CONFLICT DO NOTHING RETURNING a.principal_id)
+    SELECT array_agg(f.principal_id) INTO stale FROM found AS f;
+    PERFORM vantage6_events.expect(stale, vantage6_events.setting('epoch_grace')::interval);
+END
+$$;
+COMMENT ON FUNCTION refill_logic() IS
+    'The part of attach() that reads HQ''s rows: fills node_at, and announced with whom HQ calls '
+    'online. Owned by the agent.';
+
+CREATE FUNCTION attach(schema name) RETURNS text
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    version integer := vantage6_events.make(schema);
+BEGIN
+    PERFORM vantage6_events.refill();
+    RETURN format('attached to vantage6 %s in schema %I', version, schema);
+END
+$$;
+COMMENT ON FUNCTION attach(name) IS
+    'Attaches the extension to the tables of vantage6 in the schema; run it by their owner or a '
+    'superuser, again after an upgrade of either. Errors: V6002-V6004; 55P03 if the tables are '
+    'locked for 10 s. SECURITY INVOKER; owned by the extension.';
+
+CREATE FUNCTION detach() RETURNS text
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s'
+AS $$
+DECLARE
+    att record;
+    owner name := current_user;
+BEGIN
+    SELECT * INTO att FROM vantage6_events.attachment FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN 'was not attached';
+    END IF;
+    BEGIN
+        owner := vantage6_events.hq_owner(att.hq_schema);
+    EXCEPTION WHEN SQLSTATE 'V6002' THEN
+        NULL; -- the tables are gone, or no longer whole: left to superusers
+    END;
+    PERFORM vantage6_events.check_asker(owner);
+    PERFORM vantage6_events.unmake();
+    IF EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = att.agent) THEN
+        PERFORM vantage6_events.agent_privileges(att.hq_schema, att.hq_version, att.agent, false);
+        PERFORM vantage6_events.apply_grants();
+    END IF;
+    DELETE FROM vantage6_events.instance;
+    DELETE FROM vantage6_events.lease;
+    DELETE FROM vantage6_events.pending;
+    DELETE FROM vantage6_events.announced;
+    DELETE FROM vantage6_events.announced_task;
+    DELETE FROM vantage6_events.node_at;
+    DELETE FROM vantage6_events.attachment;
+    RETURN format('detached from schema %I', att.hq_schema);
+END
+$$;
+COMMENT ON FUNCTION detach() IS
+    'Leaves HQ''s tables as they were before attach(), and forgets who is connected; events stay. Run '
+    'it by their owner or a superuser. V6004; 55P03 if the tables are locked for 10 s. Owned by the '
+    'extension.';

@@ -1,0 +1,58 @@
+-- What operators look at.
+
+CREATE VIEW connections AS
+    SELECT l.sid, i.name AS instance, l.principal_id, l.kind, a.name, l.nsp AS namespace,
+           l.transport, l.address, l.connected_at, l.expires_at
+    FROM vantage6_events.lease AS l
+    LEFT JOIN vantage6_events.instance AS i ON i.incarnation = l.incarnation
+    LEFT JOIN vantage6_events.announced AS a ON a.principal_id = l.principal_id;
+COMMENT ON VIEW connections IS 'Who is connected, where, and since when';
+COMMENT ON COLUMN connections.sid IS 'Socket.IO id of the connection';
+COMMENT ON COLUMN connections.instance IS 'Name of the vantage6-pushd that holds it';
+COMMENT ON COLUMN connections.principal_id IS 'Principal: a row of HQ''s authenticatable';
+COMMENT ON COLUMN connections.kind IS 'node or user';
+COMMENT ON COLUMN connections.name IS 'Name of the principal; NULL until it was announced';
+COMMENT ON COLUMN connections.namespace IS 'Socket.IO namespace';
+COMMENT ON COLUMN connections.transport IS 'websocket or polling, when it was registered';
+COMMENT ON COLUMN connections.address IS 'Network address of the client';
+COMMENT ON COLUMN connections.connected_at IS 'When it was registered';
+COMMENT ON COLUMN connections.expires_at IS 'When its token expires';
+
+CREATE VIEW recent_events AS
+    SELECT e.id, e.emitted_at, e.namespace, e.name, e.rooms, e.except_principal,
+           octet_length(e.payload) AS bytes, left(e.payload, 200) AS payload
+    FROM vantage6_events.event AS e ORDER BY e.id DESC LIMIT 1000;
+COMMENT ON VIEW recent_events IS 'The last 1000 events, newest first';
+COMMENT ON COLUMN recent_events.id IS 'Id, in the order of delivery within a transaction''s reach';
+COMMENT ON COLUMN recent_events.emitted_at IS 'Start of the transaction that emitted it';
+COMMENT ON COLUMN recent_events.namespace IS 'Socket.IO namespace';
+COMMENT ON COLUMN recent_events.name IS 'Name';
+COMMENT ON COLUMN recent_events.rooms IS 'Rooms that it went to';
+COMMENT ON COLUMN recent_events.except_principal IS 'A principal that it was kept from, or NULL';
+COMMENT ON COLUMN recent_events.bytes IS 'Size of its payload';
+COMMENT ON COLUMN recent_events.payload IS 'Beginning of its payload';
+
+CREATE VIEW status AS
+    SELECT a.hq_schema, a.hq_version, a.agent, a.attached_at,
+           (SELECT e.value FROM vantage6_events.epoch AS e) AS epoch,
+           (SELECT count(*) FROM vantage6_events.instance) AS instances,
+           (SELECT count(*) FROM vantage6_events.lease) AS connections,
+           (SELECT count(*) FROM vantage6_events.pending) AS pending,
+           (SELECT max(e.id) FROM vantage6_events.event AS e) AS last_event,
+           pg_catalog.pg_notification_queue_usage() AS notify_queue
+    FROM (SELECT) AS always LEFT JOIN vantage6_events.attachment AS a ON true;
+COMMENT ON VIEW status IS 'The attachment and what goes on; one row, also when not attached';
+COMMENT ON COLUMN status.hq_schema IS 'Schema of HQ''s tables; NULL = not attached';
+COMMENT ON COLUMN status.hq_version IS '4 or 5';
+COMMENT ON COLUMN status.agent IS 'Role that owns what touches HQ''s rows';
+COMMENT ON COLUMN status.attached_at IS 'When attach() was last run';
+COMMENT ON COLUMN status.epoch IS 'Present epoch; NULL = no vantage6-pushd since a crash';
+COMMENT ON COLUMN status.instances IS 'Instances of vantage6-pushd that live';
+COMMENT ON COLUMN status.connections IS 'Registered connections';
+COMMENT ON COLUMN status.pending IS 'Presence still to be looked at';
+COMMENT ON COLUMN status.last_event IS 'Greatest id of an event';
+COMMENT ON COLUMN status.notify_queue IS 'Fill of the notification queue, 0 to 1; at 1 commits fail';
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA vantage6_events FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA vantage6_events FROM PUBLIC;
+REVOKE ALL ON SCHEMA vantage6_events FROM PUBLIC;

@@ -1,0 +1,284 @@
+/*
+ * emit: one event into the log, in the caller's own transaction, and the bell that rings at its
+ * commit.
+ *
+ * Called from SQL: emit(event, args, room | rooms, namespace, durable, ttl) with args as json,
+ * jsonb or text; and announce(event, args, rooms, except_principal), which the extension's own
+ * functions use and which leaves one principal out.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "commands/async.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+
+#include "vantage6_events.h"
+
+#define CHANNEL "vantage6_events"
+#define SLOTS 3
+
+struct event {
+    text *name;
+    text *args; /* JSON; NULL = none */
+    ArrayType *rooms;
+    text *nsp;
+    bool except; /* whether except_principal counts */
+    int32 except_principal;
+};
+
+/* How many bytes of a refused name an error message shows. */
+static int clip(const char *s, int len)
+{
+    return pg_mbcliplen(s, len, 128);
+}
+
+static void check_event(const text *name)
+{
+    const char *s = name ? VARDATA_ANY(name) : "";
+    int len = name ? (int)VARSIZE_ANY_EXHDR(name) : 0;
+
+    if (!v6e_event_ok(s, len))
+        ereport(ERROR, (errcode(V6E_BAD_EVENT),
+                        name ? errmsg("bad event name \"%.*s\"", clip(s, len), s)
+                             : errmsg("the event name is NULL"),
+                        errhint("Give 1 to 128 of the characters A-Z a-z 0-9 _ . : / -")));
+    if (v6e_event_reserved(s, len))
+        ereport(ERROR, (errcode(V6E_RESERVED_EVENT),
+                        errmsg("the event name \"%.*s\" is reserved by Socket.IO", len, s),
+                        errhint("Choose a name other than connect, connect_error, disconnect, "
+                                "disconnecting, newListener and removeListener.")));
+}
+
+static void check_namespace(const text *nsp)
+{
+    const char *s = nsp ? VARDATA_ANY(nsp) : "";
+    int len = nsp ? (int)VARSIZE_ANY_EXHDR(nsp) : 0;
+
+    if (!v6e_namespace_ok(s, len))
+        ereport(ERROR, (errcode(V6E_BAD_NAMESPACE),
+                        nsp ? errmsg("bad namespace \"%.*s\"", clip(s, len), s)
+                            : errmsg("the namespace is NULL"),
+                        errhint("Give / or / followed by 1 to 63 of the characters A-Z a-z 0-9 _ "
+                                ". - , such as /tasks.")));
+}
+
+static void null_room(void)
+{
+    ereport(ERROR, (errcode(V6E_NULL_ROOM), errmsg("the room is NULL"),
+                    errhint("Name a room; every accepted client of the namespace is in the room "
+                            "'everyone'.")));
+}
+
+/* Every room is good; with only_nodes, every room is also one that only nodes can be in. */
+static void check_rooms(ArrayType *rooms, bool only_nodes)
+{
+    Datum *elems;
+    bool *nulls;
+    int n;
+
+    deconstruct_array(rooms, TEXTOID, -1, false, 'i', &elems, &nulls, &n);
+    if (n == 0)
+        null_room();
+    if (n > V6E_MAX_ROOMS)
+        ereport(ERROR, (errcode(V6E_TOO_MANY_ROOMS), errmsg("%d rooms in one event", n),
+                        errhint("Give at most %d rooms, or emit several events.", V6E_MAX_ROOMS)));
+    for (int i = 0; i < n; i++) {
+        text *room;
+        const char *s;
+        int len;
+
+        if (nulls[i])
+            null_room();
+        room = DatumGetTextPP(elems[i]);
+        s = VARDATA_ANY(room);
+        len = (int)VARSIZE_ANY_EXHDR(room);
+        if (!v6e_room_ok(s, len))
+            ereport(ERROR, (errcode(V6E_BAD_ROOM), errmsg("bad room \"%.*s\"", clip(s, len), s),
+                            errhint("Give 1 to 128 of the characters A-Z a-z 0-9 _ . : / -")));
+        if (only_nodes && !v6e_node_room(s, len))
+            ereport(ERROR, (errcode(V6E_DURABLE_ROOMS),
+                            errmsg("a durable event cannot go to room \"%.*s\"", len, s),
+                            errhint("Give rooms that only nodes are in: node_<id>, or a room "
+                                    "ending in /nodes.")));
+    }
+}
+
+static int16 current_slot(void)
+{
+    int64 seconds = GetCurrentTransactionStartTimestamp() / USECS_PER_SEC;
+
+    return (int16)(seconds / v6e_retention % SLOTS);
+}
+
+static SPIPlanPtr insert_plan(void)
+{
+    static SPIPlanPtr plan = NULL;
+    Oid types[] = {INT2OID, INT4OID, TEXTOID, TEXTARRAYOID, TEXTOID, TEXTOID, INT4OID};
+
+    if (plan == NULL) {
+        SPIPlanPtr fresh =
+            SPI_prepare("INSERT INTO vantage6_events.event"
+                        " (slot, tli, namespace, rooms, name, payload, except_principal)"
+                        " VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+                        lengthof(types), types);
+
+        if (fresh == NULL || SPI_keepplan(fresh) != 0)
+            elog(ERROR, "cannot prepare the insert of an event: %s",
+                 SPI_result_code_string(SPI_result));
+        plan = fresh;
+    }
+    return plan;
+}
+
+static int64 insert_event(const struct event *e, text *payload)
+{
+    Datum values[] = {Int16GetDatum(current_slot()),     Int32GetDatum(v6e_timeline()),
+                      PointerGetDatum(e->nsp),           PointerGetDatum(e->rooms),
+                      PointerGetDatum(e->name),          PointerGetDatum(payload),
+                      Int32GetDatum(e->except_principal)};
+    const char nulls[] = {' ', ' ', ' ', ' ', ' ', ' ', e->except ? ' ' : 'n'};
+    bool isnull;
+    int64 id;
+
+    if (SPI_connect() != SPI_OK_CONNECT)
+        elog(ERROR, "cannot connect to SPI");
+    if (SPI_execute_plan(insert_plan(), values, nulls, false, 0) != SPI_OK_INSERT_RETURNING ||
+        SPI_processed != 1)
+        elog(ERROR, "cannot insert an event: %s", SPI_result_code_string(SPI_result));
+    id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+    SPI_finish();
+    return id;
+}
+
+static int64 emit(const struct event *e)
+{
+    StringInfoData payload;
+
+    initStringInfo(&payload);
+    v6e_payload(&payload, VARDATA_ANY(e->name), VARSIZE_ANY_EXHDR(e->name),
+                e->args ? VARDATA_ANY(e->args) : NULL, e->args ? VARSIZE_ANY_EXHDR(e->args) : 0);
+    if (payload.len > v6e_max_payload)
+        ereport(ERROR, (errcode(V6E_PAYLOAD_TOO_LARGE),
+                        errmsg("the event has %d bytes, at most %d are allowed", payload.len,
+                               v6e_max_payload),
+                        errhint("Send less, or raise vantage6_events.max_payload.")));
+    /* Empty and constant: equal bells fold into one at commit, and a listener learns nothing. */
+    Async_Notify(CHANNEL, "");
+    return insert_event(e, cstring_to_text_with_len(payload.data, payload.len));
+}
+
+/* The arguments that all six overloads share; args is what the overload made of its second one. */
+static Datum emit_checked(FunctionCallInfo fcinfo, text *args, bool one_room)
+{
+    struct event e = {0};
+    bool durable = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
+
+    e.name = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0);
+    e.args = args;
+    e.nsp = PG_ARGISNULL(3) ? NULL : PG_GETARG_TEXT_PP(3);
+    check_event(e.name);
+    check_namespace(e.nsp);
+    if (PG_ARGISNULL(2))
+        null_room();
+    if (one_room) {
+        Datum room = PG_GETARG_DATUM(2);
+
+        e.rooms = construct_array(&room, 1, TEXTOID, -1, false, 'i');
+    } else {
+        e.rooms = PG_GETARG_ARRAYTYPE_P(2);
+    }
+    check_rooms(e.rooms, durable);
+    if (durable || !PG_ARGISNULL(5))
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("this version of vantage6_events cannot deliver durable events"),
+                        errdetail("The arguments durable and ttl are kept for a later version."),
+                        errhint("Emit without them; only clients that are connected when the "
+                                "event commits will receive it.")));
+    PG_RETURN_INT64(emit(&e));
+}
+
+static text *args_json(FunctionCallInfo fcinfo)
+{
+    return PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1);
+}
+
+static text *args_jsonb(FunctionCallInfo fcinfo)
+{
+    Jsonb *args;
+
+    if (PG_ARGISNULL(1))
+        return NULL;
+    args = PG_GETARG_JSONB_P(1);
+    return cstring_to_text(JsonbToCString(NULL, &args->root, VARSIZE(args)));
+}
+
+/* json_in() refuses what is no JSON, as a cast would. */
+static text *args_text(FunctionCallInfo fcinfo)
+{
+    if (PG_ARGISNULL(1))
+        return NULL;
+    return DatumGetTextPP(
+        DirectFunctionCall1(json_in, CStringGetDatum(text_to_cstring(PG_GETARG_TEXT_PP(1)))));
+}
+
+PG_FUNCTION_INFO_V1(v6e_emit_json_room);
+Datum v6e_emit_json_room(PG_FUNCTION_ARGS)
+{
+    return emit_checked(fcinfo, args_json(fcinfo), true);
+}
+
+PG_FUNCTION_INFO_V1(v6e_emit_json_rooms);
+Datum v6e_emit_json_rooms(PG_FUNCTION_ARGS)
+{
+    return emit_checked(fcinfo, args_json(fcinfo), false);
+}
+
+PG_FUNCTION_INFO_V1(v6e_emit_jsonb_room);
+Datum v6e_emit_jsonb_room(PG_FUNCTION_ARGS)
+{
+    return emit_checked(fcinfo, args_jsonb(fcinfo), true);
+}
+
+PG_FUNCTION_INFO_V1(v6e_emit_jsonb_rooms);
+Datum v6e_emit_jsonb_rooms(PG_FUNCTION_ARGS)
+{
+    return emit_checked(fcinfo, args_jsonb(fcinfo), false);
+}
+
+PG_FUNCTION_INFO_V1(v6e_emit_text_room);
+Datum v6e_emit_text_room(PG_FUNCTION_ARGS)
+{
+    return emit_checked(fcinfo, args_text(fcinfo), true);
+}
+
+PG_FUNCTION_INFO_V1(v6e_emit_text_rooms);
+Datum v6e_emit_text_rooms(PG_FUNCTION_ARGS)
+{
+    return emit_checked(fcinfo, args_text(fcinfo), false);
+}
+
+/* announce(event text, args json, rooms text[], except_principal integer) */
+PG_FUNCTION_INFO_V1(v6e_announce);
+Datum v6e_announce(PG_FUNCTION_ARGS)
+{
+    struct event e = {0};
+
+    e.name = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0);
+    e.args = args_json(fcinfo);
+    e.nsp = cstring_to_text("/tasks");
+    if (PG_ARGISNULL(2))
+        null_room();
+    e.rooms = PG_GETARG_ARRAYTYPE_P(2);
+    e.except = !PG_ARGISNULL(3);
+    e.except_principal = e.except ? PG_GETARG_INT32(3) : 0;
+    check_event(e.name);
+    check_rooms(e.rooms, false);
+    PG_RETURN_INT64(emit(&e));
+}

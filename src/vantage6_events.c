@@ -1,0 +1,86 @@
+/*
+ * vantage6_events: the module's magic, its settings, and facts of the server that SQL cannot ask
+ * for: the timeline that is being written, the system identifier, and the value of a setting
+ * (current_setting() does not know it before the module is loaded).
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+
+#include "vantage6_events.h"
+
+PG_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+
+int v6e_max_payload;
+int v6e_retention;
+static int drain_grace;
+static int epoch_grace;
+
+void _PG_init(void)
+{
+    DefineCustomIntVariable("vantage6_events.max_payload",
+                            "Largest event that emit accepts, name and arguments together.", NULL,
+                            &v6e_max_payload, 1000000, 64, 64 * 1024 * 1024, PGC_SUSET,
+                            GUC_UNIT_BYTE, NULL, NULL, NULL);
+    DefineCustomIntVariable(
+        "vantage6_events.retention", "Time for which an event is kept at least.",
+        "Events go into a ring of three slots, each of this length.", &v6e_retention, 86400, 60,
+        366 * 86400, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+    DefineCustomIntVariable("vantage6_events.drain_grace",
+                            "Time to come back in, for clients whose connection a daemon ended.",
+                            NULL, &drain_grace, 30, 0, 3600, PGC_SUSET, GUC_UNIT_S, NULL, NULL,
+                            NULL);
+    DefineCustomIntVariable("vantage6_events.epoch_grace",
+                            "Time to come back in, for all clients after the leases were lost.",
+                            "The leases are lost with a crash of the server and with a failover.",
+                            &epoch_grace, 60, 0, 3600, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+#if PG_VERSION_NUM >= 150000
+    MarkGUCPrefixReserved("vantage6_events");
+#else
+    EmitWarningsOnPlaceholders("vantage6_events");
+#endif
+}
+
+/* The timeline that rows written now are on. Not for a standby. */
+int v6e_timeline(void)
+{
+#if PG_VERSION_NUM >= 150000
+    return (int)GetWALInsertionTimeLine();
+#else
+    return (int)ThisTimeLineID;
+#endif
+}
+
+static void refuse_standby(void)
+{
+    if (RecoveryInProgress())
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("a standby has no timeline of its own"),
+                        errhint("Connect to the primary server.")));
+}
+
+PG_FUNCTION_INFO_V1(v6e_sql_timeline);
+Datum v6e_sql_timeline(PG_FUNCTION_ARGS)
+{
+    refuse_standby();
+    PG_RETURN_INT32(v6e_timeline());
+}
+
+PG_FUNCTION_INFO_V1(v6e_sql_system_id);
+Datum v6e_sql_system_id(PG_FUNCTION_ARGS)
+{
+    PG_RETURN_TEXT_P(cstring_to_text(psprintf(UINT64_FORMAT, GetSystemIdentifier())));
+}
+
+PG_FUNCTION_INFO_V1(v6e_sql_setting);
+Datum v6e_sql_setting(PG_FUNCTION_ARGS)
+{
+    char *name = psprintf("vantage6_events.%s", text_to_cstring(PG_GETARG_TEXT_PP(0)));
+
+    PG_RETURN_TEXT_P(cstring_to_text(GetConfigOptionByName(name, NULL, false)));
+}
