@@ -44,7 +44,7 @@ void inbox_put(struct inbox *b, const char *sid, int64_t principal, const char *
     if (!i || !j || !(i->text = json_dumps(j, JSON_COMPACT)))
         abort();
     json_decref(j);
-    memcpy(i->sid, sid, len);
+    memcpy(i->sid, sid, len + 1);
     i->bytes = bytes;
     *b->end = i;
     b->end = &i->next;

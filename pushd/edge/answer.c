@@ -85,6 +85,11 @@ bool answer_is_passing(const PGresult *result)
     return false;
 }
 
+bool answer_is_ended(const PGresult *result)
+{
+    return strcmp(sqlstate(result), "V6010") == 0;
+}
+
 bool answer_is_farewell(const PGresult *result)
 {
     const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);

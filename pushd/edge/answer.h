@@ -21,6 +21,8 @@ void answer_fold(char *to, size_t len, const char *from);
 
 /* A lock or a serialization stood in the way: the same statement may succeed later. */
 bool answer_is_passing(const PGresult *result);
+/* The incarnation that the statement was for has been ended. */
+bool answer_is_ended(const PGresult *result);
 /* The server closes the connection after this. */
 bool answer_is_farewell(const PGresult *result);
 /* The statement's own data are at fault: the same will be refused again. */

@@ -103,7 +103,7 @@ static char *metrics(void *ctx, size_t *len)
 
 /* --- keys --- */
 
-static void keys_changed(void *ctx, const struct keyset *keys)
+static void use_keys(void *ctx, const struct keyset *keys)
 {
     struct daemon *d = ctx;
     set_clock(d);
@@ -128,6 +128,7 @@ static void on_database_told(void *ctx)
 {
     struct daemon *d = ctx;
     d->db = NULL;
+    hub_set_keys(d->hub, NULL, uv_now(&d->loop));
     keys_close(d->keys);
     admin_close(d->admin);
     server_close(d->server);
@@ -216,7 +217,7 @@ static void start_loop(struct daemon *d)
 static int open_all(struct daemon *d, char *err, size_t size)
 {
     struct admin_source source = {.ctx = d, .reasons = reasons, .metrics = metrics};
-    d->keys = keys_open(d->config, &d->loop, keys_changed, d, err, size);
+    d->keys = keys_open(d->config, &d->loop, use_keys, d, err, size);
     if (!d->keys)
         return -1;
     d->server = server_open(d->config, &d->loop, d->hub, err, size);

@@ -75,7 +75,7 @@ static void fill(struct lws_context_creation_info *info, const struct config *c,
     /* Without a mount, a held GET whose client has gone is never released and spins. */
     static const struct lws_http_mount mount = {.mountpoint = "/",
                                                 .mountpoint_len = 1,
-                                                .origin = "sio",
+                                                .origin = "socket.io",
                                                 .origin_protocol = LWSMPRO_CALLBACK};
     static const lws_retry_bo_t no_pings; /* heartbeats are the session's */
     info->port = port;

@@ -21,7 +21,7 @@ struct work_link {
     uv_timer_t *beat_timer, *presence_timer;
     int64_t incarnation; /* 0 = none */
     int64_t beaten;      /* the incarnation of the beat under way, 0 = none is */
-    bool receiving;
+    int64_t received;    /* the incarnation of the batch under way, 0 = none is */
     bool presence, presence_again;
     unsigned eager;
 };
@@ -66,9 +66,14 @@ static void refuse_data(struct work_link *w, const PGresult *r)
 static void on_received(void *ctx, const PGresult *r)
 {
     struct work_link *w = ctx;
-    w->receiving = false;
+    int64_t incarnation = w->received;
+    w->received = 0;
     if (!r)
         return;
+    if (answer_failed(r) && answer_is_ended(r)) {
+        w->env->ended(w->env->ctx, incarnation);
+        return;
+    }
     if (answer_failed(r) && answer_is_data(r)) {
         refuse_data(w, r);
         send_inbox(w);
@@ -83,9 +88,9 @@ static void on_received(void *ctx, const PGresult *r)
 static void send_inbox(struct work_link *w)
 {
     char incarnation[24], *items;
-    if (!working(w) || w->receiving || !(items = inbox_batch(w->inbox, w->incarnation)))
+    if (!working(w) || w->received || !(items = inbox_batch(w->inbox, w->incarnation)))
         return;
-    w->receiving = true;
+    w->received = w->incarnation;
     snprintf(incarnation, sizeof incarnation, "%lld", (long long)w->incarnation);
     const char *values[] = {incarnation, items};
     link_send(w->link, &st_receive, values, on_received, w);
