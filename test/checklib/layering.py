@@ -12,7 +12,7 @@ EDGE_OWN = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 POLICY = re.compile(r"\b(collaborations?|organi[sz]ations?|task_id|run_id|kill_containers|kill_list|job_id|"
                     r"node-online|node-offline|node-status-changed|new_task|new_task_update|status_update|"
                     r"algorithm_status_change|algorithm_log|delete_dataframe|dataframe_deleted|"
-                    r"node_info_update|node_metrics_update|authenticatable|keycloak)\b", re.IGNORECASE)
+                    r"node_info_update|node_metrics_update|authenticatable)\b", re.IGNORECASE)
 
 
 def _sources(*folders):
