@@ -49,11 +49,11 @@ static const char *repair(const char *state)
 {
     static const char *const repairs[][2] = {
         {"3F000",
-         "the extension is missing in this database: run CREATE EXTENSION vantage6_events, then"
+         "The extension is missing in this database: run CREATE EXTENSION vantage6_events, then"
          " its attach() and grant_pushd()"},
-        {"42883", "the extension in this database is missing or too old: run CREATE EXTENSION"
+        {"42883", "The extension in this database is missing or too old: run CREATE EXTENSION"
                   " vantage6_events or ALTER EXTENSION vantage6_events UPDATE"},
-        {"42501", "grant the rights of pushd to the role that it connects as: run SELECT"
+        {"42501", "Grant the rights of pushd to the role that it connects as: run SELECT"
                   " vantage6_events.grant_pushd(role)"},
     };
     for (size_t i = 0; i < sizeof repairs / sizeof repairs[0]; i++)
@@ -71,7 +71,7 @@ void answer_explain(const PGresult *result, const char *database, char *text, si
         hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
     snprintf(line, sizeof line, "%s (SQLSTATE %s%s%s)%s%s",
              message ? message : PQresultErrorMessage(result), sqlstate(result),
-             database ? ", database " : "", database ? database : "", hint ? "; " : "",
+             database ? ", database " : "", database ? database : "", hint ? ". " : "",
              hint ? hint : "");
     answer_fold(text, len, line);
 }

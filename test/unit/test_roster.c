@@ -41,13 +41,13 @@ static void go(const char *sid)
 static void expect(char *json, const char *sids)
 {
     char found[256] = "";
-    size_t i;
+    size_t i, n = 0;
     json_t *item, *batch = json ? json_loads(json, 0, NULL) : json_array();
     assert_non_null(batch);
     json_array_foreach(batch, i, item)
     {
-        strcat(found, i ? " " : "");
-        strcat(found, json_string_value(json_object_get(item, "sid")));
+        const char *sid = json_string_value(json_object_get(item, "sid"));
+        n += (size_t)snprintf(found + n, sizeof found - n, "%s%s", i ? " " : "", sid);
     }
     assert_string_equal(found, sids);
     json_decref(batch);
