@@ -8,6 +8,7 @@ Prints what it hears, one JSON array [event, argument] a line, until standard in
 import json
 import os
 import sys
+import threading
 
 import socketio
 
@@ -16,9 +17,13 @@ EVENTS_WITH_DATA = ["message", "new_task_update", "new_task", "status_update", "
 EVENTS_WITHOUT = ["connect", "disconnect", "sync", "expired_token", "invalid_token"]
 
 
+LINE = threading.Lock()  # python-socketio runs each handler in a thread of its own
+
+
 def say(event, *data):
-    """One line, at once."""
-    print(json.dumps([event, *data]), flush=True)
+    """One line, whole and at once."""
+    with LINE:
+        print(json.dumps([event, *data]), flush=True)
 
 
 class NodeTaskNamespace(socketio.ClientNamespace):
