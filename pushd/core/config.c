@@ -282,8 +282,10 @@ static bool load_all(struct loading *l, int argc, char **argv, char **variables)
         return false;
     if (l->config->action == CONFIG_HELP || l->config->action == CONFIG_VERSION)
         return true; /* both must answer when nothing else is right */
-    return load_file(l, file != NULL ? file : DEFAULT_FILE, file != NULL) &&
-           load_environment(l, variables) && load_flags(l, argc, argv, NULL) && check_together(l);
+    if (!load_file(l, file != NULL ? file : DEFAULT_FILE, file != NULL) ||
+        !load_environment(l, variables) || !load_flags(l, argc, argv, NULL))
+        return false;
+    return l->config->action == CONFIG_PRINT || check_together(l);
 }
 
 int config_load(struct config *c, int argc, char **argv, char **environ, char *err, size_t errlen)
