@@ -109,6 +109,7 @@ struct server *server_open(const struct config *config, uv_loop_t *loop, struct 
     fill(&info, config, host, port);
     info.foreign_loops = loops;
     info.user = &server->scope;
+    info.pcontext = &server->context; /* set to NULL when all of it is gone */
     server->context = lws_create_context(&info);
     if (server->context)
         server->vhost = lws_create_vhost(server->context, &info);
@@ -138,5 +139,8 @@ void server_close(struct server *server)
 
 void server_free(struct server *server)
 {
+    /* lws destroys in stages: what waited for the loop to end comes now. */
+    if (server->context)
+        lws_context_destroy(server->context);
     free(server);
 }

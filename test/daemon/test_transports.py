@@ -1,0 +1,84 @@
+"""Every client that the field uses connects to /tasks and hears what SQL emits; a rollback is silent."""
+import pytest
+
+from browser import Chromium
+from clients import Node, Python
+from facts import wait_for
+
+N3, USER = 3, 15  # a node of collaboration 1; a user of global scope
+
+
+def python(transports, wait):
+    """A maker of python-socketio clients."""
+    def make(world, ident):
+        return Python(world, ident, transports=transports, wait=wait)
+    return make
+
+
+def node(*transports):
+    """A maker of socket.io-client in Node."""
+    def make(world, ident):
+        return Node(world, ident, transports=transports)
+    return make
+
+
+CLIENTS = {
+    "python": python(None, False),
+    "python-websocket": python(["websocket"], False),
+    "python-polling": python(["polling"], False),
+    "python-wait": python(None, True),
+    "node": node("polling", "websocket"),
+    "node-websocket": node("websocket"),
+    "node-polling": node("polling"),
+    "chromium": Chromium,
+    "chromium-polling": lambda world, ident: Chromium(world, ident, transports=("polling",)),
+}
+
+
+@pytest.mark.parametrize("make", CLIENTS.values(), ids=CLIENTS)
+def test_a_committed_event_is_heard_and_a_rolled_back_one_is_not(v5, clients, make):
+    client = clients(make(v5, USER))
+    v5.joined(client)
+    db = v5.connect()
+    db.autocommit = False
+    with db.cursor() as cursor:
+        cursor.execute("SELECT vantage6_events.emit('rolled_back', '{}'::json, 'collaboration_1')")
+        db.rollback()
+        cursor.execute("SAVEPOINT a")
+        cursor.execute("SELECT vantage6_events.emit('rolled_back', '{}'::json, 'collaboration_1')")
+        cursor.execute("ROLLBACK TO a")
+        cursor.execute("SELECT vantage6_events.emit('lab_event', %s, 'collaboration_1')",
+                       ('[{"text": "grüße \\u2028 \\" \\\\ 漢字 😀", "n": 1.5}, null, "two"]',))
+        db.commit()
+    db.close()
+    heard = client.wait("lab_event")
+    assert heard == ["lab_event", {"text": 'grüße \u2028 " \\ 漢字 😀', "n": 1.5}, None, "two"]
+    v5.settled(client)
+    assert client.heard() == [heard]
+
+
+def test_a_large_event_reaches_both_transports(v5, clients):
+    text = "x" * 200_000
+    both = [clients(Python(v5, USER, transports=["polling"])), clients(Python(v5, USER, transports=["websocket"]))]
+    v5.joined(*both)
+    v5.emit("large", [text], "user_15")
+    for client in both:
+        assert client.wait("large") == ["large", text]
+
+
+def test_200_events_in_one_transaction_reach_a_polling_python_client_without_a_reconnect(v5, clients):
+    client = clients(Python(v5, N3, transports=["polling"]))
+    v5.joined(client)
+    v5.sql("SELECT vantage6_events.emit('many', to_json(i), 'node_3') FROM generate_series(1, 200) i")
+    client.wait("many", times=200)
+    assert [event[1] for event in client.heard("many")] == list(range(1, 201))
+    assert client.connects == 1 and client.disconnects == 0
+
+
+def test_an_acknowledgement_is_always_answered(v5, clients):
+    client = clients(Python(v5, N3))
+    for name in ("ping", "no_such_event", "error", "message"):
+        answers = []
+        client.emit(name, callback=lambda *args: answers.append(args))  # noqa: B023
+        wait_for(lambda: answers, f"the acknowledgement of {name}")  # noqa: B023
+        assert answers == [()]
