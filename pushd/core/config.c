@@ -131,28 +131,40 @@ static bool is_service_link(const char *name)
            strncmp(name, "PORT=", 5) == 0;
 }
 
+static void change_case(char *name, char from, char to)
+{
+    for (; *name != '\0'; name++)
+        if (*name >= from && *name < from + 26)
+            *name = (char)(*name - from + to);
+}
+
+static bool load_variable(struct loading *l, const char *name, const char *value)
+{
+    char option[NAME_SIZE], place[NAME_SIZE + sizeof ENVIRONMENT];
+    const char *nearest = "";
+    snprintf(option, sizeof option, "%.*s", (int)strcspn(name, "="), name);
+    snprintf(place, sizeof place, "%s%s", ENVIRONMENT, option);
+    if (strcmp(option, "CONFIG") == 0)
+        return true;
+    change_case(option, 'A', 'a');
+    const struct option *o = option_find(option, &nearest);
+    snprintf(option, sizeof option, "%s", o != NULL ? o->name : nearest);
+    change_case(option, 'a', 'A');
+    if (o != NULL && strcmp(place + strlen(ENVIRONMENT), option) == 0)
+        return set(l, place, o, value);
+    return fail(l, "%s: expected the name of an option, found no such one: did you mean %s%s?",
+                place, ENVIRONMENT, option);
+}
+
 static bool load_environment(struct loading *l, char **variables)
 {
     for (; variables != NULL && *variables != NULL; variables++) {
         const char *name = *variables + strlen(ENVIRONMENT);
-        char option[NAME_SIZE], place[NAME_SIZE + sizeof ENVIRONMENT];
-        const char *nearest = "";
-        if (strncmp(*variables, ENVIRONMENT, strlen(ENVIRONMENT)) != 0 || is_service_link(name))
+        const char *equals = strchr(*variables, '=');
+        if (strncmp(*variables, ENVIRONMENT, strlen(ENVIRONMENT)) != 0 || equals == NULL ||
+            is_service_link(name))
             continue;
-        size_t len = strcspn(name, "=");
-        snprintf(option, sizeof option, "%.*s", (int)len, name);
-        snprintf(place, sizeof place, "%s%s", ENVIRONMENT, option);
-        if (strcmp(option, "CONFIG") == 0)
-            continue;
-        for (char *c = option; *c != '\0'; c++)
-            *c = *c >= 'A' && *c <= 'Z' ? (char)(*c + ('a' - 'A')) : *c;
-        const struct option *o = option_find(option, &nearest);
-        if (o == NULL)
-            return fail(l,
-                        "%s: expected " ENVIRONMENT "<OPTION>, found no such option: did you mean "
-                        "the option \"%s\"?",
-                        place, nearest);
-        if (!set(l, place, o, name[len] == '=' ? name + len + 1 : ""))
+        if (!load_variable(l, name, equals + 1))
             return false;
     }
     return true;

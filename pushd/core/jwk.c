@@ -13,8 +13,8 @@
 
 #include "base64url.h"
 
-enum { RSA_BITS_MIN = 2048, RSA_BITS_MAX = 16384, P256_BYTES = 32, ED25519_BYTES = 32 };
-enum { NUMBER_MAX = RSA_BITS_MAX / 8 };
+enum { RSA_BITS_MIN = 2048, RSA_BITS_MAX = 16384, NUMBER_MAX = RSA_BITS_MAX / 8 };
+enum { P256_BYTES = 32, P256_SIGNATURE_BYTES = 64, ED25519_BYTES = 32 };
 
 struct number {
     uint8_t bytes[BASE64URL_BYTES(NUMBER_MAX * 4 / 3 + 4)];
@@ -174,7 +174,7 @@ void jwk_clear(struct jwk *jwk)
 static uint8_t *es256_to_der(const uint8_t *sig, size_t len, size_t *der_len)
 {
     uint8_t *der = NULL;
-    if (len != 2 * P256_BYTES)
+    if (len != P256_SIGNATURE_BYTES)
         return NULL;
     ECDSA_SIG *pair = ECDSA_SIG_new();
     BIGNUM *r = BN_bin2bn(sig, P256_BYTES, NULL);

@@ -18,7 +18,7 @@ enum { ADDRESS_MAX = 64, NAMESPACE_MAX = 64 };
 static bool is_port(const char *text)
 {
     size_t n = strlen(text);
-    return n >= 1 && n <= 5 && strspn(text, DIGITS) == n && atoi(text) <= 65535;
+    return n >= 1 && n <= 5 && strspn(text, DIGITS) == n && strtol(text, NULL, 10) <= 65535;
 }
 
 /* A name would have to be looked up, at a time when the resolver may not answer yet. */

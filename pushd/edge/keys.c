@@ -49,8 +49,7 @@ static const char *option_of(const struct config *config)
 static struct stamp stamp_of(const char *path)
 {
     struct stat st;
-    struct stamp s;
-    memset(&s, 0, sizeof s); /* stamps are compared by memcmp, padding and all */
+    struct stamp s = {0};
     if (stat(path, &st) != 0) {
         s.missing = errno;
         return s;
@@ -60,6 +59,13 @@ static struct stamp stamp_of(const char *path)
     s.size = st.st_size;
     s.mtime = st.st_mtim;
     return s;
+}
+
+static bool is_same(const struct stamp *a, const struct stamp *b)
+{
+    return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
+           a->mtime.tv_sec == b->mtime.tv_sec && a->mtime.tv_nsec == b->mtime.tv_nsec &&
+           a->missing == b->missing;
 }
 
 /* The whole file, malloc'd, or NULL with errno. A pipe would block the loop: only files are read.
@@ -148,7 +154,7 @@ static bool look(struct keys *k)
     char err[ERROR_MAX];
     struct stamp now = stamp_of(file_of(k->config));
     k->looked = uv_now(k->timer.loop);
-    if (memcmp(&now, &k->stamp, sizeof now) == 0)
+    if (is_same(&now, &k->stamp))
         return false;
     k->stamp = now; /* taken before reading: what is written meanwhile is seen next time */
     struct keyset *set = read_keys(k->config, err, sizeof err);
