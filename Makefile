@@ -71,8 +71,9 @@ format:
 format-check tidy:
 	$(PYTHON) test/run-checks $@
 
+# The long runs, as root or with what `make install` installs.
 soak bench: all
-	$(PYTHON) test/$@
+	test/$@
 
 clean:
 	rm -rf build

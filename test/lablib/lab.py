@@ -186,8 +186,9 @@ class Lab:
         keys = (["--jwks-file", f"{self.dir}/keys/jwks.json"] if facts["hq"] == "v5" else
                 ["--jwt-secret-file", f"{self.dir}/keys/signer.secret"])
         program = check_pushd(os.environ.get("PUSHD", facts["pushd"]))
+        # The machine's own configuration file is none of the lab's.
         self.daemon(number).start(
-            [program, "--listen", f"127.0.0.1:{facts['http'][number]}",
+            [program, "--config", "/dev/null", "--listen", f"127.0.0.1:{facts['http'][number]}",
              "--admin-listen", f"127.0.0.1:{facts['admin'][number]}", "--instance", f"lab-{number}",
              "--conninfo", self.conninfo("pushd"), *keys, *facts["options"]], dict(os.environ))
 
