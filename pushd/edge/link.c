@@ -11,7 +11,8 @@
 #include "conninfo.h"
 #include "log.h"
 
-enum { RETRY_MIN = 100, REASON = 1024 };
+/* ANSWER_TIME: no statement takes so long; behind a proxy, TCP would not tell. */
+enum { RETRY_MIN = 100, ANSWER_TIME = 60000, REASON = 1024 };
 
 enum state {
     LINK_RESTING,
@@ -28,7 +29,8 @@ struct link {
     PGconn *conn;
     uv_poll_t *poll;
     int events;
-    uv_timer_t *timer; /* connecting: patience; failed: now; waiting: the back-off */
+    /* connecting: patience; up: ANSWER_TIME; failed: now; waiting: the back-off */
+    uv_timer_t *timer;
     uint64_t delay, up_since;
     struct pipeline *pipeline;
     char farewell[REASON]; /* what the server said before it closed */
@@ -238,6 +240,8 @@ static void on_timer(uv_timer_t *timer)
         connect_start(l);
     else if (l->state == LINK_CONNECTING)
         link_fail(l, "no answer from the server within connect_timeout");
+    else if (l->state == LINK_UP)
+        link_fail(l, "no answer from the server for %d s", ANSWER_TIME / 1000);
 }
 
 void link_open(struct link *l)
@@ -287,6 +291,8 @@ void link_send(struct link *l, const struct statement *st, const char *const *va
                link_done *done, void *ctx)
 {
     PGconn *conn = l->state == LINK_UP ? l->conn : NULL;
+    if (conn && pipeline_pending(l->pipeline) == 0)
+        uv_timer_start(l->timer, on_timer, ANSWER_TIME, 0);
     if (pipeline_put(l->pipeline, conn, st, values, done, ctx))
         flush(l);
     else if (conn)
@@ -308,6 +314,11 @@ static bool answer(struct link *l)
         if (n < 0)
             lost(l);
         any = true;
+    }
+    if (any && l->state == LINK_UP) {
+        uv_timer_stop(l->timer);
+        if (pipeline_pending(l->pipeline) > 0)
+            uv_timer_start(l->timer, on_timer, ANSWER_TIME, 0);
     }
     return any;
 }

@@ -16,8 +16,7 @@ struct registrar {
     const struct db_env *env;
     struct link *link;
     struct roster *roster;
-    uv_timer_t *retry_timer;
-    uv_prepare_t *turn_end;
+    uv_timer_t *retry_timer, *turn_timer;
     int64_t incarnation; /* 0 = no session */
     bool telling_gone;
     bool put_off; /* and said so */
@@ -120,11 +119,16 @@ static void send_batches(struct registrar *g)
     }
 }
 
-static void on_turn_end(uv_prepare_t *handle)
+static void on_turn_timer(void *ctx)
 {
-    struct registrar *g = handle->data;
-    uv_prepare_stop(handle);
-    send_batches(g);
+    send_batches(ctx);
+}
+
+/* Once for all that come or go in this turn. */
+static void send_soon(struct registrar *g)
+{
+    if (!uv_is_active((uv_handle_t *)g->turn_timer))
+        timers_start(g->turn_timer, 0);
 }
 
 void registrar_connect(struct registrar *g, const struct socket_info *s)
@@ -132,7 +136,7 @@ void registrar_connect(struct registrar *g, const struct socket_info *s)
     if (!g->incarnation)
         return;
     roster_connect(g->roster, s);
-    uv_prepare_start(g->turn_end, on_turn_end);
+    send_soon(g);
 }
 
 void registrar_disconnect(struct registrar *g, const char *sid, const char *reason, bool by_client)
@@ -140,7 +144,7 @@ void registrar_disconnect(struct registrar *g, const char *sid, const char *reas
     if (!g->incarnation)
         return;
     roster_disconnect(g->roster, sid, reason, by_client);
-    uv_prepare_start(g->turn_end, on_turn_end);
+    send_soon(g);
 }
 
 void registrar_flush(struct registrar *g)
@@ -180,16 +184,13 @@ void registrar_end(struct registrar *g)
 struct registrar *registrar_new(const struct db_env *env, struct link *link)
 {
     struct registrar *g = calloc(1, sizeof *g);
-    uv_prepare_t *turn_end = malloc(sizeof *turn_end);
-    if (!g || !turn_end)
+    if (!g)
         abort();
     g->env = env;
     g->link = link;
     g->roster = roster_new();
     g->retry_timer = timers_new(env->loop, on_retry_timer, g);
-    uv_prepare_init(env->loop, turn_end);
-    turn_end->data = g;
-    g->turn_end = turn_end;
+    g->turn_timer = timers_new(env->loop, on_turn_timer, g);
     return g;
 }
 
@@ -198,7 +199,7 @@ void registrar_free(struct registrar *g)
     if (!g)
         return;
     timers_free(g->retry_timer);
-    uv_close((uv_handle_t *)g->turn_end, (uv_close_cb)free);
+    timers_free(g->turn_timer);
     roster_free(g->roster);
     free(g);
 }
