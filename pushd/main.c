@@ -1,13 +1,11 @@
 /* vantage6-pushd: delivers the events of vantage6_events to Socket.IO clients. */
 #include <stdio.h>
-#include <string.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "daemon.h"
 #include "keys.h"
 #include "log.h"
-
-extern char **environ;
 
 static int check(const struct config *config)
 {

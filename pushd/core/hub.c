@@ -63,8 +63,8 @@ void hub_set_keys(struct hub *hub, const struct keyset *keys, uint64_t now)
 {
     struct session *s, *next;
     hub->keys = keys;
-    HASH_ITER(hh, hub->sessions, s, next)
-    identity_retry(s, now);
+    HASH_ITER (hh, hub->sessions, s, next)
+        identity_retry(s, now);
 }
 
 void hub_free(struct hub *hub)
@@ -107,8 +107,7 @@ static void greet(struct socket *k, const json_t *greeting)
 {
     size_t i;
     json_t *event;
-    json_array_foreach(greeting, i, event)
-    {
+    json_array_foreach (greeting, i, event) {
         char *payload = json_dumps(event, JSON_COMPACT);
         if (payload)
             socket_event(k, payload, strlen(payload));
@@ -152,8 +151,7 @@ void hub_each_socket(struct hub *hub, void (*f)(void *ctx, const struct socket_i
 {
     struct socket *k, *next;
     struct socket_info info;
-    HASH_ITER(hh, hub->sockets, k, next)
-    {
+    HASH_ITER (hh, hub->sockets, k, next) {
         if (!k->answered || k->session->identity.verdict != TOKEN_GOOD)
             continue;
         socket_info(k, &info);
@@ -269,8 +267,7 @@ size_t hub_sessions(const struct hub *hub)
 void hub_close_some(struct hub *hub, size_t n)
 {
     struct session *s, *next;
-    HASH_ITER(hh, hub->sessions, s, next)
-    {
+    HASH_ITER (hh, hub->sessions, s, next) {
         if (n-- == 0)
             break;
         session_end(s, END_DRAIN);

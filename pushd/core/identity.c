@@ -115,20 +115,29 @@ void identity_retry(struct session *s, uint64_t now)
     socket_identify(s, now);
 }
 
-bool identity_may_tell(struct hub *hub, const char *address, uint64_t now)
+/* Forget those told before, all or only the long ago. The analyzer does not follow uthash. */
+static void forget(struct hub *hub, uint64_t before)
 {
     struct told *t, *next;
+    HASH_ITER (hh, hub->told, t, next)
+        if (t->at < before) {
+            HASH_DEL(hub->told, t); // NOLINT
+            free(t);
+        }
+}
+
+bool identity_may_tell(struct hub *hub, const char *address, uint64_t now)
+{
+    struct told *t;
     size_t len = strlen(address);
+    if (HASH_COUNT(hub->told) >= TOLD_MAX)
+        forget(hub, now > TELL_MS ? now - TELL_MS : 0);
     HASH_FIND(hh, hub->told, address, len, t);
     if (t && now - t->at < TELL_MS)
         return false;
+    if (!t && HASH_COUNT(hub->told) >= TOLD_MAX)
+        return false;
     if (!t) {
-        if (HASH_COUNT(hub->told) >= TOLD_MAX)
-            HASH_ITER(hh, hub->told, t, next)
-        if (now - t->at >= TELL_MS) {
-            HASH_DEL(hub->told, t);
-            free(t);
-        }
         t = calloc(1, sizeof *t + len + 1);
         if (!t)
             abort();
@@ -141,12 +150,7 @@ bool identity_may_tell(struct hub *hub, const char *address, uint64_t now)
 
 void identity_forget(struct hub *hub)
 {
-    struct told *t, *next;
-    HASH_ITER(hh, hub->told, t, next)
-    {
-        HASH_DEL(hub->told, t);
-        free(t);
-    }
+    forget(hub, UINT64_MAX);
 }
 
 void identity_clear(struct identity *id)

@@ -96,7 +96,7 @@ static void leave_all(struct rooms *r, struct subscriber *s)
             last.who->list[last.back].at = m.at;
         }
         if (room->n == 0) {
-            HASH_DEL(r->table, room);
+            HASH_DEL(r->table, room); // NOLINT: the analyzer does not follow uthash
             free(room->members);
             free(room);
         }

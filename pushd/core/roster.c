@@ -62,7 +62,8 @@ void roster_disconnect(struct roster *r, const char *sid, const char *reason, bo
     if (json_object_del(r->queued, sid) == 0 || json_object_del(r->waiting, sid) == 0)
         return;
     /* If the batch is refused, this one is not to come back. */
-    json_array_foreach(r->flying, i, batch) json_object_del(batch, sid);
+    json_array_foreach (r->flying, i, batch)
+        json_object_del(batch, sid);
     json_array_append_new(r->gone, must(json_pack("{ss ss sb}", "sid", sid, "reason", reason,
                                                   "by_client", (int)by_client)));
 }

@@ -20,6 +20,8 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 {
     struct lws_context *context = lws_get_context(wsi);
     struct server_scope *scope = context ? lws_context_user(context) : NULL;
+    if (!scope) /* the context is still being made */
+        return 0;
     switch (reason) {
     case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
         return scope->draining;
@@ -48,21 +50,24 @@ static void lws_line(int level, const char *line)
 }
 
 /* "host:port", "[v6]:port" or ":port"; an empty host or "*" means all addresses. */
-static int split(const char *listen, char *host, size_t size)
+static bool split(const char *listen, char *host, size_t size, int *port)
 {
     const char *colon = strrchr(listen, ':');
     size_t len = colon ? (size_t)(colon - listen) : 0;
+    char *end;
     if (!colon)
-        return -1;
+        return false;
     if (len >= 2 && listen[0] == '[' && listen[len - 1] == ']') {
         listen++;
         len -= 2;
     }
     if (len >= size)
-        return -1;
+        return false;
     memcpy(host, listen, len);
     host[len] = '\0';
-    return atoi(colon + 1);
+    long n = strtol(colon + 1, &end, 10);
+    *port = (int)n;
+    return end > colon + 1 && *end == '\0' && n > 0 && n < 65536;
 }
 
 static void fill(struct lws_context_creation_info *info, const struct config *c, const char *host,
@@ -99,18 +104,20 @@ struct server *server_open(const struct config *config, uv_loop_t *loop, struct 
 {
     struct lws_context_creation_info info = {0};
     struct server *server = calloc(1, sizeof *server);
-    char host[256];
-    int port = split(config->listen, host, sizeof host);
+    char host[256] = "";
+    int port = 0;
     void *loops[] = {loop};
     if (!server)
         abort();
     server->scope = (struct server_scope){.hub = hub, .config = config, .loop = loop};
     lws_set_log_level(LLL_ERR | LLL_WARN, lws_line);
+    bool understood = split(config->listen, host, sizeof host, &port);
     fill(&info, config, host, port);
     info.foreign_loops = loops;
     info.user = &server->scope;
     info.pcontext = &server->context; /* set to NULL when all of it is gone */
-    server->context = lws_create_context(&info);
+    if (understood)
+        server->context = lws_create_context(&info);
     if (server->context)
         server->vhost = lws_create_vhost(server->context, &info);
     if (!server->vhost) {

@@ -51,8 +51,7 @@ static void expect(int64_t incarnation, int first, int last, int64_t seq)
     size_t i;
     assert_non_null(batch);
     assert_int_equal(json_array_size(batch), last - first + 1);
-    json_array_foreach(batch, i, item)
-    {
+    json_array_foreach (batch, i, item) {
         const json_t *event = json_object_get(item, "event");
         assert_int_equal(json_integer_value(json_object_get(item, "seq")), seq + (int64_t)i);
         assert_int_equal(json_integer_value(json_array_get(event, 1)), first + (int64_t)i);

@@ -44,8 +44,7 @@ static void expect(char *json, const char *sids)
     size_t i, n = 0;
     json_t *item, *batch = json ? json_loads(json, 0, NULL) : json_array();
     assert_non_null(batch);
-    json_array_foreach(batch, i, item)
-    {
+    json_array_foreach (batch, i, item) {
         const char *sid = json_string_value(json_object_get(item, "sid"));
         n += (size_t)snprintf(found + n, sizeof found - n, "%s%s", i ? " " : "", sid);
     }

@@ -56,8 +56,7 @@ static void load_rules(struct config *rules, const json_t *changes)
     const char *name, *nearest;
     json_t *value;
     assert_int_equal(config_load(rules, 5, (char **)argv, NULL, err, sizeof err), 0);
-    json_object_foreach((json_t *)changes, name, value)
-    {
+    json_object_foreach ((json_t *)changes, name, value) {
         assert_true(option_set(option_find(name, &nearest), rules, json_string_value(value), err,
                                sizeof err));
     }
