@@ -11,7 +11,7 @@
 #include "timers.h"
 
 /* EAGER: so many times in a row presence() may say "more now" before it has to wait a little: rows
- * that HQ holds locked stay due. */
+ * that others hold locked stay due. */
 enum { EAGER = 64, EAGER_PAUSE = 100, PASSING = 1000 };
 
 struct work_link {
