@@ -147,6 +147,13 @@ void hub_admit(struct hub *hub, const struct admission *a, uint64_t now)
         join(hub, k, a);
 }
 
+void hub_forget_rooms(struct hub *hub)
+{
+    struct socket *k, *next;
+    HASH_ITER (hh, hub->sockets, k, next)
+        rooms_set(hub->rooms, &k->subscriber, k->nsp, "");
+}
+
 void hub_each_socket(struct hub *hub, void (*f)(void *ctx, const struct socket_info *s), void *ctx)
 {
     struct socket *k, *next;

@@ -221,6 +221,8 @@ static void registered_again_only_the_rooms_change(void **state)
     assert_string_equal(world_heard(&w, 0), "42/tasks,[\"sync\"]\n");
     hub_read_begin(w.hub);
     hub_read_end(w.hub);
+    hub_forget_rooms(w.hub);
+    world_event(&w, 39, "a", "[\"while rights are unknown\"]");
     a.rooms = "b";
     a.snapshot = "50:50:";
     hub_admit(w.hub, &a, w.now);
