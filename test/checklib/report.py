@@ -80,5 +80,8 @@ class Report:
         """The last words, and the exit status."""
         if self.failures:
             say("\nfailed:\n  " + "\n  ".join(self.failures))
+        os.makedirs(f"{TOP}/build/check", exist_ok=True)
+        with open(f"{TOP}/build/check/counts", "w", encoding="ascii") as file:
+            file.write(self.line(self.counts) + "\n")
         say(self.line(self.counts))
         return 1 if self.counts[FAILED] or not self.counts[PASSED] else 0

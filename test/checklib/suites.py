@@ -87,6 +87,8 @@ def _pg_regress(assignments):
     """make installcheck in a cluster of its own; PostgreSQL 16 and later write TAP, earlier ones lines with dots."""
     work = tempfile.mkdtemp(prefix="vantage6-check.", dir="/tmp")
     os.chmod(work, 0o711)
+    if os.path.exists(f"{TOP}/regression.diffs"):
+        os.unlink(f"{TOP}/regression.diffs")
     cluster = Cluster.make(f"{work}/pg", free_ports(1), bindir(PG_CONFIG), new_password())
     try:
         cluster.start()
@@ -95,18 +97,22 @@ def _pg_regress(assignments):
     finally:
         cluster.remove(f"{work}/pg")
         shutil.rmtree(work)
-    failed = 0
-    for tap, tap_name, name, dots in REGRESS_LINE.findall(output):
-        good = (tap or dots) == "ok"
-        failed += not good
-        yield tap_name or name, PASSED if good else FAILED, ""
-    if status:
-        diffs = f"{TOP}/regression.diffs"
-        text = output
-        if failed and os.path.exists(diffs):
-            with open(diffs, encoding="utf-8", errors="replace") as file:
-                text = file.read()
-        yield "regression.diffs" if failed else "make installcheck", FAILED, "\n" + text
+    results = [(tap_name or name, (tap or dots) == "ok") for tap, tap_name, name, dots in REGRESS_LINE.findall(output)]
+    failed = [name for name, good in results if not good]
+    for name, good in results:
+        # One file holds the differences of all: shown with the last.
+        last = failed and name == failed[-1]
+        yield name, PASSED if good else FAILED, "\n" + (_read("regression.diffs") or output) if last else ""
+    if status and not failed:
+        yield "make installcheck", FAILED, "\n" + output
+
+
+def _read(path):
+    try:
+        with open(f"{TOP}/{path}", encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 def regress():
