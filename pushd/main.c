@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "conninfo.h"
 #include "daemon.h"
 #include "keys.h"
 #include "log.h"
@@ -10,7 +11,8 @@
 static int check(const struct config *config)
 {
     char err[512];
-    if (keys_check(config, err, sizeof err) != 0) {
+    if (keys_check(config, err, sizeof err) != 0 ||
+        !conninfo_check(config->conninfo, err, sizeof err)) {
         fprintf(stderr, "vantage6-pushd: %s\n", err);
         return DAEMON_CONFIG;
     }

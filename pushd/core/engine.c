@@ -16,6 +16,7 @@ static const struct refusal BAD_REQUEST = {400, "{\"code\":3,\"message\":\"Bad r
 static const struct refusal FORBIDDEN = {403, "{\"code\":4,\"message\":\"Forbidden\"}"};
 static const struct refusal BAD_PROTOCOL = {
     400, "{\"code\":5,\"message\":\"Unsupported protocol version\"}"};
+static const struct refusal STOPPING = {503, "{\"code\":3,\"message\":\"Shutting down\"}"};
 static const struct refusal FULL = {503, "{\"code\":3,\"message\":\"Too many connections\"}"};
 
 /* The parameters that matter; one given twice counts as the last. */
@@ -95,6 +96,8 @@ static const struct refusal *check(struct hub *hub, const struct request *rq,
         return &FORBIDDEN;
     if (!*s && strcmp(p->eio, "4") != 0)
         return &BAD_PROTOCOL;
+    if (!*s && hub->draining)
+        return &STOPPING;
     if (!*s && HASH_COUNT(hub->sessions) >= (unsigned)hub->config->max_connections)
         return &FULL;
     return NULL;

@@ -115,15 +115,30 @@ static void greet(struct socket *k, const json_t *greeting)
     }
 }
 
+/* Into a list of sockets whose snapshot is not yet part of a read. */
+static void put(struct socket **list, struct socket *k)
+{
+    k->fresh_next = *list;
+    if (k->fresh_next)
+        k->fresh_next->fresh_link = &k->fresh_next;
+    k->fresh_link = list;
+    *list = k;
+}
+
+static void take(struct socket *k)
+{
+    *k->fresh_link = k->fresh_next;
+    if (k->fresh_next)
+        k->fresh_next->fresh_link = k->fresh_link;
+}
+
 static void join(struct hub *hub, struct socket *k, const struct admission *a)
 {
     k->joined = true;
     hub_count(hub, METRIC_JOINED, 1);
     k->since = a->snapshot ? snapshot_parse(a->snapshot) : NULL;
-    if (k->since) {
-        k->fresh_next = hub->fresh;
-        hub->fresh = k;
-    }
+    if (k->since)
+        put(&hub->fresh, k);
     greet(k, a->greeting);
 }
 
@@ -168,35 +183,28 @@ void hub_each_socket(struct hub *hub, void (*f)(void *ctx, const struct socket_i
 
 /* --- events --- */
 
-void hub_settle(struct hub *hub, struct socket *k)
+void hub_settle(struct socket *k)
 {
-    struct socket **lists[] = {&hub->fresh, &hub->settling};
     if (!k->since)
         return;
-    for (int i = 0; i < 2; i++)
-        for (struct socket **at = lists[i]; *at; at = &(*at)->fresh_next)
-            if (*at == k) {
-                *at = k->fresh_next;
-                break;
-            }
+    take(k);
     free(k->since);
     k->since = NULL;
 }
 
 void hub_read_begin(struct hub *hub)
 {
-    while (hub->fresh) {
-        struct socket *k = hub->fresh;
-        hub->fresh = k->fresh_next;
-        k->fresh_next = hub->settling;
-        hub->settling = k;
+    struct socket *k;
+    while ((k = hub->fresh) != NULL) {
+        take(k);
+        put(&hub->settling, k);
     }
 }
 
 void hub_read_end(struct hub *hub)
 {
     while (hub->settling)
-        hub_settle(hub, hub->settling);
+        hub_settle(hub->settling);
 }
 
 struct delivery {
@@ -269,6 +277,11 @@ void hub_flush(struct hub *hub)
 size_t hub_sessions(const struct hub *hub)
 {
     return HASH_COUNT(hub->sessions);
+}
+
+void hub_drain(struct hub *hub)
+{
+    hub->draining = true;
 }
 
 void hub_close_some(struct hub *hub, size_t n)

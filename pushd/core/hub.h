@@ -84,6 +84,8 @@ void hub_flush(struct hub *hub);
 
 /* Sessions now open; for the drain. */
 size_t hub_sessions(const struct hub *hub);
+/* Refuse new sessions from now on. */
+void hub_drain(struct hub *hub);
 /* Close up to n sessions, transport only, never a packet "41": their clients reconnect. */
 void hub_close_some(struct hub *hub, size_t n);
 

@@ -34,12 +34,13 @@ struct hub {
     struct socket *fresh;    /* admitted since the read under way began */
     struct socket *settling; /* admitted before it */
     struct told *told;
+    bool draining;
 };
 
 void hub_count(struct hub *hub, enum metric_id id, double n);
 void hub_dirty(struct session *s);
 /* The socket hears all from now on; forgets its snapshot. */
-void hub_settle(struct hub *hub, struct socket *k);
+void hub_settle(struct socket *k);
 /* 20 random characters of base64url. */
 void hub_new_sid(char *sid);
 char *hub_strdup(const char *s);

@@ -169,7 +169,7 @@ void socket_close(struct socket *k, const char *reason, bool by_client)
     *at = k->next;
     s->left |= 1U << k->nsp_index;
     HASH_DEL(hub->sockets, k);
-    hub_settle(hub, k);
+    hub_settle(k);
     rooms_set(hub->rooms, &k->subscriber, k->nsp, "");
     if (k->answered && s->identity.verdict == TOKEN_GOOD)
         hub->backend->disconnect(hub->backend->ctx, k->sid, reason, by_client);

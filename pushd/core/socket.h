@@ -28,7 +28,7 @@ struct socket {
     int64_t principal;
     /* Until a read includes it: the snapshot of the first admission. */
     struct snapshot *since;
-    struct socket *fresh_next;
+    struct socket *fresh_next, **fresh_link; /* in the hub's list of the fresh or the settling */
 };
 
 /* One Socket.IO packet, without the Engine.IO type. */

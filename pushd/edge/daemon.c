@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "admin.h"
+#include "conninfo.h"
 #include "db.h"
 #include "hub.h"
 #include "keys.h"
@@ -164,6 +165,7 @@ static void on_term(uv_signal_t *handle, int number)
     d->to_drain = hub_sessions(d->hub);
     log_info("stopping clients=%zu", d->to_drain);
     server_stop_listening(d->server);
+    hub_drain(d->hub);
     uv_timer_start(&d->drain, on_drain, 0, DRAIN_TICK_MS);
 }
 
@@ -226,11 +228,9 @@ static int open_all(struct daemon *d, char *err, size_t size)
     d->admin = admin_open(&d->loop, d->config->admin_listen, &source, err, size);
     if (!d->admin)
         return -1;
-    d->db = db_open(d->config, &d->loop, d->hub, &d->metrics, flush, d);
-    if (!d->db) {
-        snprintf(err, size, "conninfo is not understood: see the line above");
+    if (!conninfo_check(d->config->conninfo, err, size))
         return -1;
-    }
+    d->db = db_open(d->config, &d->loop, d->hub, &d->metrics, flush, d);
     hub_set_backend(d->hub, db_backend(d->db));
     hub_on_unknown_key(d->hub, unknown_key, d);
     return 0;

@@ -116,7 +116,7 @@ static struct keyset *read_keys(const struct config *config, char *err, size_t e
         snprintf(err, errlen,
                  "%s: expected a readable file at %s, found: %s: correct the option or "
                  "the file's permissions",
-                 option_of(config), path, strerror(errno));
+                 option_of(config), path, errno == EINVAL ? "no regular file" : strerror(errno));
         return NULL;
     }
     struct keyset *set =
@@ -163,7 +163,8 @@ static bool look(struct keys *k)
         return false;
     }
     adopt(k, set);
-    log_info("keys read file=%s keys=%zu", file_of(k->config), keyset_count(set));
+    log_write(*k->problem == '\0' ? LOG_INFO : LOG_WARNING, "keys read file=%s usable=%zu",
+              file_of(k->config), keyset_count(set));
     return true;
 }
 

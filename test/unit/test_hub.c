@@ -370,6 +370,9 @@ static void a_drain_never_sends_a_disconnect_packet(void **state)
     int gone = w.place[0].closed ? 0 : 1;
     assert_string_equal(world_heard(&w, gone), "42/tasks,[\"last\"]\n");
     assert_non_null(strstr(w.asked, "disconnect server shutting down 0\n"));
+    hub_drain(w.hub);
+    assert_false(world_ws(&w, 2, WS, NULL));
+    assert_int_equal(w.place[2].status, 503);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
