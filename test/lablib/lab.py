@@ -103,10 +103,7 @@ class Lab:
         check_installed(pg_config)
         os.makedirs(folder, mode=0o755, exist_ok=True)
         facts = {"hq": hq, "pgbin": pgbin, "pushd": program, "options": options,
-                 "pg": ports["pg"] or free_ports(1), "password": new_password()}
-        for name in ("http", "admin"):
-            first = ports[name] or free_ports(instances)
-            facts[name] = list(range(first, first + instances))
+                 "password": new_password(), **cls._ports(ports, instances)}
         cluster = Cluster.make(f"{folder}/pg", facts["pg"], pgbin, facts["password"])
         facts["home"] = cluster.home
         cls._private(f"{folder}/lab.json", json.dumps(facts, indent=2))
@@ -122,6 +119,18 @@ class Lab:
             lab.down()
             raise
         return lab
+
+    @staticmethod
+    def _ports(wishes, instances):
+        """The port of pg, the lists of ports of http and admin: as wished, or free ones."""
+        counts = {"pg": 1, "http": instances, "admin": instances}
+        ports = {name: list(range(first, first + counts[name])) for name, first in wishes.items() if first}
+        for name, count in counts.items():
+            if name not in ports:
+                first = free_ports(count, sum(ports.values(), []))
+                ports[name] = list(range(first, first + count))
+        ports["pg"] = ports["pg"][0]
+        return ports
 
     @staticmethod
     def _private(path, text):

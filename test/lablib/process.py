@@ -123,8 +123,8 @@ class Daemon:
             return ""
 
 
-def free_ports(count):
-    """The first of count free ports in a row.
+def free_ports(count, taken=()):
+    """The first of count free ports in a row, none of them in taken.
 
     Below the range that the system gives to outgoing connections, where one could be taken between
     this look and its use.
@@ -136,6 +136,8 @@ def free_ports(count):
     for _ in range(200):
         first = random.randrange(10000, limit - count)
         held = []
+        if not set(taken).isdisjoint(range(first, first + count)):
+            continue
         try:
             for port in range(first, first + count):
                 held.append(socket.socket())
