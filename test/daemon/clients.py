@@ -5,6 +5,7 @@ World.joined() left out, wait(name), and close().
 """
 import json
 import os
+import socket
 import subprocess
 import threading
 
@@ -49,21 +50,27 @@ class Client:
 
 
 class Raw(Client):
-    """A WebSocket and nothing else: exact packets, no reconnection."""
+    """A WebSocket and nothing else: exact packets, no reconnection.
 
-    def __init__(self, world, ident=None, token=None, instance=0, nsp="/tasks", connect=True, headers=()):
+    token is its own if None, none if empty; auth is the data of CONNECT, source the address it comes from.
+    """
+
+    def __init__(self, world, ident=None, token=None, instance=0, nsp="/tasks", connect=True, headers=(),
+                 auth=None, source=None):
         super().__init__(world, ident, instance)
-        self.packets, self.closed = [], False
+        self.packets, self.closed, self.round_trips = [], False, 0
         token = token if token is not None else world.token(ident) if ident else None
         header = [f"Authorization: Bearer {token}"] if token else []
+        url = world.url(instance)
+        sock = source and socket.create_connection(url.removeprefix("http://").split(":"), source_address=(source, 0))
         self.ws = websocket.create_connection(
-            world.url(instance).replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket",
+            url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket", socket=sock,
             header=header + list(headers), timeout=None, enable_multithread=True)
         self.nsp = nsp
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
         if connect:
-            self.send(f"40{nsp},{{}}")
+            self.send(f"40{nsp},{json.dumps(auth or {})}")
             self.wait_connected()
 
     def _read(self):
@@ -90,6 +97,13 @@ class Raw(Client):
     def send(self, packet):
         """Send a text frame."""
         self.ws.send(packet)
+
+    def round_trip(self):
+        """There and back: what the server sent before has been heard after it."""
+        self.round_trips += 1
+        answer = f"43{self.nsp},{self.round_trips}[]"
+        self.send(f"42{self.nsp},{self.round_trips}[\"round_trip\"]")
+        wait_for(lambda: answer in self.packets, f"{self} to get {answer}")
 
     def wait_closed(self, deadline=30):
         """Wait until the server has closed the connection."""

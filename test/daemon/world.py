@@ -53,6 +53,11 @@ class World:
         """Does /readyz say so?"""
         return self.http("GET", "/readyz", instance=instance, admin=True)[0] == 200
 
+    def start(self, instance=0, path="/readyz"):
+        """Start an instance that was stopped, and wait until path says yes."""
+        self.lab._launch(instance)
+        self.lab._wait_answer(instance, path)
+
     # --- the database ----------------------------------------------------------------------------
 
     def connect(self, user="hq"):
