@@ -124,10 +124,13 @@ DECLARE
     state vantage6_events.announced;
     online boolean;
 BEGIN
-    INSERT INTO vantage6_events.announced AS a
+    -- The insert would wait for whoever changes the row, if there is one.
+    IF NOT EXISTS (SELECT FROM vantage6_events.announced AS a WHERE a.principal_id = principal) THEN
+        INSERT INTO vantage6_events.announced
         SELECT s.* FROM vantage6_events.present_state(principal, false) AS s
         WHERE s.principal_id IS NOT NULL
         ON CONFLICT DO NOTHING;
+    END IF;
     SELECT * INTO told FROM vantage6_events.announced AS a WHERE a.principal_id = principal
     FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN -- another daemon is at it, or there is no such principal

@@ -1,0 +1,36 @@
+-- No object is without a comment, those that attach() makes included.
+\set hq 5
+\set attach on
+\set ECHO none
+\i test/hq/regress-up.psql
+\set ECHO all
+SELECT 'relation' AS what, c.oid::regclass::text AS object FROM pg_class c
+WHERE c.relnamespace = 'vantage6_events'::regnamespace AND c.relkind NOT IN ('c', 't')
+  AND NOT (c.relkind IN ('i', 'I') AND (c.relname ~ '_pkey$|_key$' OR c.relispartition))
+  AND obj_description(c.oid, 'pg_class') IS NULL
+UNION ALL
+SELECT 'column', c.oid::regclass || '.' || a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+WHERE c.relnamespace = 'vantage6_events'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'c')
+  AND a.attnum > 0 AND NOT a.attisdropped AND col_description(c.oid, a.attnum) IS NULL
+UNION ALL
+SELECT 'function', p.oid::regprocedure::text FROM pg_proc p
+WHERE p.pronamespace = 'vantage6_events'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL
+UNION ALL
+SELECT 'type', t.oid::regtype::text FROM pg_type t
+WHERE t.typnamespace = 'vantage6_events'::regnamespace AND t.typrelid = 0 AND t.typelem = 0
+  AND obj_description(t.oid, 'pg_type') IS NULL
+UNION ALL
+SELECT 'trigger', tgname FROM pg_trigger WHERE NOT tgisinternal AND obj_description(oid, 'pg_trigger') IS NULL
+UNION ALL
+SELECT 'schema', nspname FROM pg_namespace
+WHERE nspname = 'vantage6_events' AND obj_description(oid, 'pg_namespace') IS NULL
+UNION ALL
+SELECT 'extension', extname FROM pg_extension
+WHERE extname = 'vantage6_events' AND obj_description(oid, 'pg_extension') IS NULL
+ORDER BY 1, 2;
+-- Each function that others may call says who owns it.
+SELECT p.oid::regprocedure FROM pg_proc p
+WHERE p.pronamespace = 'vantage6_events'::regnamespace
+  AND obj_description(p.oid, 'pg_proc') !~* 'owned\s+by the\s+(extension|agent)' ORDER BY 1;
+\set ECHO none
+\i test/hq/regress-down.psql

@@ -1,0 +1,80 @@
+-- Who may do what, and who owns what.
+\set hq 5
+\set attach on
+\set ECHO none
+\i test/hq/regress-up.psql
+\set ECHO all
+-- PUBLIC may do nothing.
+SELECT p.oid::regprocedure FROM pg_proc p, aclexplode(coalesce(proacl, acldefault('f', proowner))) a
+WHERE pronamespace = 'vantage6_events'::regnamespace AND a.grantee = 0;
+SELECT c.oid::regclass FROM pg_class c, aclexplode(relacl) a
+WHERE relnamespace = 'vantage6_events'::regnamespace AND a.grantee = 0;
+SELECT has_schema_privilege('public', 'vantage6_events', 'USAGE');
+-- The daemon's role: its functions and nothing else; no table.
+SELECT p.oid::regprocedure FROM pg_proc p WHERE pronamespace = 'vantage6_events'::regnamespace
+  AND has_function_privilege('regress_pushd', p.oid, 'EXECUTE') ORDER BY p.proname COLLATE "C";
+SELECT c.oid::regclass FROM pg_class c
+WHERE relnamespace IN ('vantage6_events'::regnamespace, '"HQ''s tables"'::regnamespace)
+  AND relkind IN ('r', 'p', 'v', 'S') AND (CASE WHEN relkind = 'S' THEN has_sequence_privilege('regress_pushd', c.oid, 'USAGE, SELECT, UPDATE')
+       ELSE has_any_column_privilege('regress_pushd', c.oid, 'SELECT, INSERT, UPDATE')
+            OR has_table_privilege('regress_pushd', c.oid, 'DELETE, TRUNCATE, TRIGGER') END);
+SELECT has_schema_privilege('regress_pushd', 'HQ''s tables', 'USAGE'),
+       has_schema_privilege('regress_pushd', 'vantage6_events', 'CREATE'),
+       has_schema_privilege('regress_hq', 'vantage6_events', 'CREATE');
+-- HQ's own, granted to another role than the owner.
+CREATE ROLE regress_operator;
+SELECT vantage6_events.grant_hq('regress_operator');
+SELECT p.oid::regprocedure FROM pg_proc p WHERE pronamespace = 'vantage6_events'::regnamespace
+  AND has_function_privilege('regress_operator', p.oid, 'EXECUTE') ORDER BY p.oid::regprocedure::text COLLATE "C";
+SELECT c.oid::regclass, c.relkind FROM pg_class c WHERE relnamespace = 'vantage6_events'::regnamespace
+  AND relkind IN ('r', 'p', 'v') AND has_any_column_privilege('regress_operator', c.oid, 'SELECT, INSERT, UPDATE') ORDER BY 1;
+SET ROLE regress_operator;
+SELECT count(*) FROM vantage6_events.connections;
+SELECT hq_version FROM vantage6_events.status;
+SELECT vantage6_events.emit('x', NULL, 'everyone') > 0 AS emitted;
+SELECT count(*) FROM vantage6_events.recent_events;
+SELECT vantage6_events.may_receive(1, 'everyone');
+RESET ROLE;
+-- What runs as a superuser touches no row of HQ: these write the log, the leases, definitions.
+SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
+WHERE pronamespace = 'vantage6_events'::regnamespace AND prosecdef AND rolsuper
+ORDER BY p.oid::regprocedure::text COLLATE "C";
+-- Grants outlive attach().
+SELECT vantage6_events.attach('HQ''s tables');
+SELECT has_function_privilege('regress_pushd', 'vantage6_events.presence(integer)', 'EXECUTE'),
+       has_function_privilege('regress_operator', 'vantage6_events.rooms(integer)', 'EXECUTE');
+-- open() refuses what attach() did not make so, as after a restore without owners.
+CREATE ROLE regress_super SUPERUSER;
+ALTER FUNCTION vantage6_events.presence(integer) OWNER TO regress_super;
+SET ROLE regress_pushd;
+SELECT * FROM vantage6_events.open('i', '1.0.0');
+RESET ROLE;
+SELECT vantage6_events.attach('HQ''s tables');
+ALTER VIEW vantage6_events.principal OWNER TO regress_operator;
+SELECT * FROM vantage6_events.open('i', '1.0.0');
+SELECT vantage6_events.attach('HQ''s tables');
+ALTER TABLE run DISABLE TRIGGER vantage6_events_on_run_status;
+SELECT * FROM vantage6_events.open('i', '1.0.0');
+DROP TRIGGER vantage6_events_on_run_status ON run;
+SELECT * FROM vantage6_events.faults();
+SELECT vantage6_events.attach('HQ''s tables');
+ALTER ROLE regress_hq SUPERUSER;
+SELECT * FROM vantage6_events.open('i', '1.0.0');
+ALTER ROLE regress_hq NOSUPERUSER;
+SELECT incarnation > 0 AS open FROM vantage6_events.open('i', '1.0.0');
+-- A trigger that HQ's owner puts on his own table does not run as a superuser.
+SET ROLE regress_hq;
+SET search_path = "HQ's tables";
+CREATE FUNCTION who() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE NOTICE 'as %', current_user; RETURN NEW; END $$;
+CREATE TRIGGER who BEFORE UPDATE ON authenticatable FOR EACH ROW EXECUTE FUNCTION who();
+RESET ROLE;
+SELECT kind FROM vantage6_events.connect((SELECT incarnation FROM vantage6_events.instance),
+    '[{"sid": "a", "nsp": "/tasks", "subject": "00000000-0000-4000-8000-000000000001"}]');
+SELECT vantage6_events.presence(10);
+SELECT vantage6_events.receive((SELECT incarnation FROM vantage6_events.instance),
+    '[{"seq": 1, "sid": "a", "principal": 1, "nsp": "/tasks", "event": ["ping"]}]');
+\set ECHO none
+DROP OWNED BY regress_operator;
+DROP ROLE regress_operator, regress_super;
+\i test/hq/regress-down.psql
