@@ -167,6 +167,7 @@ static void mistakes_in_flags_are_named(void **state)
         {"--ping-interval|9999999999999999999999", "100ms to 1h"},
         {"--max-payload|1mb", "a size from 1kB to 100MB"},
         {"--read-rows|0", "a number from 1 to 100000|found \"0\""},
+        {"--read-rows|18446744073709551617", "from 1 to 100000"}, /* 2^64 + 1 */
         {"--read-rows|0x10", "found \"0x10\""},
         {"--read-rows|10s", "found \"10s\""},
         {"--max-connections|1000001", "from 1 to 1000000"},
@@ -333,11 +334,13 @@ static void lists_are_words(void **state)
     assert_int_equal(config_word("", 0, &word), 0);
     assert_true(config_list_has("/a,/b", "/b", 2));
     assert_false(config_list_has("/a,/bc", "/b", 2));
+    assert_false(config_list_has("/a", "/ab", 3));
     assert_false(config_list_has("/a", "", 0));
     assert_loads(NULL, NULL, "--jwks-file|k|--client-types|node=30s, user=1min");
     assert_true(config_client_type(&config, "user", 4, &grace));
     assert_int_equal(grace, 60000);
     assert_false(config_client_type(&config, "use", 3, &grace));
+    assert_false(config_client_type(&config, "node=", 5, &grace));
     assert_false(config_client_type(&config, "", 0, &grace));
 }
 
