@@ -166,7 +166,7 @@ static void send_answer(struct visit *v, struct answer answer, bool head_only)
                 "Cache-Control: no-store\r\nConnection: close\r\n\r\n",
                 answer.status, answer.type, answer.len,
                 strncmp(answer.status, "405", 3) == 0 ? "Allow: GET, HEAD\r\n" : "");
-        if (!head_only)
+        if (!head_only && answer.body != NULL)
             fwrite(answer.body, 1, answer.len, out);
         fclose(out);
     }
