@@ -1,0 +1,208 @@
+"""vantage6-pushd by itself: its options, the key file and the admin port. No database is there."""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+
+from facts import wait_for
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+sys.path[:0] = [os.path.dirname(HERE)]
+
+from lablib.process import free_ports  # noqa: E402
+
+PUSHD = os.environ.get("PUSHD", f"{TOP}/build/asan/vantage6-pushd")
+EX_CONFIG = 78
+
+with open(f"{TOP}/test/vectors/token/keysets.json", encoding="utf-8") as vectors:
+    KEYSETS = {keyset["name"]: keyset["text"] for keyset in json.load(vectors)["keysets"]}
+
+
+def replace(path, text):
+    """As an orderly writer does it: never half a file."""
+    with open(f"{path}.new", "w", encoding="utf-8") as file:
+        file.write(text)
+    os.rename(f"{path}.new", path)
+
+
+def ask(*options):
+    """Start it with options for an end of its own: (status, output)."""
+    done = subprocess.run([PUSHD, "--config", "/dev/null", *options], capture_output=True, text=True,
+                          check=False, timeout=60, stdin=subprocess.DEVNULL)
+    return done.returncode, done.stdout + done.stderr
+
+
+class Daemon:
+    def __init__(self, folder, *options):
+        self.keys = f"{folder}/keys.json"
+        self.log = f"{folder}/log"
+        replace(self.keys, KEYSETS["one"])
+        self.port = free_ports(2)
+        port = self.port + 1
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                [PUSHD, "--config", "/dev/null", "--listen", f"127.0.0.1:{port}", "--admin-listen",
+                 f"127.0.0.1:{self.port}", "--jwks-file", self.keys, "--conninfo", "host=/nonexistent", *options],
+                stderr=log, stdin=subprocess.DEVNULL)
+        wait_for(lambda: "listening" in self.logged(), "the daemon to listen")
+
+    def logged(self):
+        with open(self.log, encoding="utf-8") as file:
+            return file.read()
+
+    def get(self, path, method="GET"):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as response:
+                return response.status, response.headers, response.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers, error.read().decode()
+
+    def raw(self, data):
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as client:
+            client.sendall(data)
+            return b"".join(iter(lambda: client.recv(65536), b"")).decode()
+
+    def end(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+
+@pytest.fixture
+def start(tmp_path):
+    daemons = []
+
+    def start_one(*options):
+        daemons.append(Daemon(str(tmp_path), *options))
+        return daemons[-1]
+    yield start_one
+    for daemon in daemons:
+        assert daemon.end() == 0, daemon.logged()
+
+
+# --- options -------------------------------------------------------------------------------------
+
+def test_a_wrong_option_or_key_file_ends_it_with_78_and_one_line(tmp_path):
+    keys, secret = tmp_path / "keys", tmp_path / "secret"
+    keys.write_text("no key set")
+    secret.write_text("too short\n")
+    cases = {(): "expected one of jwks_file and jwt_secret_file, found neither",
+             ("--jwks-file", str(keys), "--ping-intervall", "1s"): "did you mean --ping-interval?",
+             ("--jwks-file", str(tmp_path / "none")): "No such file or directory",
+             ("--jwks-file", str(tmp_path)): "Is a directory",
+             ("--jwks-file", "/dev/zero"): "found: no regular file",
+             ("--jwks-file", str(keys)): "expected a JSON Web Key Set",
+             ("--jwt-secret-file", str(secret)): "expected a secret of at least 16 bytes, found 9"}
+    for options, message in cases.items():
+        for check in ([], ["--check-config"]):
+            status, output = ask("--max-connections", "100", *options, *check)  # no word of file limits
+            assert (status, output.count("\n")) == (EX_CONFIG, 1) and message in output, output
+
+
+def test_a_right_configuration_is_said_to_be_so(tmp_path):
+    keys = tmp_path / "keys"
+    keys.write_text(KEYSETS["several"])
+    assert ask("--jwks-file", str(keys), "--check-config")[0] == 0
+
+
+def test_the_secret_may_end_in_a_line_feed(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("0123456789abcdef\n")
+    assert ask("--jwt-secret-file", str(secret), "--check-config")[0] == 0
+    secret.write_text("0123456789abcde\n")
+    assert "found 15" in ask("--jwt-secret-file", str(secret), "--check-config")[1]
+
+
+def test_version_help_and_print_config_need_nothing():
+    assert re.fullmatch(r"vantage6-pushd \d+\.\d+\.\d+\n", ask("--version")[1])
+    assert "--ping-interval" in ask("-h")[1]
+    status, output = ask("--print-config", "--conninfo", "user=u password=hunter2")
+    assert status == 0 and "conninfo = user=u password=***" in output and "hunter2" not in output
+
+
+def test_an_address_in_use_is_said(start):
+    daemon = start()
+    other = free_ports(1)
+    status, output = ask("--jwks-file", daemon.keys, "--listen", f"127.0.0.1:{other}", "--admin-listen",
+                         f"127.0.0.1:{daemon.port}")
+    assert status == EX_CONFIG and "admin_listen" in output and "already in use" in output
+
+
+# --- the key file --------------------------------------------------------------------------------
+
+def test_a_bad_key_file_changes_nothing_and_is_said_once(start):
+    daemon = start("--keys-interval", "100ms")
+    replace(daemon.keys, "no key set")
+    warning = "keys stay as they were"
+    wait_for(lambda: daemon.logged().count(warning) == 1, "the warning")
+    os.remove(daemon.keys)
+    wait_for(lambda: daemon.logged().count(warning) == 2, "the second warning")
+    replace(daemon.keys, KEYSETS["several"])
+    wait_for(lambda: "usable=3" in daemon.logged(), "the new keys")
+    assert daemon.logged().count(warning) == 2
+    assert "no usable key" not in daemon.get("/readyz")[2]
+
+
+def test_a_key_set_without_usable_keys_is_not_ready(start):
+    daemon = start("--keys-interval", "100ms")
+    replace(daemon.keys, KEYSETS["none usable"])
+    wait_for(lambda: f"no usable key in {daemon.keys}\n" in daemon.get("/readyz")[2], "the reason")
+    replace(daemon.keys, KEYSETS["one"])
+    wait_for(lambda: "no usable key" not in daemon.get("/readyz")[2], "the reason to go")
+
+
+def test_sighup_has_the_key_file_read_at_once(start):
+    daemon = start("--keys-interval", "1h")
+    replace(daemon.keys, KEYSETS["same id"])
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "usable=2" in daemon.logged(), "the new keys")
+
+
+# --- the admin port ------------------------------------------------------------------------------
+
+def test_livez_is_ok_and_readyz_says_why_not(start):
+    daemon = start()
+    assert daemon.get("/livez")[::2] == (200, "ok\n")
+    status, _, reasons = daemon.get("/readyz?verbose")
+    assert status == 503 and reasons.endswith("\n") and reasons.strip()
+
+
+def test_metrics_are_openmetrics(start):
+    daemon = start()
+    status, headers, text = daemon.get("/metrics")
+    assert status == 200
+    assert headers["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert text.endswith("\n# EOF\n") and "\nvantage6_pushd_ready 0\n" in text
+    status, headers, text = daemon.get("/metrics", "HEAD")
+    assert (status, text) == (200, "") and int(headers["Content-Length"]) > 1000
+
+
+def test_other_paths_methods_and_nonsense_are_refused(start):
+    daemon = start()
+    assert daemon.get("/")[0] == daemon.get("/livez/")[0] == daemon.get("/" + "x" * 200)[0] == 404
+    status, headers, _ = daemon.get("/livez", "POST")
+    assert (status, headers["Allow"]) == (405, "GET, HEAD")
+    for data, status in ((b"\x16\x03\x01\r\n\r\n", 400), (b"GET /livez\r\n\r\n", 400), (b"\r\n\r\n", 400),
+                         (b"GET /livez HTTP/1.1\r\nX: " + b"x" * 9000 + b"\r\n\r\n", 431),
+                         (b"POST /livez HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100000, 405)):
+        assert daemon.raw(data).startswith(f"HTTP/1.1 {status} "), data[:40]
+
+
+def test_silent_visitors_are_few_and_leave(start):
+    daemon = start()
+    visitors = [socket.create_connection(("127.0.0.1", daemon.port), timeout=20) for _ in range(40)]
+    for visitor in visitors:
+        try:
+            assert visitor.recv(1) == b""
+        except ConnectionResetError:
+            pass
+        visitor.close()
+    assert daemon.get("/livez")[0] == 200
