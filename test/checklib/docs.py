@@ -17,19 +17,6 @@ def _read(path):
         return ""
 
 
-def _options():
-    """The names of the daemon's options, from the daemon."""
-    _, text = run(["build/release/vantage6-pushd", "--print-config"])
-    return re.findall(r"^[#; ]*([a-z]\w*) *=", text, re.MULTILINE)
-
-
-def _missing_options(path):
-    text, options = _read(path), _options()
-    lacking = [name for name in options if not re.search(rf"\b{name}\b|--{name.replace('_', '-')}\b|"
-                                                         rf"-{name.replace('_', '.-')}\b", text)]
-    return ["--print-config names no option"] if not options else [f"no word of {name}" for name in lacking]
-
-
 def _broken_links(path):
     folder = os.path.dirname(path)
     return [f"no {link}" for link in LINK.findall(_read(path))
@@ -51,8 +38,12 @@ def docs():
     man = "doc/vantage6-pushd.8"
     status, output = run(["mandoc", "-T", "lint", "-W", "warning", man])
     checks = {f"{man} is well formed": [output] if status else [],
-              f"{man} has every option": _missing_options(man),
               "one version everywhere": _versions()}
+    status, output = run(["test/doc-check"])
+    lines = re.findall(r"^(ok|not ok) \d+ - (.*)$", output, re.MULTILINE)
+    checks.update((name, [] if verdict == "ok" else [output]) for verdict, name in lines)
+    if status and all(verdict == "ok" for verdict, _ in lines):
+        checks["test/doc-check"] = [output]
     pages = sorted(glob.glob("*.md", root_dir=TOP) + glob.glob("doc/*.md", root_dir=TOP))
     for page in pages if "README.md" in pages else pages + ["README.md"]:
         checks[f"links of {page}"] = _broken_links(page) if page in pages else ["expected the file, found none"]

@@ -175,7 +175,7 @@ class Cluster:
         family = [pid] + children(pid)
         for member in reversed(family):
             send(member, signal.SIGKILL)
-        if not wait_for(lambda: not any(started(member) for member in family), 10):
+        if not wait_for(lambda: not any(map(started, family)), 10) or not self.daemon.end([], 0):
             raise LabError(f"PostgreSQL (pid {pid}) is still there after SIGKILL")
 
     def remove(self, wish):

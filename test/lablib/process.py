@@ -80,25 +80,32 @@ class Daemon:
             if os.path.exists(self.base + suffix):
                 os.unlink(self.base + suffix)
         with open(self.base + ".log", "ab") as log:
-            subprocess.Popen(["/bin/sh", "-c", SUPERVISE, "lab", self.base, *argv], env=env,
-                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
-                             start_new_session=True, **who)
+            parent = subprocess.Popen(["/bin/sh", "-c", SUPERVISE, "lab", self.base, *argv], env=env,
+                                      stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
+                                      start_new_session=True, **who)
         pid = wait_for(lambda: self._read(".pid"), 10)
         if not pid:
             raise LabError(f"{argv[0]} did not start: see {self.base}.log")
         with open(self.base + ".pid", "a", encoding="ascii") as file:
-            file.write(f"{started(int(pid[0])) or 0}\n")
+            file.write(f"{started(int(pid[0])) or 0}\n{parent.pid}\n{started(parent.pid) or 0}\n")
+
+    def _alive(self, which):
+        fields = [int(field) for field in self._read(".pid")]
+        if len(fields) == 4 and started(fields[which]) == fields[which + 1]:
+            return fields[which]
+        return None
 
     def pid(self):
         """Its pid, or None if it is not running."""
-        fields = self._read(".pid")
-        if len(fields) == 2 and started(int(fields[0])) == int(fields[1]):
-            return int(fields[0])
-        return None
+        return self._alive(0)
+
+    def _gone(self):
+        """True once its parent, who writes BASE.exit, has ended too."""
+        return not self._alive(0) and not self._alive(2)
 
     def exit_status(self):
         """As the shell tells it (128 + signal), or None while it runs or if it never did."""
-        fields = wait_for(lambda: self._read(".exit"), 0 if self.pid() else 2)
+        fields = self._read(".exit") if wait_for(self._gone, 0 if self.pid() else 5) else []
         return int(fields[0]) if fields else None
 
     def end(self, signals, seconds):
@@ -106,9 +113,9 @@ class Daemon:
         pid = self.pid()
         for sig in signals if pid else ():
             send(pid, sig)
-            if wait_for(lambda: not self.pid(), seconds):
+            if wait_for(self._gone, seconds):
                 break
-        return not self.pid()
+        return wait_for(self._gone, 0 if self.pid() else 5)
 
     def kill(self):
         """End it without a chance to say goodbye."""
