@@ -100,60 +100,62 @@ COMMENT ON FUNCTION write_status(integer, boolean) IS
     'Writes status, last_seen (UTC) and, at the end of a node, removes its configuration; false if '
     'HQ''s row is locked. For the agent only; owned by the extension.';
 
--- The principal as it is to be announced; NULL if there is none.
-CREATE FUNCTION present_state(principal integer, online boolean) RETURNS announced
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION states(principals integer[], online integer[]) RETURNS SETOF announced
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT p.id, p.kind, p.name, p.organization_id, online,
-           CASE WHEN online THEN ARRAY(
-               SELECT r.room FROM vantage6_events.public_rooms_of(ARRAY[p.id]) AS r
-               ORDER BY r.room COLLATE "C") ELSE '{}' END,
-           clock_timestamp()
-    FROM vantage6_events.principal AS p WHERE p.id = principal
+BEGIN
+    RETURN QUERY
+    SELECT p.id, p.kind, p.name, p.organization_id, p.id = ANY (online),
+           coalesce(r.rooms, '{}'), clock_timestamp()
+    FROM vantage6_events.principal AS p
+    LEFT JOIN (SELECT x.principal_id AS id, array_agg(x.room ORDER BY x.room COLLATE "C") AS rooms
+               FROM vantage6_events.public_rooms_of(online) AS x GROUP BY x.principal_id) AS r
+        ON r.id = p.id
+    WHERE p.id = ANY (principals);
+END
 $$;
-COMMENT ON FUNCTION present_state(integer, boolean) IS
-    'What there is to announce of a principal that is or is not connected. For the agent only; '
-    'owned by the extension.';
+COMMENT ON FUNCTION states(integer[], integer[]) IS
+    'What there is to announce of the principals, of whom some are online; none for those that HQ '
+    'has removed. For the agent only; owned by the extension.';
 
--- false if the principal's turn must come again.
-CREATE FUNCTION reconcile(principal integer) RETURNS boolean
+-- Locks the announced rows of the principals, made where missing, as far as nobody else holds them.
+CREATE FUNCTION lock_announced(principals integer[]) RETURNS integer[]
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    told vantage6_events.announced;
-    state vantage6_events.announced;
-    online boolean;
+    missing integer[];
 BEGIN
-    -- The insert would wait for whoever changes the row, if there is one.
-    IF NOT EXISTS (SELECT FROM vantage6_events.announced AS a WHERE a.principal_id = principal) THEN
-        INSERT INTO vantage6_events.announced
-        SELECT s.* FROM vantage6_events.present_state(principal, false) AS s
-        WHERE s.principal_id IS NOT NULL
-        ON CONFLICT DO NOTHING;
-    END IF;
-    SELECT * INTO told FROM vantage6_events.announced AS a WHERE a.principal_id = principal
-    FOR UPDATE SKIP LOCKED;
-    IF NOT FOUND THEN -- another daemon is at it, or there is no such principal
-        RETURN NOT EXISTS (SELECT FROM vantage6_events.announced AS a
-                           WHERE a.principal_id = principal);
-    END IF;
+    -- An insert waits for whoever changes a row that is there already.
+    missing := ARRAY(SELECT unnest(principals)
+                     EXCEPT SELECT a.principal_id FROM vantage6_events.announced AS a
+                     WHERE a.principal_id = ANY (principals));
+    INSERT INTO vantage6_events.announced
+    SELECT s.* FROM vantage6_events.states(missing, '{}') AS s ORDER BY s.principal_id
+    ON CONFLICT DO NOTHING;
+    RETURN ARRAY(SELECT a.principal_id FROM vantage6_events.announced AS a
+                 WHERE a.principal_id = ANY (principals)
+                 ORDER BY a.principal_id FOR UPDATE SKIP LOCKED);
+END
+$$;
+COMMENT ON FUNCTION lock_announced(integer[]) IS
+    'Locks what was announced of the principals; returns those locked. For the agent only; owned by '
+    'the extension.';
 
-    online := EXISTS (SELECT FROM vantage6_events.lease AS l
-                      WHERE l.principal_id = principal AND l.nsp = '/tasks');
-    IF NOT online AND told.online AND EXISTS (
+-- told is locked; false if the principal's turn must come again.
+CREATE FUNCTION reconcile(told announced, state announced) RETURNS boolean
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF told.online AND NOT state.online AND EXISTS (
             SELECT FROM vantage6_events.pending AS p
-            WHERE p.principal_id = principal AND p.due > clock_timestamp()) THEN
+            WHERE p.principal_id = told.principal_id AND p.due > clock_timestamp()) THEN
         RETURN true; -- a grace runs: the later row will see to it
     END IF;
-    IF NOT vantage6_events.write_status(principal, online) THEN
+    IF NOT vantage6_events.write_status(told.principal_id, state.online) THEN
         RETURN false;
     END IF;
-
-    state := vantage6_events.present_state(principal, online);
-    IF state.principal_id IS NULL THEN -- removed from HQ
-        state := told;
-        state.online := false;
-        state.rooms := '{}';
+    IF (told.online, told.rooms) IS NOT DISTINCT FROM (state.online, state.rooms) THEN
+        RETURN true;
     END IF;
     IF told.online AND NOT state.online AND told.kind = 'node' THEN
         PERFORM vantage6_events.announce_node('node-offline', told);
@@ -164,46 +166,69 @@ BEGIN
         ARRAY(SELECT unnest(told.rooms) EXCEPT SELECT unnest(state.rooms) ORDER BY 1), '{}');
     PERFORM vantage6_events.announce_rooms(state.kind, state.name,
         '{}', ARRAY(SELECT unnest(state.rooms) EXCEPT SELECT unnest(told.rooms) ORDER BY 1));
-    IF (told.online, told.rooms) IS DISTINCT FROM (state.online, state.rooms) THEN
-        UPDATE vantage6_events.announced AS a
-        SET (kind, name, organization_id, online, rooms, changed_at)
-          = (state.kind, state.name, state.organization_id, state.online, state.rooms,
-             clock_timestamp())
-        WHERE a.principal_id = principal;
-    END IF;
+    UPDATE vantage6_events.announced AS a
+    SET (kind, name, organization_id, online, rooms, changed_at)
+      = (state.kind, state.name, state.organization_id, state.online, state.rooms,
+         clock_timestamp())
+    WHERE a.principal_id = told.principal_id;
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION reconcile(integer) IS
-    'Tells and writes the difference between the leases of a principal and what was announced; '
-    'false if it must be tried again. For the agent only; owned by the extension.';
+COMMENT ON FUNCTION reconcile(announced, announced) IS
+    'Tells and writes the difference between what was told of a principal and its state; false if it '
+    'must be tried again. For the agent only; owned by the extension.';
+
+CREATE FUNCTION reconcile_all(principals integer[]) RETURNS integer[]
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    locked integer[] := vantage6_events.lock_announced(principals);
+    present integer[];
+    done integer[] := '{}';
+    item record;
+BEGIN
+    -- After the locks: nobody has told anything since.
+    present := ARRAY(SELECT DISTINCT l.principal_id FROM vantage6_events.lease AS l
+                    WHERE l.principal_id = ANY (locked) AND l.nsp = '/tasks');
+    FOR item IN
+        SELECT a AS told, coalesce(s, (a.principal_id, a.kind, a.name, a.organization_id, false, '{}',
+                               NULL)::vantage6_events.announced) AS state -- or HQ has removed it
+        FROM vantage6_events.announced AS a
+        LEFT JOIN vantage6_events.states(locked, present) AS s ON s.principal_id = a.principal_id
+        WHERE a.principal_id = ANY (locked) ORDER BY a.principal_id
+    LOOP
+        IF vantage6_events.reconcile(item.told, item.state) THEN
+            done := done || (item.told).principal_id;
+        END IF;
+    END LOOP;
+    -- Whom neither HQ nor we know is done with.
+    RETURN done || ARRAY(SELECT unnest(principals)
+                         EXCEPT SELECT a.principal_id FROM vantage6_events.announced AS a);
+END
+$$;
+COMMENT ON FUNCTION reconcile_all(integer[]) IS
+    'Reconciles the principals that nobody else is at; returns those done. For the agent only; '
+    'owned by the extension.';
 
 CREATE FUNCTION presence_logic(max_rows integer) RETURNS double precision
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s'
 AS $$
 DECLARE
-    item record;
-    n integer := 0;
+    taken bigint[];
+    done integer[];
     wait double precision;
 BEGIN
-    FOR item IN
-        WITH due AS (
-            SELECT p.id, p.principal_id FROM vantage6_events.pending AS p
-            WHERE p.due <= clock_timestamp()
-            ORDER BY p.principal_id, p.id LIMIT max_rows FOR UPDATE SKIP LOCKED)
-        SELECT d.principal_id, array_agg(d.id) AS ids, count(*) AS rows FROM due AS d
-        GROUP BY d.principal_id ORDER BY d.principal_id
-    LOOP
-        n := n + item.rows;
-        IF vantage6_events.reconcile(item.principal_id) THEN
-            DELETE FROM vantage6_events.pending AS p WHERE p.id = ANY (item.ids);
-        ELSE
-            UPDATE vantage6_events.pending AS p SET due = clock_timestamp() + interval '1 second'
-            WHERE p.id = ANY (item.ids);
-        END IF;
-    END LOOP;
-    IF n >= max_rows THEN
+    taken := ARRAY(SELECT p.id FROM vantage6_events.pending AS p
+                   WHERE p.due <= clock_timestamp()
+                   ORDER BY p.principal_id, p.id LIMIT max_rows FOR UPDATE SKIP LOCKED);
+    done := vantage6_events.reconcile_all(ARRAY(
+        SELECT DISTINCT p.principal_id FROM vantage6_events.pending AS p WHERE p.id = ANY (taken)));
+    DELETE FROM vantage6_events.pending AS p
+    WHERE p.id = ANY (taken) AND p.principal_id = ANY (done);
+    UPDATE vantage6_events.pending AS p SET due = clock_timestamp() + interval '1 second'
+    WHERE p.id = ANY (taken);
+    IF cardinality(taken) >= max_rows THEN
         RETURN 0;
     END IF;
     -- What is due and was not taken is in another daemon's hands.

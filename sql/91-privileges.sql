@@ -165,13 +165,11 @@ BEGIN
     SELECT p.id, p.organization_id, p.collaboration_id FROM vantage6_events.principal AS p
     WHERE p.kind = 'node' AND p.organization_id IS NOT NULL AND p.collaboration_id IS NOT NULL;
     -- Whom HQ calls online was online with the server that was here before: he may come back.
-    WITH found AS (
-        INSERT INTO vantage6_events.announced AS a
-        SELECT t.* FROM vantage6_events.principal_status AS s
-        CROSS JOIN vantage6_events.present_state(s.id, true) AS t
-        WHERE s.status = 'online' AND t.principal_id IS NOT NULL
-        ON CONFLICT DO NOTHING RETURNING a.principal_id)
-    SELECT array_agg(f.principal_id) INTO stale FROM found AS f;
+    stale := ARRAY(SELECT s.id FROM vantage6_events.principal_status AS s
+                   WHERE s.status = 'online'
+                   EXCEPT SELECT a.principal_id FROM vantage6_events.announced AS a);
+    INSERT INTO vantage6_events.announced SELECT * FROM vantage6_events.states(stale, stale)
+    ON CONFLICT DO NOTHING;
     PERFORM vantage6_events.expect(stale, vantage6_events.setting('epoch_grace')::interval);
 END
 $$;
