@@ -1,0 +1,310 @@
+"""PostgreSQL goes away in every way there is: clients stay, and what was committed meanwhile reaches them once."""
+import random
+import re
+import threading
+from collections import Counter
+
+import psycopg2
+import pytest
+
+from clients import Python, Raw
+from facts import wait_for
+from storm import Storm, Watch, cast_rooms, new_seed
+
+WATCHED = [1, 3, 5, 12, 13, 14, 15]
+# Retries and pings come often, so that many of them fit into a short outage.
+OPTIONS = ["--retry-max", "200ms", "--ping-interval", "300ms", "--ping-timeout", "60s", "--beat-interval", "1s"]
+BACKENDS = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name ~ %s"
+ANY_LINK, LOG_LINK, WORK_LINK = "^vantage6-pushd", "^vantage6-pushd log", "^vantage6-pushd work"
+
+
+@pytest.fixture(scope="module")
+def world(make_world):
+    """Two daemons whose PostgreSQL comes and goes."""
+    made = make_world(instances=2, options=OPTIONS)
+    for grace in ("drain_grace", "epoch_grace"):
+        made.sql(f"ALTER DATABASE hq SET vantage6_events.{grace} = '3s'", user="postgres")
+    terminate(made, ANY_LINK)
+    wait_ready(made)
+    return made
+
+
+def terminate(world, links):
+    """End backends of both daemons; how many."""
+    return world.sql(BACKENDS, links, user="postgres")[0][0]
+
+
+def wait_ready(world):
+    """Both daemons work with the database again."""
+    for instance in (0, 1):
+        wait_for(lambda: world.ready(instance), f"instance {instance} to be ready", 60)  # noqa: B023
+
+
+def reason(world, instance=0):
+    """Why the daemon is not ready; None if it is."""
+    status, _, text = world.http("GET", "/readyz", instance=instance, admin=True)
+    assert status in (200, 503)
+    return text if status == 503 else None
+
+
+def pings(client):
+    """How often the client was pinged."""
+    return client.packets.count("2")
+
+
+def crowd(world, clients):
+    """Several clients at both daemons, joined."""
+    made = [clients(Raw(world, ident, instance=instance)) for ident in WATCHED for instance in (0, 1)]
+    world.joined(*made)
+    return made
+
+
+def never_dropped(made):
+    """Every client is still on its first connection."""
+    return all(not client.closed and client.connects == 1 for client in made)
+
+
+def registered(world, made):
+    """Each client has a lease of an incarnation that lives."""
+    return world.sql("""SELECT count(*) FROM vantage6_events.lease l
+        JOIN vantage6_events.instance i USING (incarnation)""", user="postgres")[0][0] == len(made)
+
+
+def down(world, how):
+    """Stop PostgreSQL: an operator's fast stop, or as a power cut does."""
+    world.lab.cluster.stop() if how == "restart" else world.lab.cluster.crash()
+    world.forget_connection()
+
+
+# --- what is committed meanwhile ------------------------------------------------------------------
+
+def test_daemons_whose_backends_are_terminated_at_random_lose_and_repeat_nothing(world, clients):
+    made = crowd(world, clients)
+    watch = Watch(world, made)
+    seed = new_seed()
+    dice, killed = random.Random(seed), 0
+    storm = Storm(world, cast_rooms(world), seed, writers=8).start()
+    for _ in range(15):
+        storm.wait_commits(dice.randint(1, 40))
+        killed += terminate(world, dice.choice((ANY_LINK, LOG_LINK, WORK_LINK)))
+    storm.stop()
+    wait_ready(world)
+    assert killed >= 15
+    assert watch.check() > 500
+    assert never_dropped(made)
+    wait_for(lambda: registered(world, made), "every client to be registered again")
+
+
+def test_a_transaction_open_across_the_last_read_before_a_lost_link_is_delivered(world, clients):
+    made = crowd(world, clients)
+    watch = Watch(world, made)
+    late = world.connect()
+    late.autocommit = False
+    with late.cursor() as cursor:
+        cursor.execute("SELECT vantage6_events.emit('late', '1'::json, 'everyone')")
+        world.emit("later", None, "everyone")  # a greater id, read before the smaller one is visible
+        for client in made:
+            client.wait("later")
+        assert terminate(world, ANY_LINK) >= 2
+        wait_for(lambda: reason(world), "the daemon to notice")
+    late.commit()
+    late.close()
+    wait_ready(world)
+    watch.check()
+    assert never_dropped(made)
+
+
+@pytest.mark.parametrize("how", ["restart", "crash"])
+def test_what_was_committed_around_an_end_of_postgresql_is_delivered_once(world, clients, how):
+    made = crowd(world, clients)
+    watch = Watch(world, made)
+    late = world.connect()  # its transaction ends with the server, committed by nobody
+    late.autocommit = False
+    late.cursor().execute("SELECT vantage6_events.emit('nobody', NULL::json, 'everyone')")
+    seed = new_seed()
+    storm = Storm(world, cast_rooms(world), seed, writers=6, faults=True).start()
+    for _ in range(2):
+        storm.wait_commits(60)
+        down(world, how)
+        world.lab.cluster.start()
+    storm.wait_commits(60)
+    storm.stop()
+    late.close()
+    wait_ready(world)
+    assert watch.check() > 300
+    assert not any(client.heard("nobody") for client in made)
+    assert never_dropped(made)
+    wait_for(lambda: registered(world, made), "every client to be registered again")
+    told = [event for client in made for event in client.events if event[0] == "node-offline"]
+    assert told == [], "clients that stayed were announced offline"
+
+
+# --- while it is away -----------------------------------------------------------------------------
+
+def outage_lines(text):
+    """What a log says of the database's links, without time and level."""
+    return re.findall(r"database \((?:log|work) link\): .*|database ready", text)
+
+
+def test_an_outage_is_said_in_readyz_and_once_in_the_log(world, clients):
+    client = clients(Raw(world, 15))
+    world.joined(client)
+    before = len(world.log())
+    down(world, "restart")
+    said = wait_for(lambda: reason(world), "the daemon to notice")
+    assert "database (log link): " in said
+    assert world.http("GET", "/livez", admin=True)[0] == 200
+    seen = pings(client)
+    wait_for(lambda: pings(client) >= seen + 6, "time for many retries")
+    while_down = Counter(outage_lines(world.log()[before:]))
+    world.lab.cluster.start()
+    wait_ready(world)
+    lines = outage_lines(world.log()[before:])
+    assert while_down and max(while_down.values()) == 1, f"said more than once: {while_down}"
+    assert len(while_down) <= 4  # of each link: why it ended, why it cannot be made again
+    assert lines.count("database ready") == 1
+    assert never_dropped([client])
+
+
+def test_connect_is_answered_without_the_database_and_rooms_follow(world, clients):
+    down(world, "restart")
+    try:
+        wait_for(lambda: reason(world), "the daemon to notice")
+        made = [clients(Raw(world, 15)), clients(Raw(world, 3)), clients(Python(world, 1)),
+                clients(Python(world, 12, transports=["polling"]))]  # each waits until it is connected
+        assert not any(client.events for client in made)
+        assert reason(world)
+    finally:
+        world.lab.cluster.start()
+    wait_ready(world)
+    for client in made[1:3]:
+        client.wait("sync")
+    world.joined(*made)
+    world.emit("to_all", None, "collaboration_1")
+    for client in made:
+        client.wait("to_all")
+    assert never_dropped(made[:2])
+
+
+def test_clients_that_leave_while_the_database_is_away_are_offline_after(world, clients):
+    user = clients(Raw(world, 15))
+    stays, leaves = Raw(world, 3), Raw(world, 2)
+    clients(stays)
+    world.joined(user, stays, leaves)
+    before = len(user.events)
+    down(world, "restart")
+    try:
+        wait_for(lambda: reason(world), "the daemon to notice")
+        leaves.close()
+        leaves.wait_closed()
+    finally:
+        world.lab.cluster.start()
+    wait_ready(world)
+    wait_for(lambda: user.heard("node-offline"), "node-offline")
+    told = [event[1]["id"] for event in user.events[before:] if event[0] == "node-offline"]
+    assert told == [2]
+    status = dict(world.sql("SELECT id, status FROM authenticatable WHERE id IN (2, 3)"))
+    assert status == {2: "offline", 3: "online"}
+
+
+# --- a database that is not as it should be -------------------------------------------------------
+
+def broken_and_mended(world, clients, breaks, says, mends):
+    """The daemon says what to do, stays up with its clients, and works again once that is done."""
+    client = clients(Raw(world, 15))
+    world.joined(client)
+    pid = world.lab.daemon(0).pid()
+    breaks()
+    try:
+        terminate(world, ANY_LINK)
+        wait_for(lambda: reason(world), "the daemon to notice")
+        try:
+            wait_for(lambda: re.search(says, reason(world) or ""), f"readyz to say {says}", 10)
+        except AssertionError as error:
+            raise AssertionError(f"{error}, it says {reason(world)}") from None
+        assert clients(Raw(world, 12)).connects == 1
+    finally:
+        mends()
+    wait_ready(world)
+    world.joined(client)
+    assert world.lab.daemon(0).pid() == pid and never_dropped([client])
+
+
+def attach(world):
+    """What an operator does, the grants included."""
+    world.sql("SELECT vantage6_events.grant_hq('hq')", user="postgres")
+    world.sql("SELECT vantage6_events.attach('public')")
+    world.sql("SELECT vantage6_events.grant_pushd('pushd')", user="postgres")
+
+
+def test_a_missing_extension_is_said_and_heals(world, clients):
+    def drop():
+        world.sql("SELECT vantage6_events.detach()")
+        world.sql("DROP EXTENSION vantage6_events CASCADE", user="postgres")
+        world.sql("DROP SCHEMA IF EXISTS vantage6_events CASCADE", user="postgres")
+
+    def create():
+        world.sql("CREATE EXTENSION vantage6_events", user="postgres")
+        attach(world)
+    broken_and_mended(world, clients, drop, "CREATE EXTENSION vantage6_events", create)
+
+
+def test_an_extension_that_is_not_attached_is_said_and_heals(world, clients):
+    broken_and_mended(world, clients, lambda: world.sql("SELECT vantage6_events.detach()"),
+                      r"V6001.*SELECT vantage6_events\.attach\('", lambda: attach(world))
+
+
+def test_a_function_that_a_superuser_owns_is_refused_until_it_is_mended(world, clients):
+    function = "vantage6_events.connect(bigint, json)"
+    broken_and_mended(
+        world, clients, lambda: world.sql(f"ALTER FUNCTION {function} OWNER TO postgres", user="postgres"),
+        r"connect belongs to postgres.*V6005.*SELECT vantage6_events\.attach\('public'\)",
+        lambda: world.sql("SELECT vantage6_events.attach('public')", user="postgres"))
+
+
+def test_a_revoked_grant_is_said_and_heals(world, clients):
+    function = "vantage6_events.events_since(pg_snapshot, bigint, integer, pg_snapshot, bigint, integer)"
+    broken_and_mended(
+        world, clients, lambda: world.sql(f"REVOKE ALL ON FUNCTION {function} FROM pushd", user="postgres"),
+        r"42501.*grant_pushd", lambda: world.sql("SELECT vantage6_events.grant_pushd('pushd')", user="postgres"))
+
+
+def test_a_daemon_that_starts_without_its_database_stays_up_and_heals(world, clients):
+    world.lab.stop_pushd(1)
+    down(world, "restart")
+    try:
+        world.lab.start_pushd(1)
+        assert "database (log link): " in reason(world, 1)
+        client = clients(Raw(world, 15, instance=1))
+    finally:
+        world.lab.cluster.start()
+    wait_ready(world)
+    world.joined(client)
+
+
+def test_a_lock_on_hqs_tables_delays_only_those_who_connect_meanwhile(world, clients):
+    early = clients(Raw(world, 15))
+    world.joined(early)
+    db = world.connect()
+    db.autocommit = False
+    cursor = db.cursor()
+    cursor.execute("LOCK TABLE authenticatable IN ACCESS EXCLUSIVE MODE")
+    late = clients(Raw(world, 12))
+    wait_for(lambda: "registering sockets is put off" in world.log(), "the daemon to be locked out")
+    done = threading.Event()
+    threading.Thread(target=lambda: (world.emit("meanwhile", None, "everyone"), done.set())).start()
+    early.wait("meanwhile")
+    assert done.is_set() and not late.events and world.ready()
+    db.rollback()
+    db.close()
+    world.joined(late)
+    assert never_dropped([early, late])
+    assert not late.heard("meanwhile")
+
+
+def test_the_daemon_has_no_idle_connection_besides_its_two(world):
+    wait_ready(world)
+    count = world.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'pushd'", user="postgres")[0][0]
+    assert count == 4  # two links of two daemons
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        world.sql("SELECT * FROM vantage6_events.event", user="pushd")
