@@ -50,8 +50,8 @@ static bool load_defaults(struct loading *l)
 }
 
 /* --- the file ---
- * Read here and not by inih: as Debian builds that, it cuts a line at 200 bytes and a value at " ;",
- * and so would cut a conninfo or a password without a word. */
+ * Read here and not by inih: as Debian builds that, it cuts a line at 200 bytes and a value at "
+ * ;", and so would cut a conninfo or a password without a word. */
 
 static char *trim(char *text)
 {
