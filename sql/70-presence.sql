@@ -221,7 +221,7 @@ DECLARE
 BEGIN
     taken := ARRAY(SELECT p.id FROM vantage6_events.pending AS p
                    WHERE p.due <= clock_timestamp()
-                   ORDER BY p.principal_id, p.id LIMIT max_rows FOR UPDATE SKIP LOCKED);
+                   ORDER BY p.due, p.id LIMIT max_rows FOR UPDATE SKIP LOCKED);
     done := vantage6_events.reconcile_all(ARRAY(
         SELECT DISTINCT p.principal_id FROM vantage6_events.pending AS p WHERE p.id = ANY (taken)));
     DELETE FROM vantage6_events.pending AS p
@@ -238,6 +238,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION presence_logic(integer) IS
-    'Reconciles the presence of pending principals, at most max_rows of their rows, in the order of '
-    'their ids. Returns the seconds until the next is due: 0 = call again at once, NULL = none '
-    'pending. 55P03 if HQ''s tables are locked for a second. Owned by the agent.';
+    'Reconciles the presence of pending principals, at most max_rows of their rows, the oldest first, '
+    'locked in the order of their ids. Returns the seconds until the next is due: 0 = call again at '
+    'once, NULL = none pending. 55P03 if HQ''s tables are locked for a second. Owned by the agent.';

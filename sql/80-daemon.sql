@@ -215,6 +215,10 @@ BEGIN
         SELECT s.sid, connect_logic.incarnation, s.nsp, n.id, n.kind, s.transport, s.address,
                clock_timestamp(), to_timestamp(s.expires)
         FROM socket AS s JOIN named AS n USING (subject) ORDER BY s.sid
+        -- Only if a link that was lost still registers it.
+        ON CONFLICT ON CONSTRAINT lease_pkey DO UPDATE SET incarnation = excluded.incarnation,
+            principal_id = excluded.principal_id, kind = excluded.kind,
+            connected_at = excluded.connected_at, expires_at = excluded.expires_at
         RETURNING l.principal_id)
     SELECT array_agg(DISTINCT x.principal_id) INTO known FROM leased AS x;
     PERFORM vantage6_events.expect(replaced || known, '0');
