@@ -2,9 +2,13 @@
  */
 #include "server.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "log.h"
 #include "peer.h"
@@ -47,6 +51,12 @@ static void lws_line(int level, const char *line)
 {
     int len = (int)strcspn(line, "\n");
     log_write(level & LLL_ERR ? LOG_WARNING : LOG_DEBUG, "libwebsockets: %.*s", len, line);
+}
+
+/* While it is opened: a failure is said once, by us. */
+static void lws_line_opening(int level, const char *line)
+{
+    lws_line(level & ~LLL_ERR, line);
 }
 
 /* "host:port", "[v6]:port" or ":port"; an empty host or "*" means all addresses. */
@@ -99,6 +109,26 @@ static void fill(struct lws_context_creation_info *info, const struct config *c,
         info->options |= LWS_SERVER_OPTION_DISABLE_IPV6;
 }
 
+/* Binds and lets go, 0 or errno. lws knows no reason, and waits in silence for an address that is
+ * not of this machine to appear. */
+static int try_address(const char *host, int port)
+{
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    bool is_v6 = inet_pton(AF_INET6, host, &v6.sin6_addr) == 1;
+    if (!is_v6 && inet_pton(AF_INET, host, &v4.sin_addr) != 1)
+        return 0;
+    int fd = socket(is_v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1,
+        problem = 0;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (fd < 0 || (is_v6 ? bind(fd, (struct sockaddr *)&v6, sizeof v6)
+                         : bind(fd, (struct sockaddr *)&v4, sizeof v4)) != 0)
+        problem = errno;
+    if (fd >= 0)
+        close(fd);
+    return problem;
+}
+
 struct server *server_open(const struct config *config, uv_loop_t *loop, struct hub *hub, char *err,
                            size_t errlen)
 {
@@ -110,26 +140,28 @@ struct server *server_open(const struct config *config, uv_loop_t *loop, struct 
     if (!server)
         abort();
     server->scope = (struct server_scope){.hub = hub, .config = config, .loop = loop};
-    lws_set_log_level(LLL_ERR | LLL_WARN, lws_line);
+    lws_set_log_level(LLL_ERR | LLL_WARN, lws_line_opening);
     bool understood = split(config->listen, host, sizeof host, &port);
+    int problem = understood ? try_address(host, port) : EINVAL;
     fill(&info, config, host, port);
     info.foreign_loops = loops;
     info.user = &server->scope;
     info.pcontext = &server->context; /* set to NULL when all of it is gone */
-    if (understood)
+    if (problem == 0)
         server->context = lws_create_context(&info);
     if (server->context)
         server->vhost = lws_create_vhost(server->context, &info);
     if (!server->vhost) {
         snprintf(err, errlen,
-                 "cannot listen on %s: is the port in use, or the address not of this machine? "
-                 "Choose another with --listen",
-                 config->listen);
+                 "listen: expected an address that is free here, found %s: %s: choose another with "
+                 "--listen",
+                 config->listen, problem ? strerror(problem) : "libwebsockets cannot use it");
         if (server->context)
             lws_context_destroy(server->context);
         free(server);
         return NULL;
     }
+    lws_set_log_level(LLL_ERR | LLL_WARN, lws_line);
     hub_set_net(hub, &peer_net);
     return server;
 }
