@@ -10,7 +10,7 @@
 
 static const struct refusal UNKNOWN_TRANSPORT = {400,
                                                  "{\"code\":0,\"message\":\"Transport unknown\"}"};
-static const struct refusal UNKNOWN_SID = {400, "{\"code\":1,\"message\":\"Session ID unknown\"}"};
+const struct refusal engine_unknown_sid = {400, "{\"code\":1,\"message\":\"Session ID unknown\"}"};
 static const struct refusal BAD_METHOD = {400, "{\"code\":2,\"message\":\"Bad handshake method\"}"};
 static const struct refusal BAD_REQUEST = {400, "{\"code\":3,\"message\":\"Bad request\"}"};
 static const struct refusal FORBIDDEN = {403, "{\"code\":4,\"message\":\"Forbidden\"}"};
@@ -82,7 +82,7 @@ static const struct refusal *check(struct hub *hub, const struct request *rq,
     if (p->sid[0]) {
         *s = session_find(hub, p->sid);
         if (!*s)
-            return &UNKNOWN_SID;
+            return &engine_unknown_sid;
         if (strcmp(p->eio, "4") != 0 || websocket != rq->websocket ||
             (!rq->websocket && (*s)->websocket))
             return &BAD_REQUEST;

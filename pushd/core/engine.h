@@ -20,6 +20,9 @@ struct refusal {
     const char *body;
 };
 
+/* To any request for a session that there is not. */
+extern const struct refusal engine_unknown_sid;
+
 /* A polling request, complete with its body; answered now or later. */
 void engine_request(struct hub *hub, const struct request *rq, void *request, uint64_t now);
 /* The client of an unanswered request has gone. */

@@ -1,4 +1,5 @@
 /* session: see session.h. */
+#include "engine.h"
 #include "hub_state.h"
 #include "identity.h"
 #include "log.h"
@@ -14,16 +15,19 @@ enum { SEND_BYTES = 65536 };
 static const struct end_kind {
     const char *reason; /* as Socket.IO names it where it does */
     bool ours;          /* the client did nothing: it will be back */
+    /* Polling clients are told so by a close packet, after which python-socketio never comes back;
+     * to all others the session is as unknown as it will be to their next request. */
+    bool farewell;
     enum metric_id metric;
 } end_kinds[] = {
-    [END_CLOSED] = {"transport close", false, METRIC_COUNT},
-    [END_ERROR] = {"transport error", false, METRIC_BAD_REQUESTS},
-    [END_TIMEOUT] = {"ping timeout", false, METRIC_PING_TIMEOUTS},
-    [END_PACKET] = {"parse error", false, METRIC_BAD_PACKETS},
-    [END_SLOW] = {"queue full", true, METRIC_SLOW_CLIENTS},
-    [END_TOKEN] = {"no good token", false, METRIC_COUNT},
-    [END_IDLE] = {"no namespace", false, METRIC_COUNT},
-    [END_DRAIN] = {"server shutting down", true, METRIC_COUNT},
+    [END_CLOSED] = {"transport close", false, true, METRIC_COUNT},
+    [END_ERROR] = {"transport error", false, true, METRIC_BAD_REQUESTS},
+    [END_TIMEOUT] = {"ping timeout", false, false, METRIC_PING_TIMEOUTS},
+    [END_PACKET] = {"parse error", false, true, METRIC_BAD_PACKETS},
+    [END_SLOW] = {"queue full", true, false, METRIC_SLOW_CLIENTS},
+    [END_TOKEN] = {"no good token", false, false, METRIC_COUNT},
+    [END_IDLE] = {"no namespace", false, false, METRIC_COUNT},
+    [END_DRAIN] = {"server shutting down", true, false, METRIC_COUNT},
 };
 
 #define SESSION_OF(timer, field) (struct session *)((char *)(timer)-offsetof(struct session, field))
@@ -79,14 +83,17 @@ struct session *session_find(struct hub *hub, const char *sid)
     return s;
 }
 
-static void close_transports(struct session *s)
+static void close_transports(struct session *s, bool farewell)
 {
     const struct net *net = s->hub->net;
+    const struct refusal *no = &engine_unknown_sid;
     void *poll = s->poll, *post = s->post, *ws = s->ws;
     s->poll = s->post = s->ws = NULL;
     session_probe_drop(s);
-    if (poll)
+    if (poll && farewell)
         net->reply(poll, 200, "text/plain; charset=UTF-8", "1", 1);
+    else if (poll)
+        net->reply(poll, no->status, "application/json", no->body, strlen(no->body));
     if (post)
         net->reply(post, 200, "text/html", "ok", 2);
     if (ws)
@@ -109,7 +116,7 @@ void session_end(struct session *s, enum end_reason reason)
         hub_count(hub, kind->metric, 1);
     while (s->sockets)
         socket_close(s->sockets, kind->reason, !kind->ours);
-    close_transports(s);
+    close_transports(s, kind->farewell);
     timer_stop(&s->heartbeat);
     timer_stop(&s->life);
     HASH_DEL(hub->sessions, s);

@@ -224,6 +224,16 @@ static void pings_to_the_millisecond(void **state)
     assert_string_equal(world_heard(&w, 0), "2\n");
 }
 
+static void a_drain_does_not_tell_a_polling_client_to_stay_away(void **state)
+{
+    (void)state;
+    const char *sid = world_handshake(&w, NULL);
+    world_get(&w, 0, with_sid(sid));
+    hub_close_some(w.hub, 1);
+    assert_int_equal(w.place[0].status, 400);
+    assert_non_null(strstr(w.place[0].text, "\"code\":1"));
+}
+
 static void no_pong_ends_a_session_in_time(void **state)
 {
     (void)state;
@@ -236,7 +246,7 @@ static void no_pong_ends_a_session_in_time(void **state)
     world_pass(&w, 59999);
     assert_int_equal(w.place[1].status, 0);
     world_pass(&w, 1);
-    assert_string_equal(w.place[1].text, "1");
+    assert_int_equal(w.place[1].status, 400); /* not "1": python-socketio would stay away */
     assert_int_equal(hub_sessions(w.hub), 0);
     assert_int_equal((int)w.metrics.value[METRIC_PING_TIMEOUTS], 1);
 }
@@ -359,6 +369,7 @@ int main(void)
         TEST(an_aborted_get_ends_the_session),
         TEST(packets_that_end_a_session),
         TEST(pings_to_the_millisecond),
+        TEST(a_drain_does_not_tell_a_polling_client_to_stay_away),
         TEST(no_pong_ends_a_session_in_time),
         TEST(no_namespace_in_time_ends_a_session),
         TEST(an_upgrade),
