@@ -14,6 +14,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -164,6 +165,7 @@ static int64 emit(const struct event *e)
 {
     StringInfoData payload;
 
+    PreventCommandDuringRecovery("vantage6_events.emit()");
     initStringInfo(&payload);
     v6e_payload(&payload, VARDATA_ANY(e->name), VARSIZE_ANY_EXHDR(e->name),
                 e->args ? VARDATA_ANY(e->args) : NULL, e->args ? VARSIZE_ANY_EXHDR(e->args) : 0);

@@ -42,11 +42,11 @@ void v6e_payload(StringInfo out, const char *event, size_t event_len, const char
     appendStringInfoString(out, "[\"");
     appendBinaryStringInfo(out, event, event_len);
     appendStringInfoChar(out, '"');
-    while (args_len > 0 && space(*args)) {
+    while (args && args_len > 0 && space(*args)) {
         args++;
         args_len--;
     }
-    if (args_len == 0) {
+    if (!args || args_len == 0) {
         appendStringInfoChar(out, ']');
         return;
     }

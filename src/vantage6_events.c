@@ -29,7 +29,7 @@ void _PG_init(void)
                             GUC_UNIT_BYTE, NULL, NULL, NULL);
     DefineCustomIntVariable(
         "vantage6_events.retention", "Time for which an event is kept at least.",
-        "Events go into a ring of three slots, each of this length.", &v6e_retention, 86400, 60,
+        "Events go into a ring of three slots, each of this length.", &v6e_retention, 7 * 86400, 60,
         366 * 86400, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
     DefineCustomIntVariable("vantage6_events.drain_grace",
                             "Time to come back in, for clients whose connection a daemon ended.",

@@ -286,6 +286,10 @@ static bool check_together(struct loading *l)
                     "expected listen and admin_listen to differ, found both at %s: give one of "
                     "them another port",
                     c->listen);
+    const char *word;
+    if (config_word(c->namespaces, CONFIG_NAMESPACES_MAX, &word) > 0)
+        return fail(l, "namespaces: expected at most %d, found more: take some out",
+                    CONFIG_NAMESPACES_MAX);
     return true;
 }
 

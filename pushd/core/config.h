@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+enum { CONFIG_NAMESPACES_MAX = 32 };
+
 struct config {
     /* network */
     char *listen;               /* host:port of Socket.IO */

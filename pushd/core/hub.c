@@ -33,7 +33,8 @@ struct hub *hub_new(const struct config *config, struct metrics *metrics, struct
     hub->config = config;
     hub->metrics = metrics;
     hub->wheel = wheel;
-    while (hub->nsps < NSP_LIMIT && (len = config_word(config->namespaces, hub->nsps, &word)))
+    while (hub->nsps < CONFIG_NAMESPACES_MAX &&
+           (len = config_word(config->namespaces, hub->nsps, &word)))
         hub->nsp[hub->nsps++] = word_copy(word, len);
     return hub;
 }
@@ -149,17 +150,20 @@ void hub_admit(struct hub *hub, const struct admission *a, uint64_t now)
         return;
     struct session *s = k->session;
     k->principal = a->principal;
+    k->unknown = a->principal == 0;
     rooms_set(hub->rooms, &k->subscriber, k->nsp, a->principal ? a->rooms : "");
-    if (a->principal == 0) {
+    if (k->unknown) {
         hub_count(hub, METRIC_UNKNOWN_SUBJECTS, 1);
         log_info("no principal has the subject of this token address=%s", s->address);
         if (!timer_running(&s->life))
             identity_grace(s, hub->config->refused_grace, now);
+        socket_release(k);
         return;
     }
     timer_stop(&s->life);
     if (!k->joined)
         join(hub, k, a);
+    socket_release(k);
 }
 
 void hub_forget_rooms(struct hub *hub)
@@ -240,7 +244,7 @@ void hub_taken(struct hub *hub, const char *sid, size_t bytes)
 {
     struct socket *k = find(hub, sid);
     if (k)
-        session_inbox(k->session, 0, bytes);
+        socket_taken(k, bytes);
 }
 
 /* --- the turn --- */

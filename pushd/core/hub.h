@@ -79,7 +79,8 @@ void hub_taken(struct hub *hub, const char *sid, size_t bytes);
 
 /* --- the turn --- */
 
-/* Send what is queued: at most one send per client. Call at the end of each turn. */
+/* Send what is queued: one send per client, more only if more than 64 KB waits and the network
+ * takes it. Call at the end of each turn. */
 void hub_flush(struct hub *hub);
 
 /* Sessions now open; for the drain. */

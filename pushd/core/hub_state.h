@@ -11,8 +11,6 @@
 #include "session.h"
 #include "socket.h"
 
-enum { NSP_LIMIT = 32 };
-
 struct told;
 
 struct hub {
@@ -28,7 +26,7 @@ struct hub {
     struct session *sessions;
     struct socket *sockets; /* by sid */
     struct rooms *rooms;
-    char *nsp[NSP_LIMIT];
+    char *nsp[CONFIG_NAMESPACES_MAX];
     unsigned nsps;
     struct session *dirty, *ended;
     struct socket *fresh;    /* admitted since the read under way began */

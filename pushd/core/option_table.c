@@ -41,7 +41,7 @@ static const struct option OPTIONS[] = {
     DURATION(connect_timeout, "45s", 0.1, 10 * MINUTE, "time from the handshake to the first namespace"),
     DURATION(upgrade_timeout, "10s", 0.1, 10 * MINUTE, "time that an upgrade to WebSocket may take"),
     SIZE(max_payload, "1MB", 1000, 100000000, "largest message of a client"),
-    SIZE(queue_bytes, "1MB", 10000, 1000000000, "bytes waiting for one client; a client past it is closed"),
+    SIZE(queue_bytes, "4MB", 10000, 1000000000, "bytes waiting for one client; a client past it is closed"),
     SIZE(inbox_bytes, "65536", 1000, 100000000, "bytes of one client not yet taken by the database; past it, reading waits"),
     TEXT(jwks_file, "", 0, 4096, NULL, "JSON Web Key Set that tokens are verified with"),
     TEXT(jwt_secret_file, "", 0, 4096, NULL, "file of the secret that tokens are verified with (HS256)"),

@@ -39,6 +39,7 @@ static struct socket *socket_new(struct session *s, unsigned index)
     k->session = s;
     k->nsp = hub->nsp[index];
     k->nsp_index = index;
+    k->held_end = &k->held;
     hub_new_sid(k->sid);
     k->next = s->sockets;
     s->sockets = k;
@@ -107,6 +108,8 @@ static void identify(struct socket *k, uint64_t now)
         return;
     }
     k->answered = true;
+    if (s->identity.verdict != TOKEN_GOOD)
+        socket_release(k);
 }
 
 void socket_identify(struct session *s, uint64_t now)
@@ -121,6 +124,61 @@ void socket_event(struct socket *k, const char *payload, size_t len)
     send_frame(k->session, sio_event(k->nsp, payload, len));
 }
 
+/* No event of this client will ever have an effect. */
+static bool useless(const struct socket *k)
+{
+    switch (k->session->identity.verdict) {
+    case TOKEN_GOOD:
+        return k->unknown;
+    case TOKEN_NO_KEYS:
+    case TOKEN_UNKNOWN_KEY:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static void take_event(struct socket *k, json_t *event, size_t bytes)
+{
+    const struct backend *backend = k->session->hub->backend;
+    k->inbox += bytes;
+    session_inbox(k->session, bytes, 0);
+    if (k->joined) {
+        backend->receive(backend->ctx, k->sid, k->principal, k->nsp, event, bytes);
+        return;
+    }
+    struct held *h = calloc(1, sizeof *h);
+    if (!h)
+        abort();
+    h->event = json_incref(event);
+    h->bytes = bytes;
+    *k->held_end = h;
+    k->held_end = &h->next;
+}
+
+void socket_release(struct socket *k)
+{
+    const struct backend *backend = k->session->hub->backend;
+    struct held *h;
+    while ((h = k->held) != NULL) {
+        k->held = h->next;
+        if (k->joined && k->principal)
+            backend->receive(backend->ctx, k->sid, k->principal, k->nsp, h->event, h->bytes);
+        else
+            socket_taken(k, h->bytes);
+        json_decref(h->event);
+        free(h);
+    }
+    k->held_end = &k->held;
+}
+
+void socket_taken(struct socket *k, size_t bytes)
+{
+    bytes = bytes < k->inbox ? bytes : k->inbox;
+    k->inbox -= bytes;
+    session_inbox(k->session, 0, bytes);
+}
+
 /* Every ack is answered, also of an event without effect: the client may wait for it. */
 static void client_event(struct socket *k, struct sio_packet *p, size_t bytes)
 {
@@ -131,10 +189,8 @@ static void client_event(struct socket *k, struct sio_packet *p, size_t bytes)
         hub_count(hub, METRIC_ACKS, 1);
     }
     hub_count(hub, METRIC_RECEIVED, 1);
-    if (!p->data || !k->joined || k->principal == 0)
-        return;
-    session_inbox(s, bytes, 0);
-    hub->backend->receive(hub->backend->ctx, k->sid, k->principal, k->nsp, p->data, bytes);
+    if (p->data && !useless(k))
+        take_event(k, p->data, bytes);
 }
 
 void socket_message(struct session *s, const char *text, size_t len, uint64_t now)
@@ -175,6 +231,9 @@ void socket_close(struct socket *k, const char *reason, bool by_client)
         hub->backend->disconnect(hub->backend->ctx, k->sid, reason, by_client);
     hub_count(hub, METRIC_SOCKETS, -1);
     hub_count(hub, METRIC_JOINED, -(double)k->joined);
+    k->joined = false;
+    socket_release(k);
+    socket_taken(k, k->inbox);
     free(k);
 }
 

@@ -51,8 +51,8 @@ static const char *repair(const char *state)
         {"3F000",
          "The extension is missing in this database: run CREATE EXTENSION vantage6_events, then"
          " its attach() and grant_pushd()"},
-        {"42883", "The extension in this database is missing or too old: run CREATE EXTENSION"
-                  " vantage6_events or ALTER EXTENSION vantage6_events UPDATE"},
+        {"42883", "The extension is not attached, or too old: run its attach(), or ALTER EXTENSION"
+                  " vantage6_events UPDATE"},
         {"42501", "Grant the rights of pushd to the role that it connects as: run SELECT"
                   " vantage6_events.grant_pushd(role)"},
     };

@@ -265,6 +265,45 @@ static void every_ack_is_answered(void **state)
     assert_string_equal(w.asked, ""); /* without a good token: no effect */
 }
 
+static void an_event_before_the_rooms_are_known_waits(void **state)
+{
+    (void)state;
+    w.config.inbox_bytes = 30;
+    connect_as(0, world_bearer(&w, 7, 3600, ""));
+    connect_as(1, world_bearer(&w, 8, 3600, ""));
+    w.asked[0] = '\0';
+    for (int i = 0; i < 2; i++)
+        world_say(&w, 1, "42/tasks,[\"ping\"]");
+    assert_string_equal(w.asked, "");
+    assert_true(w.place[1].paused);
+    world_admit(&w, w.sid, "a", 2, "10:10:");
+    assert_string_equal(w.asked, "receive 2 /tasks ping 16\nreceive 2 /tasks ping 16\n");
+    assert_true(w.place[1].paused); /* the backend has not taken them */
+    hub_taken(w.hub, w.sid, 32);
+    assert_false(w.place[1].paused);
+
+    connect_as(2, world_bearer(&w, 9, 3600, ""));
+    for (int i = 0; i < 2; i++)
+        world_say(&w, 2, "42/tasks,[\"ping\"]");
+    assert_true(w.place[2].paused);
+    w.asked[0] = '\0';
+    world_admit(&w, w.sid, NULL, 0, "10:10:");
+    world_say(&w, 2, "42/tasks,[\"ping\"]");
+    assert_string_equal(w.asked, "");
+    assert_false(w.place[2].paused);
+}
+
+static void leaving_a_namespace_empties_its_inbox(void **state)
+{
+    (void)state;
+    w.config.inbox_bytes = 10;
+    world_client(&w, 0, "a", 1);
+    world_say(&w, 0, "42/tasks,[\"ping\"]");
+    assert_true(w.place[0].paused);
+    world_say(&w, 0, "41/tasks,"); /* had already arrived */
+    assert_false(w.place[0].paused);
+}
+
 static void a_full_inbox_is_not_read(void **state)
 {
     (void)state;
@@ -394,6 +433,8 @@ int main(void)
         TEST(registered_again_only_the_rooms_change),
         TEST(only_good_tokens_are_registered_again),
         TEST(every_ack_is_answered),
+        TEST(an_event_before_the_rooms_are_known_waits),
+        TEST(leaving_a_namespace_empties_its_inbox),
         TEST(a_full_inbox_is_not_read),
         TEST(a_full_inbox_holds_the_post),
         TEST(a_slow_client_is_closed_and_others_are_not),
