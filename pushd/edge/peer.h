@@ -18,6 +18,7 @@ struct peer {
     bool preflighted; /* the method is OPTIONS */
     bool octet_stream;
     enum method method;
+    bool awaits_body;
     /* the body of a POST, or a fragmented message of a WebSocket */
     char *data;
     size_t len, size;

@@ -125,70 +125,6 @@ static void reply(void *request, int status, const char *type, const void *body,
     lws_callback_on_writable(wsi);
 }
 
-static int refuse(struct lws *wsi, struct peer *peer, int status)
-{
-    peer->close_after = true;
-    reply(wsi, status, NULL, NULL, 0);
-    return 0;
-}
-
-static void hand_over(struct server_scope *scope, struct lws *wsi, struct peer *peer)
-{
-    struct headers h;
-    struct request rq = {.method = peer->method};
-    peer_request(wsi, &h, &rq);
-    rq.body = peer->data ? peer->data : "";
-    rq.body_len = peer->len;
-    peer->pending = true;
-    lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
-    engine_request(scope->hub, &rq, wsi, uv_now(scope->loop));
-    free(peer->data);
-    peer->data = NULL;
-    peer->len = peer->size = 0;
-}
-
-static int begin(struct server_scope *scope, struct lws *wsi, struct peer *peer)
-{
-    struct headers h;
-    struct request rq = {0};
-    peer_clear(peer);
-    if (!peer_path(wsi, scope->config->path, &peer->method))
-        return refuse(wsi, peer, 404);
-    peer_request(wsi, &h, &rq);
-    peer->query = copy(rq.query);
-    peer->origin = copy(rq.origin);
-    peer->preflighted = peer->method == METHOD_OPTIONS;
-    peer->preflight =
-        copy(header(wsi, WSI_TOKEN_HTTP_AC_REQUEST_HEADERS, h.preflight, sizeof h.preflight));
-    if (peer->method == METHOD_POST) {
-        char length[24] = "";
-        if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0 ||
-            lws_hdr_copy(wsi, length, sizeof length, WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0)
-            return refuse(wsi, peer, 411);
-        if (strtoull(length, NULL, 10) > scope->config->max_payload)
-            return refuse(wsi, peer, 413);
-        if (strtoull(length, NULL, 10) > 0)
-            return 0;
-    }
-    hand_over(scope, wsi, peer);
-    return 0;
-}
-
-static int take_body(struct server_scope *scope, struct peer *peer, const void *in, size_t len)
-{
-    if (peer->len + len > scope->config->max_payload)
-        return -1;
-    if (peer->len + len > peer->size) {
-        peer->size = 2 * (peer->len + len);
-        peer->data = realloc(peer->data, peer->size);
-        if (!peer->data)
-            abort();
-    }
-    memcpy(peer->data + peer->len, in, len);
-    peer->len += len;
-    return 0;
-}
-
 static int write_answer(struct lws *wsi, struct peer *peer)
 {
     if (!peer->answer)
@@ -203,6 +139,99 @@ static int write_answer(struct lws *wsi, struct peer *peer)
     return lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
+/* At once: while lws waits for a body it lets nobody write. */
+static int refuse(struct lws *wsi, struct peer *peer, int status)
+{
+    peer->close_after = true;
+    compose(config_of(wsi), peer, status, NULL, NULL, 0);
+    return write_answer(wsi, peer);
+}
+
+static void hand_over(struct server_scope *scope, struct lws *wsi, struct peer *peer)
+{
+    struct headers h;
+    struct request rq = {.method = peer->method};
+    peer_request(wsi, &h, &rq);
+    rq.body = peer->data ? peer->data : "";
+    rq.body_len = peer->len;
+    peer->awaits_body = false;
+    peer->pending = true;
+    lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
+    engine_request(scope->hub, &rq, wsi, uv_now(scope->loop));
+    free(peer->data);
+    peer->data = NULL;
+    peer->len = peer->size = 0;
+}
+
+static bool has_body(struct lws *wsi)
+{
+    return lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0 ||
+           lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0;
+}
+
+/* The length of the body; what lws and a proxy before it might read differently is refused. 0 or a
+ * status. */
+static int read_length(struct lws *wsi, const struct config *config, size_t *length)
+{
+    char text[24] = "";
+    *length = 0;
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
+        return 411; /* lws does not decode it */
+    int given = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH);
+    if (given <= 0)
+        return 411;
+    if (given >= (int)sizeof text ||
+        lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_CONTENT_LENGTH) != given ||
+        strspn(text, "0123456789") != (size_t)given)
+        return 400;
+    unsigned long long n = strtoull(text, NULL, 10); /* ULLONG_MAX if it is more */
+    *length = (size_t)n;
+    return n > config->max_payload ? 413 : 0;
+}
+
+static int begin(struct server_scope *scope, struct lws *wsi, struct peer *peer)
+{
+    struct headers h;
+    struct request rq = {0};
+    size_t length;
+    peer_clear(peer);
+    if (!peer_path(wsi, scope->config->path, &peer->method))
+        return refuse(wsi, peer, 404);
+    peer_request(wsi, &h, &rq);
+    peer->query = copy(rq.query);
+    peer->origin = copy(rq.origin);
+    peer->preflighted = peer->method == METHOD_OPTIONS;
+    peer->preflight =
+        copy(header(wsi, WSI_TOKEN_HTTP_AC_REQUEST_HEADERS, h.preflight, sizeof h.preflight));
+    int wrong = read_length(wsi, scope->config, &length);
+    if (peer->method == METHOD_POST && wrong)
+        return refuse(wsi, peer, wrong);
+    if (peer->method != METHOD_POST && (length > 0 || (wrong && has_body(wsi))))
+        return refuse(wsi, peer, 400);
+    peer->awaits_body = length > 0;
+    if (peer->awaits_body)
+        return 0;
+    hand_over(scope, wsi, peer);
+    return 0;
+}
+
+static int take_body(struct server_scope *scope, struct peer *peer, const void *in, size_t len)
+{
+    if (!peer->awaits_body) /* of a request that is refused, or answered */
+        return 0;
+    if (peer->len + len > scope->config->max_payload)
+        return -1;
+    if (peer->len + len > peer->size) {
+        peer->size = 2 * (peer->len + len);
+        peer->data = realloc(peer->data, peer->size);
+        if (!peer->data)
+            abort();
+    }
+    memcpy(peer->data + peer->len, in, len);
+    peer->len += len;
+    return 0;
+}
+
 int peer_http(struct server_scope *scope, struct lws *wsi, enum lws_callback_reasons reason,
               struct peer *peer, void *in, size_t len)
 {
@@ -212,7 +241,7 @@ int peer_http(struct server_scope *scope, struct lws *wsi, enum lws_callback_rea
     case LWS_CALLBACK_HTTP_BODY:
         return take_body(scope, peer, in, len);
     case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-        if (peer->query && !peer->pending && !peer->answer)
+        if (peer->awaits_body)
             hand_over(scope, wsi, peer);
         return 0;
     case LWS_CALLBACK_HTTP_WRITEABLE:

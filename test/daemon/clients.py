@@ -58,7 +58,7 @@ class Raw(Client):
     def __init__(self, world, ident=None, token=None, instance=0, nsp="/tasks", connect=True, headers=(),
                  auth=None, source=None):
         super().__init__(world, ident, instance)
-        self.packets, self.closed, self.round_trips = [], False, 0
+        self.packets, self.closed, self.close_code, self.round_trips = [], False, None, 0
         token = token if token is not None else world.token(ident) if ident else None
         header = [f"Authorization: Bearer {token}"] if token else []
         url = world.url(instance)
@@ -78,6 +78,7 @@ class Raw(Client):
             while True:
                 opcode, data = self.ws.recv_data()
                 if opcode == websocket.ABNF.OPCODE_CLOSE:
+                    self.close_code = int.from_bytes(data[:2], "big") if data else None
                     break
                 self._packet(data.decode())
         except (websocket.WebSocketException, OSError):
