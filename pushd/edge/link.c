@@ -59,6 +59,16 @@ struct link *link_new(const struct link_setup *setup)
     return l;
 }
 
+static void unwatch(struct link *l)
+{
+    if (!l->poll)
+        return;
+    uv_poll_stop(l->poll);
+    uv_close((uv_handle_t *)l->poll, (uv_close_cb)free);
+    l->poll = NULL;
+    l->events = 0;
+}
+
 /* --- why it does not work --- */
 
 const char *link_reason(const struct link *l)
@@ -97,6 +107,9 @@ void link_fail(struct link *l, const char *format, ...)
         log_warning("%s", whole);
     memcpy(l->reason, whole, sizeof whole);
     l->state = LINK_FAILED;
+    /* libpq may have closed its socket: before the loop goes on and somebody else gets that number.
+     */
+    unwatch(l);
     uv_timer_start(l->timer, on_timer, 0, 0);
 }
 
@@ -120,16 +133,6 @@ static void on_notice(void *ctx, const PGresult *result)
 }
 
 /* --- the connection --- */
-
-static void unwatch(struct link *l)
-{
-    if (!l->poll)
-        return;
-    uv_poll_stop(l->poll);
-    uv_close((uv_handle_t *)l->poll, (uv_close_cb)free);
-    l->poll = NULL;
-    l->events = 0;
-}
 
 static void watch(struct link *l, int events)
 {
@@ -281,7 +284,7 @@ void link_free(struct link *l)
 static void flush(struct link *l)
 {
     int left = l->state == LINK_UP ? PQflush(l->conn) : 0;
-    if (left < 0)
+    if (left < 0 || (l->state == LINK_UP && PQsocket(l->conn) < 0))
         lost(l);
     else if (l->state == LINK_UP)
         watch(l, left ? UV_READABLE | UV_WRITABLE : UV_READABLE);
