@@ -143,6 +143,10 @@ class Python(Client):
         self.sio.emit(name, data, namespace="/tasks", callback=callback)
 
     def close(self):
+        # One that has lost its server would try for ever, in a thread that keeps the process alive.
+        self.sio.reconnection = False
+        if self.sio._reconnect_abort:  # pylint: disable=protected-access
+            self.sio._reconnect_abort.set()  # pylint: disable=protected-access
         self.sio.disconnect()
 
 
