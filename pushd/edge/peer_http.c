@@ -195,6 +195,8 @@ static int begin(struct server_scope *scope, struct lws *wsi, struct peer *peer)
     struct request rq = {0};
     size_t length;
     peer_clear(peer);
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP) == 0) /* a request line without its version */
+        return refuse(wsi, peer, 400);
     if (!peer_path(wsi, scope->config->path, &peer->method))
         return refuse(wsi, peer, 404);
     peer_request(wsi, &h, &rq);
