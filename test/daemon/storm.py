@@ -45,14 +45,14 @@ def cast_rooms(world):
 class Storm:
     """Writers. faults: a lost connection is part of the weather, and the writer connects again."""
 
-    def __init__(self, world, rooms, seed, writers=12, transactions=None, faults=False, pause=0.02):
+    def __init__(self, world, rooms, seed, writers=12, first=0, transactions=None, faults=False, pause=0.02):
         self.world, self.rooms, self.faults = world, rooms, faults
         self.transactions, self.pause = transactions, pause
         self.committed = self.rolled_back = self.lost = 0
         self.errors = []
         self._stop, self._lock = threading.Event(), threading.Lock()
         self._threads = [threading.Thread(target=self._write, args=(w, random.Random(seed * 100 + w)))
-                         for w in range(writers)]
+                         for w in range(first, first + writers)]
 
     def start(self):
         """Begin to write."""
