@@ -1,6 +1,7 @@
 /* peer_ws: WebSockets; see peer.h. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <uv.h>
 
 #include "http.h"
@@ -38,7 +39,7 @@ static int confirm(struct server_scope *scope, struct lws *wsi, const char *prot
         return -1;
     bool ours = peer_path(wsi, scope->config->path, &rq.method);
     peer_request(wsi, &h, &rq);
-    if (!protocol || strcmp(protocol, "websocket") != 0)
+    if (!protocol || strcasecmp(protocol, "websocket") != 0)
         return refuse(scope, wsi, &rq, &not_websocket);
     if (!ours)
         return refuse(scope, wsi, &rq, &not_found);

@@ -88,7 +88,7 @@ def test_a_wrong_value_by_flag_file_and_environment(run, option):
 @pytest.mark.parametrize("ini, parts", {
     f"pasword = {SECRET}": ["did you mean", "pushd.ini:1"],
     f"[section]\nconninfo = password={SECRET}": ["a section", ":1"],
-    f"issuer\nconninfo {SECRET}": ["no =", ":1"],
+    f"conninfo {SECRET}": ["no =", ":1"],
     "leeway = 1s\nleeway = 2s": [":2", "once"],
     "Leeway = 1s": ["did you mean \"leeway\""],
     "max-payload = 1MB": ["did you mean \"max_payload\""],
