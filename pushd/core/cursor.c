@@ -80,8 +80,11 @@ enum cursor_start cursor_open(struct cursor *c, const struct place *place)
         start = CURSOR_OTHER;
     else if (place->tli > c->tli)
         start = CURSOR_PROMOTED;
+    /* Ids below hi may come again, of transactions that the old snapshot seems to see. */
+    else if (strcmp(c->epoch, place->epoch) != 0 && place->hi < c->hi)
+        start = CURSOR_SET_BACK;
 
-    if (start == CURSOR_FIRST || start == CURSOR_OTHER) {
+    if (start != CURSOR_SAME && start != CURSOR_PROMOTED) {
         set(&c->since, place->snapshot);
         c->hi = place->hi;
         c->seen_tli = 0;

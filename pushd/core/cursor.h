@@ -27,6 +27,7 @@ enum cursor_start {
     CURSOR_FIRST,    /* nothing was read before */
     CURSOR_SAME,     /* goes on, whatever restarted */
     CURSOR_PROMOTED, /* goes on, on a greater timeline */
+    CURSOR_SET_BACK, /* the log ends before what was delivered: begins at this place */
     CURSOR_OTHER,    /* another system, or back on a smaller timeline: begins at this place */
 };
 

@@ -153,6 +153,11 @@ static void start_cursor(struct log_link *l, const struct place *place)
             " are read from now on system=%s timeline=%d",
             place->system_id, place->tli);
         break;
+    case CURSOR_SET_BACK:
+        log_warning("the event log ends before what was delivered: it was emptied, or the database"
+                    " was set back; events are read from now on last=%lld",
+                    (long long)place->hi);
+        break;
     case CURSOR_PROMOTED:
         log_warning("a standby was promoted; reading all events of its timeline=%d", place->tli);
         break;

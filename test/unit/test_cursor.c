@@ -230,6 +230,26 @@ static void another_system_or_an_older_timeline_begins_anew(void **state)
     assert_int_equal(cursor_ask(cursor).hi, 3);
 }
 
+static void a_log_that_was_set_back_begins_anew(void **state)
+{
+    (void)state;
+    open_session();
+    for (int i = 0; i < 3; i++)
+        model_event();
+    read_all();
+    assert_int_equal(open_session(), CURSOR_SAME);
+    model_new_epoch();
+    assert_int_equal(open_session(), CURSOR_SAME); /* a crash alone */
+    model_new_epoch();
+    model.n = 1;
+    model.next_id = 2;
+    assert_int_equal(open_session(), CURSOR_SET_BACK);
+    assert_int_equal(cursor_ask(cursor).hi, 1);
+    model_event();
+    read_all();
+    assert_int_equal(model.rows[1].heard, 1);
+}
+
 static void a_read_lost_half_way_repeats_nothing(void **state)
 {
     (void)state;
@@ -360,6 +380,7 @@ int main(void)
         TEST(a_promotion_that_takes_ids_and_xids_back_loses_nothing),
         TEST(a_promotion_is_asked_for_until_a_read_is_complete),
         TEST(another_system_or_an_older_timeline_begins_anew),
+        TEST(a_log_that_was_set_back_begins_anew),
         TEST(a_read_lost_half_way_repeats_nothing),
         TEST(a_read_lost_in_a_crash_repeats_nothing),
         TEST(a_read_lost_in_a_failover_loses_nothing),
