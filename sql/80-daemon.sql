@@ -170,18 +170,21 @@ COMMENT ON FUNCTION open(text, text) IS
     'Errors: V6001, V6005-V6009. Owned by the extension.';
 
 CREATE FUNCTION check_incarnation(incarnation bigint) RETURNS void
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM vantage6_events.instance AS i
-                   WHERE i.incarnation = check_incarnation.incarnation) THEN
+    -- Whoever ends it now waits for us, and then finds the leases that we write.
+    PERFORM FROM vantage6_events.instance AS i
+    WHERE i.incarnation = check_incarnation.incarnation FOR KEY SHARE;
+    IF NOT FOUND THEN
         RAISE EXCEPTION 'incarnation % has ended', incarnation
             USING ERRCODE = 'V6010', HINT = 'Call open() again and register the live connections.';
     END IF;
 END
 $$;
 COMMENT ON FUNCTION check_incarnation(bigint) IS
-    'V6010 if the incarnation has ended. For the agent only; owned by the extension.';
+    'V6010 if the incarnation has ended; else it does not end before the transaction does. For the '
+    'agent only; owned by the extension.';
 
 CREATE FUNCTION connect_logic(incarnation bigint, sockets json)
     RETURNS TABLE (sid text, principal_id integer, kind text, rooms text, greeting json,
@@ -292,6 +295,11 @@ BEGIN
             PERFORM vantage6_events.end_instance(other.incarnation);
         END IF;
     END LOOP;
+    -- There should be none. But a lease that nobody keeps would hold its principal online for ever.
+    PERFORM vantage6_events.end_instance(o.incarnation)
+    FROM (SELECT DISTINCT l.incarnation FROM vantage6_events.lease AS l
+          WHERE NOT EXISTS (SELECT FROM vantage6_events.instance AS i
+                            WHERE i.incarnation = l.incarnation)) AS o;
     UPDATE vantage6_events.principal_status AS s SET last_seen = vantage6_events.utc_now()
     WHERE s.id IN (
         SELECT t.id FROM vantage6_events.principal_status AS t
@@ -320,7 +328,7 @@ DECLARE
 BEGIN
     PERFORM vantage6_events.check_incarnation(incarnation);
     SELECT i.taken_seq INTO taken FROM vantage6_events.instance AS i
-    WHERE i.incarnation = receive_logic.incarnation FOR UPDATE;
+    WHERE i.incarnation = receive_logic.incarnation FOR NO KEY UPDATE; -- connect() goes on
     SELECT greatest(max(x.seq), taken),
            array_agg(DISTINCT l.principal_id) FILTER (WHERE x.event ->> 0 = 'ping')
     INTO taken, pinged

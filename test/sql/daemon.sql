@@ -91,6 +91,11 @@ SELECT * FROM vantage6_events.connect(:one, '[]');
 SELECT vantage6_events.receive(:one, '[]');
 SELECT vantage6_events.disconnect(:one, '[{"sid": "a"}]');
 RESET ROLE;
+-- A lease that nobody keeps ends with the next beat, with grace.
+UPDATE vantage6_events.lease SET incarnation = 999 WHERE sid = 'a';
+SELECT vantage6_events.beat(:two);
+SELECT sid, instance FROM vantage6_events.connections ORDER BY sid;
+SELECT due > clock_timestamp() AS grace FROM vantage6_events.pending WHERE principal_id = 1 ORDER BY id DESC LIMIT 1;
 -- Two principals under one subject: none.
 \set ECHO none
 \i test/hq/regress-down.psql
