@@ -34,5 +34,6 @@ CREATE FUNCTION announce(event text, args json, rooms text[],
     LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'v6e_announce';
 COMMENT ON FUNCTION announce(text, json, text[], integer) IS
-    'As emit to namespace /tasks, but one principal does not receive it. For the agent only. '
+    'As emit to namespace /tasks, but one principal does not receive it, and max_payload does not '
+    'count: HQ''s own write would fail. For the agent only. '
     'Owned by the extension.';

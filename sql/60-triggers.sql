@@ -58,7 +58,7 @@ BEGIN
     END IF;
     PERFORM vantage6_events.announce('status_update', json_build_object('run_id', run_id), rooms);
     PERFORM vantage6_events.announce('algorithm_status_change', json_build_object(
-        'status', status,
+        'status', left(status, 1000), -- HQ bounds no text, and a client's queue is bounded
         'run_id', run_id,
         'task_id', t.id,
         'job_id', t.job_id,

@@ -34,14 +34,15 @@ AS $$
 DECLARE
     room text;
     suffix text := CASE kind WHEN 'node' THEN '' ELSE '/users' END;
+    who text := left(name, 1000);
 BEGIN
     FOREACH room IN ARRAY array_remove(left_rooms, 'all_nodes') LOOP
         PERFORM vantage6_events.announce(
-            'message', to_json(name || ' left room ' || room), ARRAY[room || suffix]);
+            'message', to_json(who || ' left room ' || room), ARRAY[room || suffix]);
     END LOOP;
     FOREACH room IN ARRAY array_remove(joined_rooms, 'all_nodes') LOOP
         PERFORM vantage6_events.announce(
-            'message', to_json(initcap(kind) || ' <' || name || '> joined room <' || room || '>'),
+            'message', to_json(initcap(kind) || ' <' || who || '> joined room <' || room || '>'),
             ARRAY[room || suffix]);
     END LOOP;
 END
@@ -58,7 +59,7 @@ DECLARE
 BEGIN
     IF cardinality(rooms) > 0 THEN
         PERFORM vantage6_events.announce(event, json_build_object(
-            'id', node.principal_id, 'name', node.name, 'org_id', node.organization_id),
+            'id', node.principal_id, 'name', left(node.name, 1000), 'org_id', node.organization_id),
             rooms, node.principal_id);
     END IF;
 END

@@ -41,6 +41,14 @@ BEGIN;
 SELECT vantage6_events.emit('rolled-back', NULL, 'everyone') IS NOT NULL;
 ROLLBACK;
 SELECT name FROM vantage6_events.event ORDER BY id;
+-- What clients heard is on disk, also when HQ commits asynchronously.
+SET synchronous_commit = off;
+BEGIN;
+SELECT vantage6_events.emit('kept', NULL, 'everyone') IS NOT NULL;
+SELECT pg_current_wal_insert_lsn() AS written \gset
+COMMIT;
+SELECT pg_current_wal_flush_lsn() >= :'written' AS on_disk;
+RESET synchronous_commit;
 -- The slot follows the clock and the retention.
 SET vantage6_events.retention = '1min';
 SELECT vantage6_events.emit('slot', NULL, 'everyone') IS NOT NULL;

@@ -46,6 +46,16 @@ SELECT * FROM pg_temp.news();
 UPDATE run SET status = 'a "quoted" \ status' WHERE id = 22;
 UPDATE run SET status = 'active' WHERE id = 30;
 SELECT * FROM pg_temp.news();
+-- HQ's own write never fails for the size of what it announces: long texts are cut.
+RESET ROLE;
+SET vantage6_events.max_payload = 64;
+UPDATE run SET status = repeat('s', 100000) WHERE id = 21;
+RESET vantage6_events.max_payload;
+SELECT length(r.status) AS hq, length(e.payload::json -> 1 ->> 'status') AS told
+FROM run AS r, vantage6_events.event AS e
+WHERE r.id = 21 AND e.id = (SELECT max(id) FROM vantage6_events.event);
+SELECT count(*) FROM pg_temp.news();
+SET ROLE regress_app;
 -- What is rolled back was not said.
 BEGIN;
 UPDATE run SET status = 'failed' WHERE id = 21;
