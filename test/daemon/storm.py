@@ -144,7 +144,7 @@ class Watch:
 
     def __init__(self, world, clients):
         self.world, self.clients = world, clients
-        wait_for(lambda: world.sql(QUIET, user="postgres")[0][0], "presence to be told")
+        wait_for(lambda: world.sql(QUIET, user="postgres")[0][0], "presence to be told", 90)
         self.start = self._mark()
         self.begin = {client: len(client.events) for client in clients}
 
