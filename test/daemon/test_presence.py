@@ -239,6 +239,7 @@ def test_times_are_utc_and_a_restart_of_pushd_tells_nobody(own_lab, clients):
     world.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'pushd'", user="postgres")
     alone(world)
     watcher = clients(Raw(world, 11, instance=1))
+    world.joined(watcher)
     node = clients(Python(world, NODE))
     assert watcher.wait("node-online") == ONLINE
     wait_for(lambda: is_now(state(world)[1]), "last_seen")
