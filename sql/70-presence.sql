@@ -213,7 +213,7 @@ COMMENT ON FUNCTION reconcile_all(integer[]) IS
 
 CREATE FUNCTION presence_logic(max_rows integer) RETURNS double precision
     LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s'
+    SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms'
 AS $$
 DECLARE
     taken bigint[];
@@ -241,4 +241,4 @@ $$;
 COMMENT ON FUNCTION presence_logic(integer) IS
     'Reconciles the presence of pending principals, at most max_rows of their rows, the oldest first, '
     'locked in the order of their ids. Returns the seconds until the next is due: 0 = call again at '
-    'once, NULL = none pending. 55P03 if HQ''s tables are locked for a second. Owned by the agent.';
+    'once, NULL = none pending. 55P03 if HQ''s tables are locked for 0.5 s. Owned by the agent.';

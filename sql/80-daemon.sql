@@ -4,6 +4,9 @@
 --              (lock_space, incarnation): while it is held, the instance lives
 -- dead         an incarnation whose lock is free and whose beat is 20 s old, or whose beat is 90 s old
 --
+-- lock_timeout is below deadlock_timeout (1 s): where the daemon and HQ wait for each other, the
+-- daemon gives up, and tries again; HQ's transaction is never the victim.
+--
 -- The JSON items and results are described in the comments of the functions.
 
 CREATE FUNCTION lock_space() RETURNS integer
@@ -190,7 +193,7 @@ CREATE FUNCTION connect_logic(incarnation bigint, sockets json)
     RETURNS TABLE (sid text, principal_id integer, kind text, rooms text, greeting json,
                    snapshot pg_snapshot)
     LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s'
+    SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms'
 AS $$
 DECLARE
     replaced integer[];
@@ -244,11 +247,11 @@ COMMENT ON FUNCTION connect_logic(bigint, json) IS
     '"transport", "address", "expires" (seconds since 1970, or null)}. One row per socket: '
     'principal_id, kind and rooms (joined by commas) are NULL if not exactly one principal has the '
     'subject; greeting is an array of events for this socket alone, or NULL; snapshot is that of '
-    'the rooms. Errors: V6010; 55P03 if HQ''s tables are locked for a second. Owned by the agent.';
+    'the rooms. Errors: V6010; 55P03 if HQ''s tables are locked for 0.5 s. Owned by the agent.';
 
 CREATE FUNCTION disconnect(incarnation bigint, sockets json) RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s'
+    SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms'
 AS $$
 DECLARE
     left_now integer[];
@@ -274,7 +277,7 @@ COMMENT ON FUNCTION disconnect(bigint, json) IS
 
 CREATE FUNCTION beat_logic(incarnation bigint) RETURNS boolean
     LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s'
+    SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms'
 AS $$
 DECLARE
     other record;
@@ -316,11 +319,11 @@ $$;
 COMMENT ON FUNCTION beat_logic(bigint) IS
     'The incarnation lives; false if it was ended: open again. Ends dead ones, refreshes last_seen '
     'of its nodes when older than 30 s. To be called every 5 s. 55P03 if HQ''s tables are locked for '
-    'a second. Owned by the agent.';
+    '0.5 s. Owned by the agent.';
 
 CREATE FUNCTION receive_logic(incarnation bigint, items json) RETURNS bigint
     LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s'
+    SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms'
 AS $$
 DECLARE
     taken bigint;
@@ -350,4 +353,4 @@ COMMENT ON FUNCTION receive_logic(bigint, json) IS
     'Takes what clients sent: [{"seq", "sid", "principal", "nsp", "event": [name, argument...]}]; '
     'items up to the last seq taken are skipped. Only ping by a node has an effect: status online '
     'and last_seen. Returns the highest seq taken. Errors: V6010; 55P03 if HQ''s tables are locked '
-    'for a second. Owned by the agent.';
+    'for 0.5 s. Owned by the agent.';

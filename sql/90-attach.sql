@@ -90,7 +90,7 @@ AS $$
     SELECT 'trigger', 'vantage6_events_' || tf.name, g.oid, tf.proowner,
            g.tgenabled IN ('O', 'A')
     FROM tf LEFT JOIN pg_trigger AS g ON g.tgfoid = tf.oid
-        AND g.tgname = 'vantage6_events_' || tf.name
+        AND g.tgname = 'vantage6_events_' || tf.name AND g.tgparentid = 0
 $$;
 COMMENT ON FUNCTION made() IS
     'All that attach() makes; oid and owner are NULL where it is not there. A trigger counts as its '
@@ -122,6 +122,7 @@ BEGIN
         SELECT g.tgname, g.tgrelid::regclass AS rel FROM pg_trigger AS g
         JOIN pg_proc AS p ON p.oid = g.tgfoid
         WHERE p.pronamespace = 'vantage6_events'::regnamespace AND NOT g.tgisinternal
+          AND g.tgparentid = 0 -- a partition's goes with its parent's
     LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', item.tgname, item.rel);
     END LOOP;
@@ -134,6 +135,48 @@ END
 $$;
 COMMENT ON FUNCTION unmake() IS
     'Drops all that attach() made, whoever owns it. For superusers; owned by the extension.';
+
+-- All locks at once, and given up together before deadlock_timeout: HQ may hold one table and want the
+-- other, and must neither lose its transaction to us nor queue behind us for long.
+CREATE FUNCTION unmake_locked(schema name, version integer, mode text, patience interval)
+    RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
+AS $$
+DECLARE
+    until timestamptz := clock_timestamp() + patience;
+    item record;
+BEGIN
+    LOOP
+        BEGIN
+            FOR item IN
+                SELECT string_agg(t.rel::text, ', ' ORDER BY t.rel::text) AS rels,
+                       CASE WHEN t.ours THEN mode ELSE 'ACCESS SHARE' END AS lock_mode
+                FROM (SELECT to_regclass(format('%I.%I', schema, c.table_name)) AS rel,
+                             bool_or(c.table_name IN (SELECT x.on_table FROM
+                                                      vantage6_events.trigger_template() AS x)) AS ours
+                      FROM vantage6_events.hq_columns(version) AS c GROUP BY 1) AS t
+                WHERE t.rel IS NOT NULL GROUP BY t.ours ORDER BY t.ours DESC
+            LOOP
+                EXECUTE format('LOCK TABLE %s IN %s MODE', item.rels, item.lock_mode);
+            END LOOP;
+            PERFORM vantage6_events.unmake();
+            RETURN;
+        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            NULL; -- its locks are gone
+        END;
+        IF clock_timestamp() >= until THEN
+            RAISE EXCEPTION 'the tables in schema "%" could not be locked: they are in use', schema
+                USING ERRCODE = 'lock_not_available',
+                HINT = 'Nothing was changed. Do it again when no transaction on them stays open: '
+                    'pg_stat_activity, state idle in transaction.';
+        END IF;
+        PERFORM pg_sleep(0.1);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION unmake_locked(name, integer, text, interval) IS
+    'Locks HQ''s tables, those with triggers in the given mode, as long as the transaction lasts, and '
+    'drops what attach() made. 55P03 when patience ends. For superusers; owned by the extension.';
 
 CREATE FUNCTION make_views(schema name, version integer, agent name) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

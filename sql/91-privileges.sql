@@ -130,9 +130,9 @@ BEGIN
             USING ERRCODE = 'V6003',
             HINT = 'Run SELECT vantage6_events.detach() first; one database, one HQ.';
     END IF;
-    IF earlier.hq_schema IS NOT NULL THEN
-        PERFORM vantage6_events.unmake();
-    END IF;
+    -- DROP TRIGGER needs more than CREATE TRIGGER, which lets readers be.
+    PERFORM vantage6_events.unmake_locked(schema, version, CASE WHEN earlier.hq_schema IS NULL
+        THEN 'SHARE ROW EXCLUSIVE' ELSE 'ACCESS EXCLUSIVE' END, '10 s');
     IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = agent) THEN
         EXECUTE format('CREATE ROLE %I NOLOGIN', agent);
         EXECUTE format('COMMENT ON ROLE %I IS %L', agent,
@@ -210,7 +210,7 @@ BEGIN
         NULL; -- the tables are gone, or no longer whole: left to superusers
     END;
     PERFORM vantage6_events.check_asker(owner);
-    PERFORM vantage6_events.unmake();
+    PERFORM vantage6_events.unmake_locked(att.hq_schema, att.hq_version, 'ACCESS EXCLUSIVE', '10 s');
     IF EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = att.agent) THEN
         PERFORM vantage6_events.agent_privileges(att.hq_schema, att.hq_version, att.agent, false);
         PERFORM vantage6_events.apply_grants();
