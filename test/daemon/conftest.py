@@ -3,6 +3,7 @@
 `v5` and `v4` are shared by the tests that leave them as they were; `own_lab` makes one for a test that
 stops, kills or floods. No test sleeps: it waits for a fact until a deadline (facts.wait_for).
 """
+import contextlib
 import os
 import shutil
 import sys
@@ -19,18 +20,16 @@ from world import World  # noqa: E402
 @pytest.fixture(scope="session")
 def make_world():
     """make_world(hq='v5', instances=1, options=()) -> World; all end with the session."""
-    worlds = []
+    with contextlib.ExitStack() as ends:  # each of them, also when another's end fails
+        def make(**kwargs):
+            folder = tempfile.mkdtemp(prefix="vantage6-test.", dir="/tmp")
+            os.chmod(folder, 0o755)
+            ends.callback(shutil.rmtree, folder, ignore_errors=True)
+            world = World(f"{folder}/lab", **kwargs)
+            ends.callback(world.end)
+            return world
 
-    def make(**kwargs):
-        folder = tempfile.mkdtemp(prefix="vantage6-test.", dir="/tmp")
-        os.chmod(folder, 0o755)
-        worlds.append(World(f"{folder}/lab", **kwargs))
-        return worlds[-1]
-
-    yield make
-    for world in worlds:
-        world.end()
-        shutil.rmtree(os.path.dirname(world.lab.dir), ignore_errors=True)
+        yield make
 
 
 @pytest.fixture(scope="session")
