@@ -81,17 +81,17 @@ enum cursor_start cursor_open(struct cursor *c, const struct place *place)
     else if (place->tli > c->tli)
         start = CURSOR_PROMOTED;
     /* Ids below hi may come again, of transactions that the old snapshot seems to see. */
-    else if (strcmp(c->epoch, place->epoch) != 0 && place->hi < c->hi)
-        start = CURSOR_SET_BACK;
+    else if (strcmp(c->epoch, place->epoch) != 0)
+        start = place->hi < c->hi ? CURSOR_SET_BACK : CURSOR_CRASHED;
 
-    if (start != CURSOR_SAME && start != CURSOR_PROMOTED) {
+    if (start == CURSOR_FIRST || start == CURSOR_SET_BACK || start == CURSOR_OTHER) {
         set(&c->since, place->snapshot);
         c->hi = place->hi;
         c->seen_tli = 0;
     }
     /* xids and ids of the old timeline are given out again: rows like those delivered may be new
      * ones, and hearing one twice is better than never. */
-    if (start != CURSOR_SAME)
+    if (start != CURSOR_SAME && start != CURSOR_CRASHED)
         forget_parts(c);
     if (start == CURSOR_PROMOTED && !c->seen_tli)
         c->seen_tli = c->tli;

@@ -26,6 +26,7 @@ struct place {
 enum cursor_start {
     CURSOR_FIRST,    /* nothing was read before */
     CURSOR_SAME,     /* goes on, whatever restarted */
+    CURSOR_CRASHED,  /* goes on, but xids may be given out again */
     CURSOR_PROMOTED, /* goes on, on a greater timeline */
     CURSOR_SET_BACK, /* the log ends before what was delivered: begins at this place */
     CURSOR_OTHER,    /* another system, or back on a smaller timeline: begins at this place */

@@ -151,12 +151,12 @@ void hub_admit(struct hub *hub, const struct admission *a, uint64_t now)
     struct session *s = k->session;
     k->principal = a->principal;
     k->unknown = a->principal == 0;
+    hub_ready(k);
     rooms_set(hub->rooms, &k->subscriber, k->nsp, a->principal ? a->rooms : "");
     if (k->unknown) {
         hub_count(hub, METRIC_UNKNOWN_SUBJECTS, 1);
         log_info("no principal has the subject of this token address=%s", s->address);
-        if (!timer_running(&s->life))
-            identity_grace(s, hub->config->refused_grace, now);
+        identity_grace(s, hub->config->refused_grace, now);
         socket_release(k);
         return;
     }
@@ -169,8 +169,22 @@ void hub_admit(struct hub *hub, const struct admission *a, uint64_t now)
 void hub_forget_rooms(struct hub *hub)
 {
     struct socket *k, *next;
-    HASH_ITER (hh, hub->sockets, k, next)
+    HASH_ITER (hh, hub->sockets, k, next) {
         rooms_set(hub->rooms, &k->subscriber, k->nsp, "");
+        hub->waiting += k->joined && !k->waits;
+        k->waits = k->joined;
+    }
+}
+
+void hub_ready(struct socket *k)
+{
+    k->session->hub->waiting -= k->waits;
+    k->waits = false;
+}
+
+size_t hub_waiting(const struct hub *hub)
+{
+    return hub->waiting;
 }
 
 void hub_each_socket(struct hub *hub, void (*f)(void *ctx, const struct socket_info *s), void *ctx)

@@ -53,6 +53,8 @@ void hub_admit(struct hub *hub, const struct admission *a, uint64_t now);
 
 /* What sockets may hear is not known any more: none is in a room until it is admitted again. */
 void hub_forget_rooms(struct hub *hub);
+/* Sockets that were joined and wait to be admitted again: what is read before, they miss. */
+size_t hub_waiting(const struct hub *hub);
 
 /* Call f for each live socket with a good token: to register them again. */
 void hub_each_socket(struct hub *hub, void (*f)(void *ctx, const struct socket_info *s), void *ctx);

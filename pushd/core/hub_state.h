@@ -33,10 +33,13 @@ struct hub {
     struct socket *settling; /* admitted before it */
     struct told *told;
     bool draining;
+    size_t waiting; /* sockets that wait to be admitted again */
 };
 
 void hub_count(struct hub *hub, enum metric_id id, double n);
 void hub_dirty(struct session *s);
+/* The socket does not wait for its rooms any more. */
+void hub_ready(struct socket *k);
 /* The socket hears all from now on; forgets its snapshot. */
 void hub_settle(struct socket *k);
 /* 20 random characters of base64url. */

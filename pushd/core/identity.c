@@ -31,7 +31,8 @@ static void grace_over(struct timer *t, uint64_t now)
 
 void identity_grace(struct session *s, uint64_t ms, uint64_t now)
 {
-    timer_start(s->hub->wheel, &s->life, now + ms, grace_over);
+    if (!timer_running(&s->life)) /* once: another CONNECT does not renew it */
+        timer_start(s->hub->wheel, &s->life, now + ms, grace_over);
 }
 
 const char *identity_bearer(const char *authorization, size_t *len)
@@ -99,7 +100,8 @@ void identity_judge(struct session *s, const char *token, size_t len, uint64_t n
 
 void identity_await_key(struct session *s, uint64_t now)
 {
-    timer_start(s->hub->wheel, &s->life, now + KEY_WAIT_MS, unknown_key_stays);
+    if (!timer_running(&s->life))
+        timer_start(s->hub->wheel, &s->life, now + KEY_WAIT_MS, unknown_key_stays);
 }
 
 void identity_retry(struct session *s, uint64_t now)

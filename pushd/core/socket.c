@@ -48,6 +48,17 @@ static struct socket *socket_new(struct session *s, unsigned index)
     return k;
 }
 
+/* The token of a CONNECT packet counts for all namespaces of the session. */
+static void judge_again(struct session *s, const json_t *token, uint64_t now)
+{
+    identity_judge(s, json_string_value(token), json_string_length(token), now);
+    if (s->identity.verdict == TOKEN_REFUSED)
+        return;
+    timer_stop(&s->life);
+    for (struct socket *k = s->sockets; k; k = k->next)
+        k->answered = false;
+}
+
 /* CONNECT is answered at once; what the token is worth follows. */
 static void connect_nsp(struct session *s, const struct sio_packet *p, uint64_t now)
 {
@@ -65,7 +76,7 @@ static void connect_nsp(struct session *s, const struct sio_packet *p, uint64_t 
         timer_stop(&s->life); /* the connect timeout */
     s->left &= ~(1U << index);
     if (s->identity.verdict == TOKEN_REFUSED && json_is_string(token))
-        identity_judge(s, json_string_value(token), json_string_length(token), now);
+        judge_again(s, token, now);
     struct socket *k = socket_new(s, (unsigned)index);
     send_frame(s, sio_connect(k->nsp, k->sid));
     socket_identify(s, now);
@@ -150,7 +161,7 @@ static void take_event(struct socket *k, json_t *event, size_t bytes)
     struct held *h = calloc(1, sizeof *h);
     if (!h)
         abort();
-    h->event = json_incref(event);
+    h->text = json_dumps(event, JSON_COMPACT);
     h->bytes = bytes;
     *k->held_end = h;
     k->held_end = &h->next;
@@ -162,11 +173,13 @@ void socket_release(struct socket *k)
     struct held *h;
     while ((h = k->held) != NULL) {
         k->held = h->next;
-        if (k->joined && k->principal)
-            backend->receive(backend->ctx, k->sid, k->principal, k->nsp, h->event, h->bytes);
+        json_t *event = h->text ? json_loads(h->text, JSON_ALLOW_NUL, NULL) : NULL;
+        if (event && k->joined && k->principal)
+            backend->receive(backend->ctx, k->sid, k->principal, k->nsp, event, h->bytes);
         else
             socket_taken(k, h->bytes);
-        json_decref(h->event);
+        json_decref(event);
+        free(h->text);
         free(h);
     }
     k->held_end = &k->held;
@@ -226,6 +239,7 @@ void socket_close(struct socket *k, const char *reason, bool by_client)
     s->left |= 1U << k->nsp_index;
     HASH_DEL(hub->sockets, k);
     hub_settle(k);
+    hub_ready(k);
     rooms_set(hub->rooms, &k->subscriber, k->nsp, "");
     if (k->answered && s->identity.verdict == TOKEN_GOOD)
         hub->backend->disconnect(hub->backend->ctx, k->sid, reason, by_client);

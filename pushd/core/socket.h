@@ -19,7 +19,7 @@
 /* An event of the client that waits until its socket is joined. */
 struct held {
     struct held *next;
-    json_t *event;
+    char *text; /* JSON: a tree would take many times its size */
     size_t bytes;
 };
 
@@ -33,6 +33,7 @@ struct socket {
     char sid[SID_LEN + 1];
     bool answered; /* its identity has been acted upon: an event sent, or the backend asked */
     bool joined;
+    bool waits;   /* for its rooms, which were forgotten */
     bool unknown; /* the backend knows no principal for its token */
     int64_t principal;
     size_t inbox; /* its share of the session's */

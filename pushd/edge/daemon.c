@@ -21,8 +21,8 @@
 
 /* While draining: between two rounds, and how many clients each closes at the least. */
 enum { DRAIN_TICK_MS = 50, DRAIN_LEAST = 50 };
-/* Descriptors besides those of clients. */
-enum { OTHER_FILES = 64 };
+/* Descriptors besides those of sessions: requests that belong to none, and our own. */
+enum { OTHER_FILES = 192 };
 
 struct daemon {
     const struct config *config;

@@ -17,8 +17,8 @@
 struct db;
 
 /*
- * Connect, and stay connected. turn is called after each batch of answers given to the hub: flush
- * it. NULL, after a line in the log, if config.conninfo is nothing that libpq understands.
+ * Connect, and stay connected; config.conninfo has passed conninfo_check(). turn is called after
+ * each batch of answers given to the hub: flush it.
  */
 struct db *db_open(const struct config *config, uv_loop_t *loop, struct hub *hub,
                    struct metrics *metrics, void (*turn)(void *ctx), void *ctx);

@@ -22,6 +22,7 @@ struct log_link {
     int64_t incarnation; /* 0 = not open */
     bool ready;
     bool reading, again;
+    bool waiting; /* to read, until all sockets have their rooms again */
     bool finishing;
 };
 
@@ -63,6 +64,9 @@ static void start_read(struct log_link *l)
         l->again = true;
         return;
     }
+    l->waiting = hub_waiting(l->env->hub) > 0;
+    if (l->waiting)
+        return;
     l->reading = true;
     metrics_add(l->env->metrics, METRIC_DB_READS, 1);
     read_page(l);
@@ -146,7 +150,8 @@ static void on_setting(void *ctx, const PGresult *r)
 
 static void start_cursor(struct log_link *l, const struct place *place)
 {
-    switch (cursor_open(l->cursor, place)) {
+    enum cursor_start start = cursor_open(l->cursor, place);
+    switch (start) {
     case CURSOR_OTHER:
         log_warning(
             "this is another database system than before, or an older timeline of it: events"
@@ -164,6 +169,11 @@ static void start_cursor(struct log_link *l, const struct place *place)
     default:
         break;
     }
+    if (start == CURSOR_SAME)
+        return;
+    /* The snapshots of sockets not yet settled speak of xids that may be given out again. */
+    hub_read_begin(l->env->hub);
+    hub_read_end(l->env->hub);
 }
 
 static void on_open(void *ctx, const PGresult *r)
@@ -210,7 +220,7 @@ static void on_down(void *ctx)
 {
     struct log_link *l = ctx;
     l->incarnation = 0;
-    l->ready = l->reading = l->again = false;
+    l->ready = l->reading = l->again = l->waiting = false;
     cursor_lost(l->cursor);
     registrar_end(l->registrar);
     uv_timer_stop(l->read_timer);
@@ -227,6 +237,8 @@ static void on_bell(void *ctx)
 static void on_turn(void *ctx)
 {
     struct log_link *l = ctx;
+    if (l->waiting)
+        start_read(l);
     l->env->turn(l->env->ctx);
 }
 

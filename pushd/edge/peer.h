@@ -16,7 +16,6 @@ struct peer {
     /* of the request; malloc'd */
     char *query, *origin, *preflight;
     bool preflighted; /* the method is OPTIONS */
-    bool octet_stream;
     enum method method;
     bool awaits_body;
     /* the body of a POST, or a fragmented message of a WebSocket */
@@ -47,7 +46,7 @@ int peer_ws(struct server_scope *scope, struct lws *wsi, enum lws_callback_reaso
             struct peer *peer, void *in, size_t len);
 void peer_clear(struct peer *peer);
 
-/* The request's headers as the core wants them; strings in buf. False: too large. */
+/* The request's headers as the core wants them; rq points into *h. */
 struct headers {
     char query[2048], origin[512], authorization[10240], preflight[512], type[128], address[64];
 };

@@ -7,6 +7,9 @@
 #include "log.h"
 #include "peer.h"
 
+/* How long an answer may take to leave. */
+enum { ANSWER_SECONDS = 30 };
+
 static char *copy(const char *s)
 {
     char *p = s ? strdup(s) : NULL;
@@ -122,6 +125,9 @@ static void reply(void *request, int status, const char *type, const void *body,
     struct peer *peer = lws_wsi_user(wsi);
     peer->pending = false;
     compose(config_of(wsi), peer, status, type, body, len);
+    /* For a client that reads nothing, or sent more than its request: lws then never lets us write.
+     */
+    lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, ANSWER_SECONDS);
     lws_callback_on_writable(wsi);
 }
 

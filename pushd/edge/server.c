@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -82,6 +83,17 @@ static bool split(const char *listen, char *host, size_t size, int *port)
     return end > colon + 1 && *end == '\0' && n > 0 && n < 65536;
 }
 
+/* lws must stop accepting before the system refuses: it spins on EMFILE. */
+static unsigned file_limit(const struct config *c)
+{
+    enum { BESIDE = 128, OURS = 64, LEAST = 32 };
+    struct rlimit files;
+    unsigned want = (unsigned)c->max_connections + BESIDE;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= want + OURS)
+        return want;
+    return files.rlim_cur > OURS + LEAST ? (unsigned)files.rlim_cur - OURS : LEAST;
+}
+
 static void fill(struct lws_context_creation_info *info, const struct config *c, const char *host,
                  int port)
 {
@@ -104,7 +116,7 @@ static void fill(struct lws_context_creation_info *info, const struct config *c,
     info->max_http_header_data2 = 16384; /* 4 KB would drop a large token without an answer */
     info->timeout_secs = 10;
     info->timeout_secs_ah_idle = 10;
-    info->fd_limit_per_thread = (unsigned)c->max_connections + 128;
+    info->fd_limit_per_thread = file_limit(c);
     info->options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8 |
                     LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
     if (!strchr(host, ':') && host[0] && strcmp(host, "*") != 0)

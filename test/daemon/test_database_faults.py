@@ -318,6 +318,24 @@ def test_a_lock_on_hqs_tables_delays_only_those_who_connect_meanwhile(world, cli
     assert not late.heard("meanwhile")
 
 
+def test_a_lock_on_hqs_tables_across_a_lost_link_makes_nobody_miss_an_event(world, clients):
+    client = clients(Raw(world, 15))
+    world.joined(client)
+    db = world.connect()
+    db.autocommit = False
+    db.cursor().execute("LOCK TABLE authenticatable IN ACCESS EXCLUSIVE MODE")
+    terminate(world, ANY_LINK)
+    wait_for(lambda: reason(world), "the daemon to lose its links")
+    wait_for(lambda: world.log().count("registering sockets is put off") > 1, "the daemon to be locked out")
+    world.emit("meanwhile", None, "everyone")
+    assert not client.heard()
+    db.rollback()
+    db.close()
+    client.wait("meanwhile")
+    wait_ready(world)
+    assert never_dropped([client]) and len(client.heard("meanwhile")) == 1
+
+
 def test_the_daemon_has_no_idle_connection_besides_its_two(world):
     wait_ready(world)
     count = world.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'pushd'", user="postgres")[0][0]

@@ -18,6 +18,8 @@ static int setup(void **state)
     (void)state;
     world_setup(&w);
     w.config.ping_interval = w.config.ping_timeout = 100000000;
+    free(w.config.namespaces);
+    w.config.namespaces = strdup("/tasks /b");
     world_start(&w);
     return 0;
 }
@@ -122,6 +124,30 @@ static void an_unknown_subject_is_closed(void **state)
     closed_after(0, 30000);
 }
 
+static void a_grace_is_not_renewed_by_another_connect(void **state)
+{
+    (void)state;
+    connect_as(0, NULL);
+    world_pass(&w, 20000);
+    world_say(&w, 0, "41/tasks,");
+    world_say(&w, 0, "40/tasks,");
+    closed_after(0, 10000);
+}
+
+static void a_good_token_that_comes_late_counts_for_all_namespaces(void **state)
+{
+    char packet[1200];
+    (void)state;
+    assert_true(world_ws(&w, 0, WS, NULL));
+    world_say(&w, 0, "40/b,");
+    snprintf(packet, sizeof packet, "40/tasks,{\"token\":\"%s\"}",
+             world_bearer(&w, 9, 3600, "") + strlen("Bearer "));
+    world_say(&w, 0, packet);
+    assert_string_equal(w.asked, "connect /tasks 9 websocket\nconnect /b 9 websocket\n");
+    world_pass(&w, 60000);
+    assert_false(w.place[0].closed);
+}
+
 static void tokens_wait_for_the_first_keys(void **state)
 {
     char err[128];
@@ -221,11 +247,15 @@ static void registered_again_only_the_rooms_change(void **state)
     assert_string_equal(world_heard(&w, 0), "42/tasks,[\"sync\"]\n");
     hub_read_begin(w.hub);
     hub_read_end(w.hub);
+    assert_int_equal(hub_waiting(w.hub), 0);
     hub_forget_rooms(w.hub);
+    hub_forget_rooms(w.hub);
+    assert_int_equal(hub_waiting(w.hub), 1);
     world_event(&w, 39, "a", "[\"while rights are unknown\"]");
     a.rooms = "b";
     a.snapshot = "50:50:";
     hub_admit(w.hub, &a, w.now);
+    assert_int_equal(hub_waiting(w.hub), 0);
     world_event(&w, 40, "a", "[\"no longer\"]");
     world_event(&w, 41, "b", "[\"missed meanwhile\"]");
     hub_flush(w.hub);
@@ -425,6 +455,8 @@ int main(void)
         TEST(no_token_or_nonsense_gets_nothing_more),
         TEST(a_token_in_the_connect_packet),
         TEST(an_unknown_subject_is_closed),
+        TEST(a_grace_is_not_renewed_by_another_connect),
+        TEST(a_good_token_that_comes_late_counts_for_all_namespaces),
         TEST(tokens_wait_for_the_first_keys),
         TEST(other_namespaces_do_not_exist),
         TEST(an_event_reaches_its_rooms_once_and_nobody_else),

@@ -1,0 +1,60 @@
+"""Connections that no session holds: they cost little, are counted by the system, and end."""
+import os
+import socket
+
+from clients import Raw
+from crowds import cpu
+from facts import wait_for
+from lablib.lab import TOP
+
+POLLING = "/socket.io/?EIO=4&transport=polling"
+
+
+def connect(world):
+    """A TCP connection to pushd."""
+    return socket.create_connection(("127.0.0.1", world.lab.facts["http"][0]), timeout=60)
+
+
+def test_when_files_run_out_pushd_waits_and_serves_those_it_has(own_lab, clients, tmp_path, monkeypatch):
+    """libwebsockets would spin on EMFILE, and log each turn."""
+    few = tmp_path / "few"
+    few.write_text(f'#!/bin/sh\nulimit -n 150\nexec {TOP}/build/asan/vantage6-pushd "$@"\n')
+    few.chmod(0o755)
+    os.chmod(tmp_path, 0o755)
+    monkeypatch.setenv("PUSHD", str(few))
+    world = own_lab()
+    monkeypatch.undo()
+    pid = world.lab.daemon(0).pid()
+    client = clients(Raw(world, 15))
+    world.joined(client)
+    idle = [connect(world) for _ in range(200)]
+    used, size = cpu(pid), len(world.log())
+    world.settled(client)
+    world.emit("heard", None, "everyone")
+    client.wait("heard")
+    assert cpu(pid) - used < 1 and len(world.log()) - size < 10000
+    for sock in idle:
+        sock.close()
+    again = clients(Raw(world, 12))
+    world.joined(again)
+
+
+def test_bytes_after_a_request_do_not_hold_the_connection_for_ever(v5):
+    """libwebsockets lets nobody write any more: the time for an answer ends the connection."""
+    waiting = []
+    for more in (b"x", f"GET {POLLING} HTTP/1.1\r\nHost: x\r\n\r\n".encode()):
+        sock = connect(v5)
+        sock.sendall(f"GET {POLLING} HTTP/1.1\r\nHost: x\r\n\r\n".encode() + more)
+        waiting.append(sock)
+
+    def closed(sock):
+        try:
+            while sock.recv(65536):
+                pass
+        except ConnectionResetError:
+            pass
+        return True
+    for sock in waiting:
+        assert closed(sock)  # within the 60 s of its timeout
+        sock.close()
+    wait_for(lambda: v5.ready(), "pushd to serve")
