@@ -131,9 +131,9 @@ bool cursor_row(struct cursor *c, int64_t id, uint64_t xid)
     return true;
 }
 
-bool cursor_page(struct cursor *c, int rows, int max_rows)
+bool cursor_page(struct cursor *c, bool more)
 {
-    if (rows >= max_rows)
+    if (more)
         return false;
     if (c->seen_tli)
         c->hi = c->floor;

@@ -51,9 +51,9 @@ struct question cursor_ask(const struct cursor *c);
 bool cursor_head(struct cursor *c, const char *snapshot, const char *epoch);
 /* A row of the page; false if an earlier, lost read delivered it. */
 bool cursor_row(struct cursor *c, int64_t id, uint64_t xid);
-/* The page had so many rows; true if the read is complete, false if another page is to be asked
- * for. */
-bool cursor_page(struct cursor *c, int rows, int max_rows);
+/* The page has ended, and more rows follow or not; true if the read is complete, false if another
+ * page is to be asked for. */
+bool cursor_page(struct cursor *c, bool more);
 /* The answer to the last question will not come. */
 void cursor_lost(struct cursor *c);
 

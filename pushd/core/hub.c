@@ -219,6 +219,11 @@ void hub_read_begin(struct hub *hub)
     }
 }
 
+bool hub_is_full(const struct hub *hub)
+{
+    return hub->full > 0;
+}
+
 void hub_read_end(struct hub *hub)
 {
     while (hub->settling)

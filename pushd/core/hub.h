@@ -73,6 +73,8 @@ struct event {
 void hub_read_begin(struct hub *hub);
 /* Put an event into the queue of each receiver, once each. */
 void hub_event(struct hub *hub, const struct event *e);
+/* Some queue is half full: let clients take of it before more is read. */
+bool hub_is_full(const struct hub *hub);
 /* The last page of the read has been given. */
 void hub_read_end(struct hub *hub);
 

@@ -33,6 +33,7 @@ struct hub {
     struct socket *settling; /* admitted before it */
     struct told *told;
     bool draining;
+    size_t full;    /* sessions whose queue is half full */
     size_t waiting; /* sockets that wait to be admitted again */
 };
 

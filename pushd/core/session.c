@@ -128,12 +128,23 @@ void session_end(struct session *s, enum end_reason reason)
     }
 }
 
+/* Bytes have come into the queue, or have left it. */
+static void queue_count(struct session *s, double bytes)
+{
+    struct hub *hub = s->hub;
+    bool full = s->queue.bytes > hub->config->queue_bytes / 2;
+    hub->full += full && !s->queue.full;
+    hub->full -= !full && s->queue.full;
+    s->queue.full = full;
+    hub_count(hub, METRIC_QUEUED_BYTES, bytes);
+}
+
 static void queue_shift(struct session *s)
 {
     struct queue *q = &s->queue;
     struct frame *f = q->frames[q->first++];
     q->bytes -= f->len;
-    hub_count(s->hub, METRIC_QUEUED_BYTES, -(double)f->len);
+    queue_count(s, -(double)f->len);
     frame_unref(f);
     if (--q->n == 0) {
         q->first = 0;
@@ -194,7 +205,7 @@ void session_queue(struct session *s, struct frame *f)
         return;
     }
     queue_push(&s->queue, f);
-    hub_count(s->hub, METRIC_QUEUED_BYTES, (double)f->len);
+    queue_count(s, (double)f->len);
 }
 
 static void flush_poll(struct session *s)

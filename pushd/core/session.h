@@ -29,6 +29,7 @@ struct queue {
     struct frame **frames;
     unsigned first, n, cap;
     size_t bytes;
+    bool full; /* at least half */
 };
 
 struct session {

@@ -13,12 +13,16 @@
 #include "snapshot.h"
 #include "timers.h"
 
+/* Between pages, while queues are full. */
+enum { PAUSE_MS = 10, PAUSES = 20 };
+
 struct log_link {
     const struct db_env *env;
     struct link *link;
     struct cursor *cursor;
     struct registrar *registrar;
-    uv_timer_t *read_timer;
+    uv_timer_t *read_timer, *page_timer;
+    int pauses;          /* before the next page */
     int64_t incarnation; /* 0 = not open */
     bool ready;
     bool reading, again;
@@ -35,7 +39,7 @@ static const struct statement st_open = {NULL,
                                          2};
 static const struct statement st_read = {
     "read",
-    "SELECT id, xid, nsp, rooms, except_principal, payload, snapshot, epoch"
+    "SELECT id, xid, nsp, rooms, except_principal, payload, snapshot, epoch, more"
     " FROM vantage6_events.events_since($1::pg_snapshot, $2::bigint, $3::integer,"
     " $4::pg_snapshot, $5::bigint, $6::integer)",
     6};
@@ -110,6 +114,21 @@ static void read_complete(struct log_link *l)
     }
 }
 
+/* Clients get time to take what the pages so far have put into their queues; one that does not take
+ * it delays the others for so long only. */
+static void next_page(struct log_link *l)
+{
+    if (hub_is_full(l->env->hub) && l->pauses++ < PAUSES)
+        timers_start(l->page_timer, PAUSE_MS);
+    else
+        read_page(l);
+}
+
+static void on_page_timer(void *ctx)
+{
+    next_page(ctx);
+}
+
 static void on_page(void *ctx, const PGresult *r)
 {
     struct log_link *l = ctx;
@@ -133,10 +152,13 @@ static void on_page(void *ctx, const PGresult *r)
     give_events(l, r);
     if (l->finishing)
         return;
-    if (cursor_page(l->cursor, PQntuples(r) - 1, l->env->config->read_rows))
+    int last = PQntuples(r) - 1;
+    if (cursor_page(l->cursor, last > 0 && PQgetvalue(r, last, 8)[0] == 't')) {
         read_complete(l);
-    else
-        read_page(l);
+        return;
+    }
+    l->pauses = 0;
+    next_page(l);
 }
 
 /* --- the session --- */
@@ -224,6 +246,7 @@ static void on_down(void *ctx)
     cursor_lost(l->cursor);
     registrar_end(l->registrar);
     uv_timer_stop(l->read_timer);
+    uv_timer_stop(l->page_timer);
     l->env->incarnation(l->env->ctx, 0);
 }
 
@@ -260,6 +283,7 @@ struct log_link *log_link_new(const struct db_env *env)
     l->env = env;
     l->cursor = cursor_new();
     l->read_timer = timers_new(env->loop, on_read_timer, l);
+    l->page_timer = timers_new(env->loop, on_page_timer, l);
     l->link = link_new(&(struct link_setup){"log", env->config->conninfo, env->config->retry_max,
                                             env->loop, env->metrics, &calls, l});
     l->registrar = registrar_new(env, l->link);
@@ -274,6 +298,7 @@ void log_link_free(struct log_link *l)
     registrar_free(l->registrar);
     link_free(l->link);
     timers_free(l->read_timer);
+    timers_free(l->page_timer);
     cursor_free(l->cursor);
     free(l);
 }
@@ -305,6 +330,7 @@ void log_link_finish(struct log_link *l)
 {
     l->finishing = true;
     uv_timer_stop(l->read_timer);
+    uv_timer_stop(l->page_timer);
     registrar_flush(l->registrar);
 }
 

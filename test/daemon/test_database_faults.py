@@ -279,7 +279,7 @@ def test_a_function_that_a_superuser_owns_is_refused_until_it_is_mended(world, c
 
 
 def test_a_revoked_grant_is_said_and_heals(world, clients):
-    function = "vantage6_events.events_since(pg_snapshot, bigint, integer, pg_snapshot, bigint, integer)"
+    function = "vantage6_events.events_since(pg_snapshot, bigint, integer, pg_snapshot, bigint, integer, integer)"
     broken_and_mended(
         world, clients, lambda: world.sql(f"REVOKE ALL ON FUNCTION {function} FROM pushd", user="postgres"),
         r"42501.*grant_pushd", lambda: world.sql("SELECT vantage6_events.grant_pushd('pushd')", user="postgres"))

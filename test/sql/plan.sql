@@ -13,7 +13,7 @@ DECLARE
 BEGIN
     SELECT (regexp_match(prosrc, 'RETURN QUERY(.*);\s*END'))[1] INTO STRICT q FROM pg_proc
     WHERE oid = 'vantage6_events.events_since'::regproc;
-    FOREACH v SLICE 1 IN ARRAY ARRAY[['hi', '$1'], ['seen_tli', '$2'], ['after', '$3'], ['max_rows', '$4'],
+    FOREACH v SLICE 1 IN ARRAY ARRAY[['hi', '$1'], ['seen_tli', '$2'], ['after', '$3'], ['max_rows', '$4'], ['max_bytes', '262144'],
             ['upper_snapshot', '$5'], ['since_max', '$6'], ['since_open', '$7']] LOOP
         q := regexp_replace(q, '([^.])\m' || v[1] || '\M', '\1' || v[2], 'g');
     END LOOP;

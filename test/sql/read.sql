@@ -51,6 +51,11 @@ SELECT pg_temp.ids('40:40:', 100), pg_temp.ids('40:40:', 100, seen_tli => 1),
        pg_temp.ids('40:40:', 100, seen_tli => 2), pg_temp.ids('20:40:20', 3, seen_tli => 1);
 SELECT pg_temp.ids('40:40:', 100, seen_tli => 1, max_rows => 2),
        pg_temp.ids('40:40:', 100, seen_tli => 1, after => 4, max_rows => 2);
+-- A page ends with the event that makes max_bytes; more says whether another follows.
+SELECT string_agg(coalesce(id::text, 'head') || coalesce(' ' || more, ''), ', ') AS three_of_five_bytes
+FROM vantage6_events.events_since('3:3:', 0, NULL, '99:99:', 0, 10, 11);
+SELECT string_agg(coalesce(id::text, 'head') || coalesce(' ' || more, ''), ', ') AS one_at_least
+FROM vantage6_events.events_since('3:3:', 0, NULL, '99:99:', 0, 10, 1);
 -- The epoch comes with each read.
 SELECT epoch AS opened FROM vantage6_events.open('regress', '1.0.0') \gset
 SELECT epoch = :'opened' AS epoch FROM vantage6_events.events_since('3:3:', 100, NULL, NULL, 0, 10) LIMIT 1;

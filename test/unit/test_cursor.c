@@ -62,7 +62,7 @@ static bool read_page(void)
     free(since);
     free(upto);
     free(text);
-    return cursor_page(cursor, n, PAGE);
+    return cursor_page(cursor, n == PAGE);
 }
 
 static int read_all(void)
