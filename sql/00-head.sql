@@ -12,7 +12,7 @@
 --   V6002  attach: neither HQ 4 nor HQ 5            V6102  emit: bad room
 --   V6003  attach: attached to another schema       V6103  emit: NULL room, or none
 --   V6004  attach: owner of the tables is unclear,  V6104  emit: too many rooms
---          or is not you                            V6105  emit: bad event name
+--          not you, or the agent is open to others  V6105  emit: bad event name
 --   V6005  open: what attach() made is not whole    V6106  emit: reserved event name
 --   V6006  open: a standby                          V6107  emit: larger than max_payload
 --   V6007  open: server_encoding is SQL_ASCII       V6108  emit: durable, with rooms of others

@@ -52,21 +52,29 @@ BEGIN
         RETURN NEXT format('role %I does not exist or is a superuser', att.agent);
         RETURN;
     END IF;
-    IF vantage6_events.hq_agent(att.hq_schema) IS DISTINCT FROM att.agent THEN
-        RETURN NEXT format('the owner of the tables in schema %I has changed', att.hq_schema);
+    BEGIN
+        IF vantage6_events.hq_agent(att.hq_schema) IS DISTINCT FROM att.agent THEN
+            RETURN NEXT format('the owner of the tables in schema %I has changed', att.hq_schema);
+        END IF;
+    EXCEPTION WHEN SQLSTATE 'V6002' OR SQLSTATE 'V6004' THEN
+        RETURN NEXT sqlerrm; -- the schema was renamed, or its tables were changed
+    END;
+    IF att.agent = 'vantage6_events' AND vantage6_events.agent_is_open(att.agent) THEN
+        RETURN NEXT format('role %I can log in or has members', att.agent);
     END IF;
     RETURN QUERY
         SELECT CASE WHEN m.oid IS NULL THEN format('%s %s is missing', m.what, m.name)
                     ELSE format('%s %s belongs to %I, or is not as attach() made it', m.what,
                                 m.name, pg_get_userbyid(m.owner)) END
         FROM vantage6_events.made() AS m
-        WHERE m.oid IS NULL OR m.owner <> agent_oid OR NOT m.whole
+        WHERE m.oid IS NULL OR m.owner <> agent_oid OR m.whole IS NOT TRUE
         ORDER BY 1;
+    RETURN QUERY SELECT * FROM vantage6_events.agent_lacks(att.hq_schema, att.hq_version, att.agent);
 END
 $$;
 COMMENT ON FUNCTION faults() IS
-    'What of the things that attach() made is missing or belongs to another role than the agent; '
-    'an error if not attached. Owned by the extension.';
+    'What of the things that attach() made is missing, changed, or belongs to another role than the '
+    'agent, and what the agent lacks; an error if not attached. Owned by the extension.';
 
 CREATE FUNCTION check_ready(instance text, version text) RETURNS void
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp

@@ -76,8 +76,20 @@ AS $$
         SELECT t.*, f.oid, f.proowner, f.prosecdef FROM vantage6_events.trigger_template() AS t
         LEFT JOIN f ON f.proname = t.name AND f.pronargs = 0
     )
-    SELECT 'view', v.name, c.oid, c.relowner, true
+    SELECT 'view', v.name, c.oid, c.relowner,
+           -- It follows a table that is renamed or moved: HQ writes into another by then.
+           ARRAY(SELECT DISTINCT concat(att.hq_schema, '.', h.table_name) COLLATE "C"
+                 FROM vantage6_events.hq_columns(att.hq_version) AS h
+                 WHERE v.query ~ ('%1\$I\."?' || h.table_name || '"?\y') ORDER BY 1)
+           = ARRAY(SELECT DISTINCT concat(n.nspname, '.', t.relname) COLLATE "C"
+                   FROM pg_rewrite AS r
+                   JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+                       AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> c.oid
+                   JOIN pg_class AS t ON t.oid = d.refobjid
+                   JOIN pg_namespace AS n ON n.oid = t.relnamespace
+                   WHERE r.ev_class = c.oid ORDER BY 1)
     FROM vantage6_events.view_template(5) AS v
+    LEFT JOIN vantage6_events.attachment AS att ON true
     LEFT JOIN pg_class AS c ON c.relname = v.name AND c.relkind = 'v'
         AND c.relnamespace = 'vantage6_events'::regnamespace
     UNION ALL
@@ -88,13 +100,21 @@ AS $$
     SELECT 'function', tf.name, tf.oid, tf.proowner, tf.prosecdef FROM tf
     UNION ALL
     SELECT 'trigger', 'vantage6_events_' || tf.name, g.oid, tf.proowner,
-           g.tgenabled IN ('O', 'A')
-    FROM tf LEFT JOIN pg_trigger AS g ON g.tgfoid = tf.oid
+           g.tgenabled IN ('O', 'A') AND (g.tgqual IS NULL) = (tf.condition = '')
+           AND g.tgattr::text = '' -- of any column
+           -- The bits of the catalog: 1 = for each row; BEFORE and INSTEAD have bits of their own.
+           AND g.tgtype = CASE WHEN tf.timing = 'AFTER TRUNCATE' THEN 32 ELSE 1 END
+                          + CASE WHEN tf.timing LIKE '%INSERT%' THEN 4 ELSE 0 END
+                          + CASE WHEN tf.timing LIKE '%DELETE%' THEN 8 ELSE 0 END
+                          + CASE WHEN tf.timing LIKE '%UPDATE%' THEN 16 ELSE 0 END
+    FROM tf LEFT JOIN vantage6_events.attachment AS att ON true
+    LEFT JOIN pg_trigger AS g ON g.tgfoid = tf.oid
         AND g.tgname = 'vantage6_events_' || tf.name AND g.tgparentid = 0
+        AND g.tgrelid = to_regclass(quote_ident(att.hq_schema) || '.' || quote_ident(tf.on_table))
 $$;
 COMMENT ON FUNCTION made() IS
     'All that attach() makes; oid and owner are NULL where it is not there. A trigger counts as its '
-    'function''s owner''s. Owned by the extension.';
+    'function''s owner''s; it and a view count if they are on the tables that HQ has now. Owned by the extension.';
 
 -- Who asks: seen from within a SECURITY DEFINER function, the current user is its owner.
 CREATE FUNCTION check_asker(owner name) RETURNS void

@@ -1,5 +1,59 @@
 -- Who may do what. grant_hq and grant_pushd are remembered, since attach() makes functions anew.
 
+CREATE FUNCTION agent_needs() RETURNS TABLE (kind text, object text, privileges text)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'SCHEMA', 'vantage6_events', 'USAGE'
+    UNION ALL
+    SELECT 'TABLE', 'vantage6_events.' || t, 'SELECT, INSERT, UPDATE, DELETE'
+    FROM unnest(ARRAY['instance', 'lease', 'pending', 'announced', 'announced_task', 'node_at']) AS t
+    UNION ALL
+    SELECT 'TABLE', 'vantage6_events.attachment', 'SELECT'
+    UNION ALL
+    -- What is SECURITY INVOKER gives nobody more than he has.
+    SELECT 'FUNCTION', p.oid::regprocedure::text, 'EXECUTE' FROM pg_proc AS p
+    JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+        AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+    JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'vantage6_events'
+    WHERE NOT p.prosecdef OR p.proname = 'announce'
+$$;
+COMMENT ON FUNCTION agent_needs() IS
+    'What the agent needs of the extension''s own things. Owned by the extension.';
+
+CREATE FUNCTION agent_lacks(schema name, version integer, agent name) RETURNS SETOF text
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('role %I lacks %s on %s %s', agent, p, lower(n.kind), n.object) COLLATE "C" AS line
+    FROM vantage6_events.agent_needs() AS n, unnest(string_to_array(n.privileges, ', ')) AS p
+    WHERE NOT CASE n.kind WHEN 'SCHEMA' THEN has_schema_privilege(agent, n.object, p)
+                          WHEN 'TABLE' THEN has_table_privilege(agent, n.object, p)
+                          ELSE has_function_privilege(agent, n.object, p) END
+    UNION ALL
+    SELECT format('role %I lacks USAGE on schema %I', agent, schema) FROM pg_namespace AS s
+    WHERE s.nspname = schema AND NOT has_schema_privilege(agent, s.oid, 'USAGE')
+    UNION ALL
+    SELECT format('role %I lacks %s on %I.%I.%I', agent, p, schema, c.table_name, c.column_name)
+    FROM vantage6_events.hq_columns(version) AS c, unnest(c.privileges) AS p, pg_attribute AS a
+    WHERE a.attrelid = to_regclass(format('%I.%I', schema, c.table_name))
+      AND a.attname = c.column_name AND NOT has_column_privilege(agent, a.attrelid, a.attnum, p)
+    UNION ALL
+    SELECT format('role %I lacks DELETE on %I.nodeconfig', agent, schema)
+    WHERE NOT has_table_privilege(agent, to_regclass(format('%I.nodeconfig', schema))::oid, 'DELETE')
+    ORDER BY line
+$$;
+COMMENT ON FUNCTION agent_lacks(name, integer, name) IS
+    'The privileges that the agent should have and has not, one line each: lost by a REVOKE, or by a '
+    'restore without privileges. Owned by the extension.';
+
+CREATE FUNCTION agent_is_open(agent name) RETURNS boolean
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT r.rolcanlogin OR EXISTS (SELECT FROM pg_auth_members AS m WHERE m.roleid = r.oid)
+    FROM pg_roles AS r WHERE r.rolname = agent
+$$;
+COMMENT ON FUNCTION agent_is_open(name) IS
+    'Whether somebody but a superuser could act as the role. Owned by the extension.';
+
 CREATE FUNCTION agent_privileges(schema name, version integer, agent name, give boolean)
     RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -8,20 +62,8 @@ DECLARE
     act text := CASE WHEN give THEN 'GRANT %s ON %s TO %I' ELSE 'REVOKE %s ON %s FROM %I' END;
     item record;
 BEGIN
-    EXECUTE format(act, 'USAGE', 'SCHEMA vantage6_events', agent);
-    EXECUTE format(act, 'SELECT, INSERT, UPDATE, DELETE',
-        'vantage6_events.instance, vantage6_events.lease, vantage6_events.pending, '
-        'vantage6_events.announced, vantage6_events.announced_task, vantage6_events.node_at', agent);
-    EXECUTE format(act, 'SELECT', 'vantage6_events.attachment', agent);
-    -- What is SECURITY INVOKER gives nobody more than he has.
-    FOR item IN
-        SELECT p.oid::regprocedure AS f FROM pg_proc AS p
-        JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
-            AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
-        JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'vantage6_events'
-        WHERE NOT p.prosecdef OR p.proname = 'announce'
-    LOOP
-        EXECUTE format(act, 'EXECUTE', 'FUNCTION ' || item.f, agent);
+    FOR item IN SELECT * FROM vantage6_events.agent_needs() LOOP
+        EXECUTE format(act, item.privileges, item.kind || ' ' || item.object, agent);
     END LOOP;
     IF agent <> 'vantage6_events' THEN
         RETURN; -- it owns HQ's tables
@@ -138,6 +180,11 @@ BEGIN
         EXECUTE format('COMMENT ON ROLE %I IS %L', agent,
                        'Owns what vantage6_events does with the rows of vantage6');
     END IF;
+    IF agent = 'vantage6_events' AND vantage6_events.agent_is_open(agent) THEN
+        RAISE EXCEPTION 'role "%" can log in or has members', agent
+            USING ERRCODE = 'V6004', DETAIL = 'It is to own what touches HQ''s rows.',
+            HINT = format('ALTER ROLE %I NOLOGIN, and revoke it from its members.', agent);
+    END IF;
     PERFORM vantage6_events.agent_privileges(schema, version, agent, true);
     PERFORM vantage6_events.make_views(schema, version, agent);
     PERFORM vantage6_events.make_functions(agent);
@@ -207,7 +254,10 @@ BEGIN
     BEGIN
         owner := vantage6_events.hq_owner(att.hq_schema);
     EXCEPTION WHEN SQLSTATE 'V6002' THEN
-        NULL; -- the tables are gone, or no longer whole: left to superusers
+        -- The tables are gone, or elsewhere. Who owned them may, unless that was a superuser.
+        SELECT r.rolname INTO owner FROM pg_roles AS r
+        WHERE r.rolname = att.agent AND att.agent <> 'vantage6_events';
+        owner := coalesce(owner, current_user);
     END;
     PERFORM vantage6_events.check_asker(owner);
     PERFORM vantage6_events.unmake_locked(att.hq_schema, att.hq_version, 'ACCESS EXCLUSIVE', '10 s');

@@ -63,6 +63,15 @@ SELECT vantage6_events.detach();
 SELECT vantage6_events.attach('other');
 SELECT vantage6_events.detach();
 RESET ROLE;
+-- HQ's schema was renamed: open() tells, and its owner can detach.
+SELECT vantage6_events.attach('other');
+ALTER SCHEMA other RENAME TO another;
+SELECT * FROM vantage6_events.faults() WHERE faults LIKE 'schema%';
+SELECT count(*) FROM vantage6_events.open('i', '1.0.0');
+SET ROLE regress_hq;
+SELECT vantage6_events.detach();
+RESET ROLE;
+ALTER SCHEMA another RENAME TO other;
 
 -- Tables of a superuser: the agent is a role that can do nothing else.
 CREATE ROLE regress_super SUPERUSER;
@@ -86,6 +95,17 @@ SELECT name, rooms FROM vantage6_events.recent_events ORDER BY id;
 SELECT vantage6_events.detach();
 SELECT * FROM pg_temp.before EXCEPT SELECT * FROM pg_temp.traces ORDER BY 1, 2;
 SELECT * FROM pg_temp.traces EXCEPT SELECT * FROM pg_temp.before ORDER BY 1, 2;
+-- The role that owns it is open to nobody.
+ALTER ROLE vantage6_events LOGIN;
+SELECT vantage6_events.attach('HQ''s tables');
+ALTER ROLE vantage6_events NOLOGIN;
+SELECT vantage6_events.attach('HQ''s tables');
+GRANT vantage6_events TO regress_hq;
+SELECT * FROM vantage6_events.faults();
+SELECT vantage6_events.attach('HQ''s tables');
+REVOKE vantage6_events FROM regress_hq;
+SELECT * FROM vantage6_events.faults();
+SELECT vantage6_events.detach();
 -- HQ was dropped while attached: a superuser can still detach.
 SELECT vantage6_events.attach('HQ''s tables');
 \set VERBOSITY terse

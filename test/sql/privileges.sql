@@ -62,6 +62,61 @@ ALTER ROLE regress_hq SUPERUSER;
 SELECT * FROM vantage6_events.open('i', '1.0.0');
 ALTER ROLE regress_hq NOSUPERUSER;
 SELECT incarnation > 0 AS open FROM vantage6_events.open('i', '1.0.0');
+-- Neither does it when the agent lacks a right, or HQ has other tables now.
+REVOKE ALL ON SCHEMA vantage6_events FROM regress_hq;
+REVOKE UPDATE ON vantage6_events.lease FROM regress_hq;
+REVOKE EXECUTE ON FUNCTION vantage6_events.announce(text, json, text[], integer) FROM regress_hq;
+SELECT * FROM vantage6_events.faults();
+SELECT * FROM vantage6_events.open('i', '1.0.0');
+SELECT vantage6_events.attach('HQ''s tables');
+SELECT * FROM vantage6_events.faults();
+BEGIN;
+SET LOCAL search_path = "HQ's tables";
+ALTER TABLE run RENAME TO run_old;
+CREATE TABLE run (LIKE run_old);
+ALTER TABLE task RENAME TO task_old;
+CREATE TABLE task (LIKE task_old);
+ALTER TABLE run OWNER TO regress_hq;
+ALTER TABLE task OWNER TO regress_hq;
+SELECT * FROM vantage6_events.faults();
+SELECT vantage6_events.attach('HQ''s tables');
+SELECT * FROM vantage6_events.faults();
+ROLLBACK;
+BEGIN;
+DROP TRIGGER vantage6_events_on_run_inserted ON "HQ's tables".run;
+CREATE TRIGGER vantage6_events_on_run_inserted BEFORE INSERT ON "HQ's tables".run
+    FOR EACH ROW EXECUTE FUNCTION vantage6_events.on_run_inserted();
+SELECT * FROM vantage6_events.faults();
+ROLLBACK;
+-- The document's way to take grants back: nothing is left, but what the agent needs.
+CREATE TABLE pg_temp.roles AS SELECT unnest(ARRAY['regress_operator', 'regress_pushd', 'regress_hq']) AS somebody;
+BEGIN;
+DELETE FROM vantage6_events.granted WHERE grantee IN (SELECT somebody FROM pg_temp.roles);
+REVOKE USAGE ON SCHEMA vantage6_events FROM regress_operator, regress_pushd, regress_hq;
+REVOKE SELECT ON vantage6_events.connections, vantage6_events.recent_events, vantage6_events.status
+    FROM regress_operator, regress_pushd, regress_hq;
+DO $$
+DECLARE
+    f regprocedure;
+BEGIN
+    FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'vantage6_events'::regnamespace AND proname IN
+        ('emit', 'rooms', 'may_receive', 'attach', 'make', 'detach', -- of grant_hq, then of grant_pushd
+         'open', 'connect', 'disconnect', 'events_since', 'beat', 'presence', 'receive')
+    LOOP
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM regress_operator, regress_pushd, regress_hq', f);
+    END LOOP;
+END
+$$;
+SELECT vantage6_events.attach('HQ''s tables');
+SELECT * FROM vantage6_events.faults();
+SELECT somebody, has_schema_privilege(somebody, 'vantage6_events', 'USAGE') AS usage,
+    (SELECT count(*) FROM pg_proc p WHERE pronamespace = 'vantage6_events'::regnamespace
+     AND prosecdef AND proname <> 'announce' AND proowner <> somebody::regrole
+     AND has_function_privilege(somebody, p.oid, 'EXECUTE')) AS functions,
+    (SELECT count(*) FROM pg_class c WHERE relnamespace = 'vantage6_events'::regnamespace AND relkind = 'v'
+     AND relowner <> somebody::regrole AND has_table_privilege(somebody, c.oid, 'SELECT')) AS views
+FROM pg_temp.roles ORDER BY 1;
+ROLLBACK;
 -- A trigger that HQ's owner puts on his own table does not run as a superuser.
 SET ROLE regress_hq;
 SET search_path = "HQ's tables";
