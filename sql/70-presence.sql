@@ -239,6 +239,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION presence_logic(integer) IS
-    'Reconciles the presence of pending principals, at most max_rows of their rows, the oldest first, '
-    'locked in the order of their ids. Returns the seconds until the next is due: 0 = call again at '
+    'Reconciles the presence of pending principals, at most max_rows of their rows, those due longest '
+    'first; rows that others hold are passed over. Returns the seconds until the next is due: 0 = call again at '
     'once, NULL = none pending. 55P03 if HQ''s tables are locked for 0.5 s. Owned by the agent.';

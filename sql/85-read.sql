@@ -8,8 +8,8 @@
 -- New is id > hi, or id <= hi and written by a transaction that S did not see ended: one that began
 -- later (xid >= xmax) or ran then (xip). Written "id + 0" so that only the index on (xid, id) fits:
 -- the planner would read the index on id from its beginning. The settings belong to the function
--- for the same reason. Each branch ends after max_rows by itself, so that a page of a long log
--- costs a page.
+-- for the same reason. The branch beyond hi ends after max_rows by itself, so that a page of a long
+-- log costs a page. The others sort what those transactions wrote, for each page again.
 
 CREATE FUNCTION events_since(since pg_snapshot, hi bigint, seen_tli integer, upto pg_snapshot,
                              after bigint, max_rows integer, max_bytes integer DEFAULT 262144)

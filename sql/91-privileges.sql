@@ -276,6 +276,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION detach() IS
-    'Leaves HQ''s tables as they were before attach(), and forgets who is connected; events stay. Run '
+    'Takes what attach() made off HQ''s tables, and forgets who is connected; their rows stay: whose '
+    'status is online stays so, until HQ or the next attach() sees to it. Events stay. Run '
     'it by their owner or a superuser. V6004; 55P03 if the tables are locked for 10 s. Owned by the '
     'extension.';
