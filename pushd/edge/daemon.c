@@ -1,6 +1,7 @@
 /* daemon: see daemon.h. */
 #include "daemon.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,8 @@
 
 /* While draining: between two rounds, and how many clients each closes at the least. */
 enum { DRAIN_TICK_MS = 50, DRAIN_LEAST = 50 };
+/* Memory is given back after so many handshakes, looked at so often. */
+enum { TRIM_HANDSHAKES = 500, TRIM_MS = 3000 };
 /* Descriptors besides those of sessions: requests that belong to none, and our own. */
 enum { OTHER_FILES = 192 };
 
@@ -38,6 +41,8 @@ struct daemon {
     struct keys *keys;
     struct db *db;
     struct admin *admin;
+    uv_timer_t trim;
+    double trimmed_at; /* handshakes by then */
     size_t to_drain;
     bool draining;
 };
@@ -66,6 +71,17 @@ static void on_turn(uv_prepare_t *prepare)
         uv_timer_stop(&d->tick);
     else
         uv_timer_start(&d->tick, on_tick, (uint64_t)wait, 0);
+}
+
+/* The headers of many handshakes at once leave holes between what stays: give them back. */
+static void on_trim(uv_timer_t *timer)
+{
+    struct daemon *d = timer->data;
+    double handshakes = d->metrics.value[METRIC_HANDSHAKES];
+    if (handshakes - d->trimmed_at < TRIM_HANDSHAKES)
+        return;
+    d->trimmed_at = handshakes;
+    malloc_trim(0);
 }
 
 static void flush(void *ctx)
@@ -133,9 +149,10 @@ static void on_database_told(void *ctx)
     keys_close(d->keys);
     admin_close(d->admin);
     server_close(d->server);
-    uv_handle_t *ours[] = {(uv_handle_t *)&d->turn,      (uv_handle_t *)&d->tick,
-                           (uv_handle_t *)&d->drain,     (uv_handle_t *)&d->term,
-                           (uv_handle_t *)&d->interrupt, (uv_handle_t *)&d->hangup};
+    uv_handle_t *ours[] = {(uv_handle_t *)&d->turn,  (uv_handle_t *)&d->tick,
+                           (uv_handle_t *)&d->drain, (uv_handle_t *)&d->trim,
+                           (uv_handle_t *)&d->term,  (uv_handle_t *)&d->interrupt,
+                           (uv_handle_t *)&d->hangup};
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         close_handle(ours[i], NULL);
 }
@@ -207,7 +224,9 @@ static void start_loop(struct daemon *d)
     uv_prepare_init(&d->loop, &d->turn);
     uv_timer_init(&d->loop, &d->tick);
     uv_timer_init(&d->loop, &d->drain);
-    d->turn.data = d->tick.data = d->drain.data = d;
+    uv_timer_init(&d->loop, &d->trim);
+    d->turn.data = d->tick.data = d->drain.data = d->trim.data = d;
+    uv_timer_start(&d->trim, on_trim, TRIM_MS, TRIM_MS);
     uv_prepare_start(&d->turn, on_turn);
     watch(d, &d->term, on_term, SIGTERM);
     watch(d, &d->interrupt, on_term, SIGINT);
