@@ -1,4 +1,4 @@
-/* The hub over paper: tokens, rooms, delivery, limits. */
+/* The hub over paper: rooms, delivery, limits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,141 +31,6 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A WebSocket with this Authorization, connected: what it hears after the answer to CONNECT. */
-static const char *connect_as(int n, const char *authorization)
-{
-    assert_true(world_ws(&w, n, WS, authorization));
-    world_heard(&w, n);
-    world_say(&w, n, "40/tasks,{}");
-    const char *heard = world_heard(&w, n);
-    assert_memory_equal(heard, "40/tasks,{\"sid\":\"", 17);
-    return strchr(heard, '\n') + 1;
-}
-
-static void closed_after(int n, uint64_t ms)
-{
-    world_pass(&w, ms - 1);
-    assert_false(w.place[n].closed);
-    world_pass(&w, 1);
-    assert_true(w.place[n].closed);
-}
-
-static void a_good_token_is_asked_of_the_backend(void **state)
-{
-    (void)state;
-    assert_string_equal(connect_as(0, world_bearer(&w, 7, 3600, "")), "");
-    assert_string_equal(w.asked, "connect /tasks 7 websocket\n");
-    world_pass(&w, 3600000);
-    assert_false(w.place[0].closed);
-}
-
-static void an_expired_token_is_told(void **state)
-{
-    (void)state;
-    assert_string_equal(
-        connect_as(0, world_bearer(&w, 7, -11, ",\"vantage6_client_type\":\"node\"")),
-        "42/tasks,[\"expired_token\"]\n");
-    closed_after(0, 30000);
-    assert_string_equal(connect_as(1, world_bearer(&w, 7, -11, ",\"client_type\":\"user\"")),
-                        "42/tasks,[\"expired_token\"]\n");
-    closed_after(1, 600000);
-    assert_string_equal(w.asked, "");
-}
-
-static void a_bad_signature_is_told_once_in_10_s(void **state)
-{
-    char forged[1024];
-    (void)state;
-    snprintf(forged, sizeof forged, "%s", world_bearer(&w, 7, 3600, ""));
-    char *digit = &forged[strlen(forged) - 5];
-    *digit = *digit == 'A' ? 'B' : 'A';
-    assert_string_equal(connect_as(0, forged), "42/tasks,[\"invalid_token\"]\n");
-    world_pass(&w, 9999);
-    assert_string_equal(connect_as(1, forged), "");
-    world_pass(&w, 1);
-    assert_string_equal(connect_as(2, forged), "42/tasks,[\"invalid_token\"]\n");
-    closed_after(2, 30000);
-    assert_true(w.place[0].closed);
-    assert_string_equal(w.asked, "");
-}
-
-static void no_token_or_nonsense_gets_nothing_more(void **state)
-{
-    static const char *const useless[] = {
-        NULL,       "",           "Bearer",
-        "Bearer x", "Basic dTpw", "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiI3In0."};
-    (void)state;
-    for (int i = 0; i < 6; i++) {
-        assert_string_equal(connect_as(i, useless[i]), "");
-    }
-    closed_after(5, 30000);
-    assert_string_equal(w.asked, "");
-}
-
-static void a_token_in_the_connect_packet(void **state)
-{
-    char packet[1200];
-    (void)state;
-    assert_true(world_ws(&w, 0, WS, NULL));
-    snprintf(packet, sizeof packet, "40/tasks,{\"token\":\"%s\"}",
-             world_bearer(&w, 9, 3600, "") + strlen("Bearer "));
-    world_say(&w, 0, packet);
-    assert_string_equal(w.asked, "connect /tasks 9 websocket\n");
-}
-
-static void an_unknown_subject_is_closed(void **state)
-{
-    (void)state;
-    connect_as(0, world_bearer(&w, 7, 3600, ""));
-    world_admit(&w, w.sid, NULL, 0, "10:10:");
-    world_event(&w, 20, "everyone", "[\"e\"]");
-    hub_flush(w.hub);
-    assert_string_equal(world_heard(&w, 0), "");
-    closed_after(0, 30000);
-}
-
-static void a_grace_is_not_renewed_by_another_connect(void **state)
-{
-    (void)state;
-    connect_as(0, NULL);
-    world_pass(&w, 20000);
-    world_say(&w, 0, "41/tasks,");
-    world_say(&w, 0, "40/tasks,");
-    closed_after(0, 10000);
-}
-
-static void a_good_token_that_comes_late_counts_for_all_namespaces(void **state)
-{
-    char packet[1200];
-    (void)state;
-    assert_true(world_ws(&w, 0, WS, NULL));
-    world_say(&w, 0, "40/b,");
-    snprintf(packet, sizeof packet, "40/tasks,{\"token\":\"%s\"}",
-             world_bearer(&w, 9, 3600, "") + strlen("Bearer "));
-    world_say(&w, 0, packet);
-    assert_string_equal(w.asked, "connect /tasks 9 websocket\nconnect /b 9 websocket\n");
-    world_pass(&w, 60000);
-    assert_false(w.place[0].closed);
-}
-
-static void tokens_wait_for_the_first_keys(void **state)
-{
-    char err[128];
-    struct keyset *none = keyset_from_jwks("{\"keys\":[]}", 11, err, sizeof err);
-    struct keyset *secret =
-        keyset_from_secret("a secret of the tests, long enough", 34, err, sizeof err);
-    (void)state;
-    hub_set_keys(w.hub, none, w.now);
-    connect_as(0, world_bearer(&w, 7, 3600, ""));
-    world_pass(&w, 60000);
-    assert_string_equal(w.asked, "");
-    hub_set_keys(w.hub, secret, w.now);
-    assert_string_equal(w.asked, "connect /tasks 7 websocket\n");
-    keyset_free(none);
-    hub_set_keys(w.hub, NULL, w.now);
-    keyset_free(secret);
-}
-
 static void other_namespaces_do_not_exist(void **state)
 {
     (void)state;
@@ -175,7 +40,7 @@ static void other_namespaces_do_not_exist(void **state)
     assert_string_equal(world_heard(&w, 0), "44/admin,{\"message\":\"Invalid namespace\"}\n");
     world_say(&w, 0, "40");
     assert_string_equal(world_heard(&w, 0), "44{\"message\":\"Invalid namespace\"}\n");
-    closed_after(0, 45000); /* a refused CONNECT does not count */
+    world_closed_after(&w, 0, 45000); /* a refused CONNECT does not count */
 }
 
 static void an_event_reaches_its_rooms_once_and_nobody_else(void **state)
@@ -218,7 +83,7 @@ static void one_send_per_client_and_turn(void **state)
 static void events_older_than_the_admission_are_ignored(void **state)
 {
     (void)state;
-    connect_as(0, world_bearer(&w, 7, 3600, ""));
+    world_connect_as(&w, 0, world_bearer(&w, 7, 3600, ""));
     hub_read_begin(w.hub); /* under way when the socket is admitted */
     world_admit(&w, w.sid, "a", 1, "20:30:25");
     world_event(&w, 19, "a", "[\"seen\"]");
@@ -240,7 +105,7 @@ static void registered_again_only_the_rooms_change(void **state)
     json_t *greeting = json_pack("[[s]]", "sync");
     struct admission a = {.principal = 1, .rooms = "a", .greeting = greeting, .snapshot = "10:10:"};
     (void)state;
-    connect_as(0, world_bearer(&w, 7, 3600, ""));
+    world_connect_as(&w, 0, world_bearer(&w, 7, 3600, ""));
     a.sid = w.sid;
     hub_admit(w.hub, &a, w.now);
     hub_flush(w.hub);
@@ -273,9 +138,9 @@ static void only_good_tokens_are_registered_again(void **state)
 {
     char subjects[64] = "";
     (void)state;
-    connect_as(0, world_bearer(&w, 7, 3600, ""));
-    connect_as(1, NULL);
-    connect_as(2, world_bearer(&w, 8, 3600, ""));
+    world_connect_as(&w, 0, world_bearer(&w, 7, 3600, ""));
+    world_connect_as(&w, 1, NULL);
+    world_connect_as(&w, 2, world_bearer(&w, 8, 3600, ""));
     hub_each_socket(w.hub, collect, subjects);
     assert_string_equal(subjects, "7 8 ");
 }
@@ -288,7 +153,7 @@ static void every_ack_is_answered(void **state)
     world_say(&w, 0, "42/tasks,0[\"ping\"]");
     assert_string_equal(world_heard(&w, 0), "43/tasks,0[]\n");
     assert_string_equal(w.asked, "receive 1 /tasks ping 17\n");
-    connect_as(1, NULL);
+    world_connect_as(&w, 1, NULL);
     w.asked[0] = '\0';
     world_say(&w, 1, "42/tasks,12[\"ping\"]");
     assert_string_equal(world_heard(&w, 1), "43/tasks,12[]\n");
@@ -299,8 +164,8 @@ static void an_event_before_the_rooms_are_known_waits(void **state)
 {
     (void)state;
     w.config.inbox_bytes = 30;
-    connect_as(0, world_bearer(&w, 7, 3600, ""));
-    connect_as(1, world_bearer(&w, 8, 3600, ""));
+    world_connect_as(&w, 0, world_bearer(&w, 7, 3600, ""));
+    world_connect_as(&w, 1, world_bearer(&w, 8, 3600, ""));
     w.asked[0] = '\0';
     for (int i = 0; i < 2; i++)
         world_say(&w, 1, "42/tasks,[\"ping\"]");
@@ -312,7 +177,7 @@ static void an_event_before_the_rooms_are_known_waits(void **state)
     hub_taken(w.hub, w.sid, 32);
     assert_false(w.place[1].paused);
 
-    connect_as(2, world_bearer(&w, 9, 3600, ""));
+    world_connect_as(&w, 2, world_bearer(&w, 9, 3600, ""));
     for (int i = 0; i < 2; i++)
         world_say(&w, 2, "42/tasks,[\"ping\"]");
     assert_true(w.place[2].paused);
@@ -449,15 +314,6 @@ static void a_drain_never_sends_a_disconnect_packet(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_good_token_is_asked_of_the_backend),
-        TEST(an_expired_token_is_told),
-        TEST(a_bad_signature_is_told_once_in_10_s),
-        TEST(no_token_or_nonsense_gets_nothing_more),
-        TEST(a_token_in_the_connect_packet),
-        TEST(an_unknown_subject_is_closed),
-        TEST(a_grace_is_not_renewed_by_another_connect),
-        TEST(a_good_token_that_comes_late_counts_for_all_namespaces),
-        TEST(tokens_wait_for_the_first_keys),
         TEST(other_namespaces_do_not_exist),
         TEST(an_event_reaches_its_rooms_once_and_nobody_else),
         TEST(one_send_per_client_and_turn),

@@ -305,3 +305,21 @@ const char *world_bearer(struct world *w, int subject, int exp, const char *extr
     snprintf(header, sizeof header, "Bearer %s", text);
     return header;
 }
+
+const char *world_connect_as(struct world *w, int n, const char *authorization)
+{
+    assert_true(world_ws(w, n, "EIO=4&transport=websocket", authorization));
+    world_heard(w, n);
+    world_say(w, n, "40/tasks,{}");
+    const char *heard = world_heard(w, n);
+    assert_memory_equal(heard, "40/tasks,{\"sid\":\"", 17);
+    return strchr(heard, '\n') + 1;
+}
+
+void world_closed_after(struct world *w, int n, uint64_t ms)
+{
+    world_pass(w, ms - 1);
+    assert_false(w->place[n].closed);
+    world_pass(w, 1);
+    assert_true(w->place[n].closed);
+}

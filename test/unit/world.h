@@ -67,6 +67,11 @@ void world_pass(struct world *w, uint64_t ms);
 /* What has been written to place[n] since the last call. */
 const char *world_heard(struct world *w, int n);
 
+/* A WebSocket with this Authorization, connected to /tasks: what it hears after the answer. */
+const char *world_connect_as(struct world *w, int n, const char *authorization);
+/* It is closed when so much time has passed, and not before. */
+void world_closed_after(struct world *w, int n, uint64_t ms);
+
 /* Tokens of HS256, signed with the world's secret; exp in seconds from the world's time. */
 const char *world_bearer(struct world *w, int subject, int exp, const char *extra);
 

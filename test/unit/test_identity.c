@@ -1,0 +1,167 @@
+/* Tokens over paper: every row of the table of what follows from a judgement. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "world.h"
+
+static struct world w;
+static const char WS[] = "EIO=4&transport=websocket";
+
+static int setup(void **state)
+{
+    (void)state;
+    world_setup(&w);
+    w.config.ping_interval = w.config.ping_timeout = 100000000;
+    free(w.config.namespaces);
+    w.config.namespaces = strdup("/tasks /b");
+    world_start(&w);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    world_end(&w);
+    return 0;
+}
+
+static void a_good_token_is_asked_of_the_backend(void **state)
+{
+    (void)state;
+    assert_string_equal(world_connect_as(&w, 0, world_bearer(&w, 7, 3600, "")), "");
+    assert_string_equal(w.asked, "connect /tasks 7 websocket\n");
+    world_pass(&w, 3600000);
+    assert_false(w.place[0].closed);
+}
+
+static void an_expired_token_is_told(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        world_connect_as(&w, 0, world_bearer(&w, 7, -11, ",\"vantage6_client_type\":\"node\"")),
+        "42/tasks,[\"expired_token\"]\n");
+    world_closed_after(&w, 0, 30000);
+    assert_string_equal(
+        world_connect_as(&w, 1, world_bearer(&w, 7, -11, ",\"client_type\":\"user\"")),
+        "42/tasks,[\"expired_token\"]\n");
+    world_closed_after(&w, 1, 600000);
+    assert_string_equal(w.asked, "");
+}
+
+static void a_bad_signature_is_told_once_in_10_s(void **state)
+{
+    char forged[1024];
+    (void)state;
+    snprintf(forged, sizeof forged, "%s", world_bearer(&w, 7, 3600, ""));
+    char *digit = &forged[strlen(forged) - 5];
+    *digit = *digit == 'A' ? 'B' : 'A';
+    assert_string_equal(world_connect_as(&w, 0, forged), "42/tasks,[\"invalid_token\"]\n");
+    world_pass(&w, 9999);
+    assert_string_equal(world_connect_as(&w, 1, forged), "");
+    world_pass(&w, 1);
+    assert_string_equal(world_connect_as(&w, 2, forged), "42/tasks,[\"invalid_token\"]\n");
+    world_closed_after(&w, 2, 30000);
+    assert_true(w.place[0].closed);
+    assert_string_equal(w.asked, "");
+}
+
+static void no_token_or_nonsense_gets_nothing_more(void **state)
+{
+    static const char *const useless[] = {
+        NULL,       "",           "Bearer",
+        "Bearer x", "Basic dTpw", "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiI3In0."};
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        assert_string_equal(world_connect_as(&w, i, useless[i]), "");
+    }
+    world_closed_after(&w, 5, 30000);
+    assert_string_equal(w.asked, "");
+}
+
+static void a_token_in_the_connect_packet(void **state)
+{
+    char packet[1200];
+    (void)state;
+    assert_true(world_ws(&w, 0, WS, NULL));
+    snprintf(packet, sizeof packet, "40/tasks,{\"token\":\"%s\"}",
+             world_bearer(&w, 9, 3600, "") + strlen("Bearer "));
+    world_say(&w, 0, packet);
+    assert_string_equal(w.asked, "connect /tasks 9 websocket\n");
+}
+
+static void an_unknown_subject_is_closed(void **state)
+{
+    (void)state;
+    world_connect_as(&w, 0, world_bearer(&w, 7, 3600, ""));
+    world_admit(&w, w.sid, NULL, 0, "10:10:");
+    world_event(&w, 20, "everyone", "[\"e\"]");
+    hub_flush(w.hub);
+    assert_string_equal(world_heard(&w, 0), "");
+    world_closed_after(&w, 0, 30000);
+}
+
+static void a_grace_is_not_renewed_by_another_connect(void **state)
+{
+    (void)state;
+    world_connect_as(&w, 0, NULL);
+    world_pass(&w, 20000);
+    world_say(&w, 0, "41/tasks,");
+    world_say(&w, 0, "40/tasks,");
+    world_closed_after(&w, 0, 10000);
+}
+
+static void a_good_token_that_comes_late_counts_for_all_namespaces(void **state)
+{
+    char packet[1200];
+    (void)state;
+    assert_true(world_ws(&w, 0, WS, NULL));
+    world_say(&w, 0, "40/b,");
+    snprintf(packet, sizeof packet, "40/tasks,{\"token\":\"%s\"}",
+             world_bearer(&w, 9, 3600, "") + strlen("Bearer "));
+    world_say(&w, 0, packet);
+    assert_string_equal(w.asked, "connect /tasks 9 websocket\nconnect /b 9 websocket\n");
+    world_pass(&w, 60000);
+    assert_false(w.place[0].closed);
+}
+
+static void tokens_wait_for_the_first_keys(void **state)
+{
+    char err[128];
+    struct keyset *none = keyset_from_jwks("{\"keys\":[]}", 11, err, sizeof err);
+    struct keyset *secret =
+        keyset_from_secret("a secret of the tests, long enough", 34, err, sizeof err);
+    (void)state;
+    hub_set_keys(w.hub, none, w.now);
+    world_connect_as(&w, 0, world_bearer(&w, 7, 3600, ""));
+    world_pass(&w, 60000);
+    assert_string_equal(w.asked, "");
+    hub_set_keys(w.hub, secret, w.now);
+    assert_string_equal(w.asked, "connect /tasks 7 websocket\n");
+    keyset_free(none);
+    hub_set_keys(w.hub, NULL, w.now);
+    keyset_free(secret);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_good_token_is_asked_of_the_backend),
+        TEST(an_expired_token_is_told),
+        TEST(a_bad_signature_is_told_once_in_10_s),
+        TEST(no_token_or_nonsense_gets_nothing_more),
+        TEST(a_token_in_the_connect_packet),
+        TEST(an_unknown_subject_is_closed),
+        TEST(a_grace_is_not_renewed_by_another_connect),
+        TEST(a_good_token_that_comes_late_counts_for_all_namespaces),
+        TEST(tokens_wait_for_the_first_keys),
+    };
+    return cmocka_run_group_tests_name("identity", tests, NULL, NULL);
+}
