@@ -98,7 +98,8 @@ static void fill(struct lws_context_creation_info *info, const struct config *c,
                  int port)
 {
     static const struct lws_protocols protocols[] = {
-        /* each connection keeps its room to receive, and clients say little; one write takes 64 KB */
+        /* each connection keeps its room to receive, and clients say little; one write takes 64 KB
+         */
         {"socket.io", callback, sizeof(struct peer), 512, 0, NULL, 65536},
         {NULL, NULL, 0, 0, 0, NULL, 0}};
     /* Without a mount, a held GET whose client has gone is never released and spins. */
