@@ -26,7 +26,7 @@ const struct backend *db_backend(struct db *db);
 /* Why the hub does not get its events now; NULL if it does. Valid until the loop goes on. */
 const char *db_reason(const struct db *db);
 /* Tell the database what it has still to be told, for 2 s at most, then free db; its handles end
- * with the next turns of the loop. done may be NULL. The hub is not called any more. */
+ * with the next turns of the loop. done may be NULL; the hub may be called until then. */
 void db_close(struct db *db, void (*done)(void *ctx), void *ctx);
 
 #endif

@@ -18,7 +18,7 @@ struct server;
 /* Listen on config->listen and serve hub; sets the hub's net. NULL with one line in err. */
 struct server *server_open(const struct config *config, uv_loop_t *loop, struct hub *hub, char *err,
                            size_t errlen);
-/* Accept no more connections; those that are open go on. */
+/* New connections are closed as they come; those that are open go on. */
 void server_stop_listening(struct server *server);
 /* Close all connections. Run the loop until it ends, then call server_free(). */
 void server_close(struct server *server);
