@@ -7,6 +7,7 @@
 
 #include "hub_state.h"
 #include "identity.h"
+#include "query.h"
 
 static const struct refusal UNKNOWN_TRANSPORT = {400,
                                                  "{\"code\":0,\"message\":\"Transport unknown\"}"};
@@ -19,39 +20,7 @@ static const struct refusal BAD_PROTOCOL = {
 static const struct refusal STOPPING = {503, "{\"code\":3,\"message\":\"Shutting down\"}"};
 static const struct refusal FULL = {503, "{\"code\":3,\"message\":\"Too many connections\"}"};
 
-/* The parameters that matter; one given twice counts as the last. */
-struct parameters {
-    char eio[8], transport[16], sid[SID_LEN + 2];
-};
-
-static void take(char *out, size_t size, const char *value, size_t len)
-{
-    /* What does not fit equals no legal value; it must not be cut into one. */
-    if (len >= size)
-        len = size - 1;
-    memcpy(out, value, len);
-    out[len] = '\0';
-}
-
-static struct parameters parse(const char *query)
-{
-    struct parameters p = {"", "", ""};
-    for (const char *at = query ? query : ""; *at;) {
-        size_t len = strcspn(at, "&");
-        const char *eq = memchr(at, '=', len);
-        size_t name = eq ? (size_t)(eq - at) : len;
-        const char *value = eq ? eq + 1 : at + len;
-        size_t value_len = len - (size_t)(value - at);
-        if (name == 3 && memcmp(at, "EIO", 3) == 0)
-            take(p.eio, sizeof p.eio, value, value_len);
-        else if (name == 9 && memcmp(at, "transport", 9) == 0)
-            take(p.transport, sizeof p.transport, value, value_len);
-        else if (name == 3 && memcmp(at, "sid", 3) == 0)
-            take(p.sid, sizeof p.sid, value, value_len);
-        at += len + (at[len] == '&');
-    }
-    return p;
-}
+_Static_assert(sizeof((struct parameters *)0)->sid > SID_LEN + 1, "a cut sid must not be one");
 
 bool engine_origin_allowed(const char *list, const char *origin)
 {
@@ -121,7 +90,7 @@ void engine_request(struct hub *hub, const struct request *rq, void *request, ui
         hub->net->reply(request, 204, NULL, NULL, 0);
         return;
     }
-    struct parameters p = parse(rq->query);
+    struct parameters p = query_parse(rq->query);
     const struct refusal *no = check(hub, rq, &p, &s);
     if (no) {
         hub_count(hub, METRIC_BAD_REQUESTS, 1);
@@ -148,7 +117,7 @@ void engine_request(struct hub *hub, const struct request *rq, void *request, ui
 void engine_gone(struct hub *hub, void *request, const char *query, uint64_t now)
 {
     (void)now;
-    struct parameters p = parse(query);
+    struct parameters p = query_parse(query);
     struct session *s = session_find(hub, p.sid);
     if (!s)
         return;
@@ -163,7 +132,7 @@ void engine_gone(struct hub *hub, void *request, const char *query, uint64_t now
 const struct refusal *engine_refuses_ws(struct hub *hub, const struct request *rq)
 {
     struct session *s;
-    struct parameters p = parse(rq->query);
+    struct parameters p = query_parse(rq->query);
     const struct refusal *no = check(hub, rq, &p, &s);
     if (no)
         hub_count(hub, METRIC_BAD_REQUESTS, 1);
@@ -173,7 +142,7 @@ const struct refusal *engine_refuses_ws(struct hub *hub, const struct request *r
 struct session *engine_ws(struct hub *hub, const struct request *rq, void *ws, uint64_t now)
 {
     struct session *s;
-    struct parameters p = parse(rq->query);
+    struct parameters p = query_parse(rq->query);
     if (check(hub, rq, &p, &s))
         return NULL;
     if (s && (s->websocket || s->probe))
