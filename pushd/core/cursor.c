@@ -80,9 +80,10 @@ enum cursor_start cursor_open(struct cursor *c, const struct place *place)
         start = CURSOR_OTHER;
     else if (place->tli > c->tli)
         start = CURSOR_PROMOTED;
-    /* Ids below hi may come again, of transactions that the old snapshot seems to see. */
+    /* Ids below hi may come again, of transactions that the old snapshot seems to see. While a
+     * greater timeline has not been read, hi is of another one and says nothing. */
     else if (strcmp(c->epoch, place->epoch) != 0)
-        start = place->hi < c->hi ? CURSOR_SET_BACK : CURSOR_CRASHED;
+        start = place->hi < c->hi && !c->seen_tli ? CURSOR_SET_BACK : CURSOR_CRASHED;
 
     if (start == CURSOR_FIRST || start == CURSOR_SET_BACK || start == CURSOR_OTHER) {
         set(&c->since, place->snapshot);

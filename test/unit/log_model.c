@@ -76,6 +76,22 @@ void model_crash(void)
     model_new_epoch();
 }
 
+void model_promote(int rows)
+{
+    while (model.opens)
+        model_end(model.open[0], false);
+    model.n = rows < model.n ? rows : model.n;
+    model.next_xid = 700;
+    model.next_id = 1;
+    for (int i = 0; i < model.n; i++) {
+        if (model.rows[i].xid >= model.next_xid)
+            model.next_xid = model.rows[i].xid + 1;
+        model.next_id = model.rows[i].id + 1;
+    }
+    model.tli++;
+    model_new_epoch();
+}
+
 const char *model_snapshot(void)
 {
     static char text[1024];

@@ -46,6 +46,9 @@ struct row *model_event(void);
 /* What was open is rolled back, and its xids are given out again; ids are not: the sequence jumps.
  */
 void model_crash(void);
+/* A standby takes over that has only the first rows: ids and xids of the others are given out
+ * again, on a greater timeline. */
+void model_promote(int rows);
 const char *model_snapshot(void);
 /* The new row with the smallest id beyond after, or NULL. */
 struct row *model_next(const struct question *q, int64_t after, const struct snapshot *since,

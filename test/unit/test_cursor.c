@@ -84,8 +84,6 @@ static void heard_once(int from)
     }
 }
 
-/* --- the tests --- */
-
 static void begins_where_the_log_is_when_it_first_opens(void **state)
 {
     (void)state;
@@ -169,12 +167,7 @@ static void a_promotion_that_takes_ids_and_xids_back_loses_nothing(void **state)
         model_event();
     read_all();
     heard_once(0);
-    /* The standby lacks the last 40. */
-    model.n = 10;
-    model.next_id = 11;
-    model.next_xid = 710;
-    model.tli = 2;
-    model_new_epoch();
+    model_promote(10);
     model_event();
     assert_int_equal(open_session(), CURSOR_PROMOTED);
     assert_int_equal(cursor_ask(cursor).seen_tli, 1);
@@ -250,6 +243,23 @@ static void a_log_that_was_set_back_begins_anew(void **state)
     assert_int_equal(model.rows[1].heard, 1);
 }
 
+/* hi is still that of the old timeline when the new primary crashes before it has been read. */
+static void a_crash_before_a_promotion_is_read_loses_nothing(void **state)
+{
+    (void)state;
+    open_session();
+    model_event();
+    model_event();
+    read_all();
+    model_promote(0);
+    assert_int_equal(open_session(), CURSOR_PROMOTED);
+    model_event();
+    model_crash();
+    assert_int_equal(open_session(), CURSOR_CRASHED);
+    read_all();
+    heard_once(0);
+}
+
 static void a_read_lost_half_way_repeats_nothing(void **state)
 {
     (void)state;
@@ -296,11 +306,7 @@ static void a_read_lost_in_a_failover_loses_nothing(void **state)
         model_event();
     assert_false(read_page());
     cursor_lost(cursor);
-    model.n = 5;
-    model.next_id = 6;
-    model.next_xid = 705;
-    model.tli = 2;
-    model_new_epoch();
+    model_promote(5);
     for (int i = 0; i < 3; i++)
         model_event();
     assert_int_equal(open_session(), CURSOR_PROMOTED);
@@ -381,6 +387,7 @@ int main(void)
         TEST(a_promotion_is_asked_for_until_a_read_is_complete),
         TEST(another_system_or_an_older_timeline_begins_anew),
         TEST(a_log_that_was_set_back_begins_anew),
+        TEST(a_crash_before_a_promotion_is_read_loses_nothing),
         TEST(a_read_lost_half_way_repeats_nothing),
         TEST(a_read_lost_in_a_crash_repeats_nothing),
         TEST(a_read_lost_in_a_failover_loses_nothing),
