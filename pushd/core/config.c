@@ -268,6 +268,21 @@ static bool load_flags(struct loading *l, int argc, char **argv, const char **fi
 
 /* --- all together --- */
 
+/* While a client pays off a debt its pongs are not read. */
+static bool check_rates(struct loading *l)
+{
+    enum { DEBT_SECONDS = 60 };
+    const struct config *c = l->config;
+    size_t least = (c->max_payload + DEBT_SECONDS - 1) / DEBT_SECONDS;
+    if (c->byte_rate == 0 || c->byte_rate >= least)
+        return true;
+    return fail(
+        l,
+        "expected a byte_rate that lets one message of max_payload through in %d s, at "
+        "least %zuB, found %zuB: raise byte_rate, lower max_payload, or give 0 for no limit",
+        DEBT_SECONDS, least, c->byte_rate);
+}
+
 static bool check_together(struct loading *l)
 {
     const struct config *c = l->config;
@@ -290,7 +305,7 @@ static bool check_together(struct loading *l)
     if (config_word(c->namespaces, CONFIG_NAMESPACES_MAX, &word) > 0)
         return fail(l, "namespaces: expected at most %d, found more: take some out",
                     CONFIG_NAMESPACES_MAX);
-    return true;
+    return check_rates(l);
 }
 
 static bool load_all(struct loading *l, int argc, char **argv, char **variables)

@@ -23,10 +23,18 @@ struct config {
     char *path;                 /* "/socket.io/" */
     char *cors_allowed_origins; /* "*" or a list separated by blanks or commas */
     int max_connections;
+    int max_connections_per_address;
+    int max_polling;       /* sessions that poll: each may hold a request */
+    int handshake_rate;    /* per second and address, 0 = any */
+    char *trusted_proxies; /* list of addresses and nets whose X-Forwarded-For counts */
+    char *cookie;          /* name of a cookie with the sid, "" = none */
     /* protocol */
     char *namespaces; /* list separated by blanks or commas */
     uint64_t ping_interval, ping_timeout, connect_timeout, upgrade_timeout; /* ms */
     size_t max_payload;                                                     /* bytes in */
+    int max_attachments, max_depth;                                         /* of an event in */
+    int event_rate;     /* per second and client, 0 = any; over it the client is not read */
+    size_t byte_rate;   /* likewise */
     size_t queue_bytes; /* bytes queued per client, then it is closed */
     size_t inbox_bytes; /* bytes received per client and not yet taken by the database */
     /* tokens */

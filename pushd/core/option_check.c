@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "option.h"
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -121,4 +122,24 @@ const char *wrong_name(const char *text)
 {
     bool good = strspn(text, LETTERS DIGITS "_.:-") == strlen(text);
     return good ? NULL : "a name of letters, digits, _ . : and - such as pushd-1";
+}
+
+const char *wrong_proxies(const char *text)
+{
+    const char *word;
+    struct address_net net;
+    size_t len;
+    for (size_t i = 0; (len = config_word(text, i, &word)) > 0; i++) {
+        if (!address_net_parse(word, len, &net))
+            return "a list of numeric addresses and nets such as 10.0.0.7 fd00:1::/64";
+        if (!address_net_exact(&net))
+            return "nets without bits after their prefix, such as 10.0.0.0/8 and not 10.0.0.7/8";
+    }
+    return NULL;
+}
+
+const char *wrong_cookie(const char *text)
+{
+    bool good = strspn(text, LETTERS DIGITS "_.-") == strlen(text);
+    return good ? NULL : "the name of a cookie (letters, digits, _ . -) such as io";
 }

@@ -14,5 +14,7 @@ const char *wrong_client_types(const char *text);
 const char *wrong_claims(const char *text);
 const char *wrong_event(const char *text);
 const char *wrong_name(const char *text);
+const char *wrong_proxies(const char *text);
+const char *wrong_cookie(const char *text);
 
 #endif
