@@ -8,13 +8,16 @@
 #include <string.h>
 
 static const struct {
-    const char *name, *type, *suffix, *help;
-} FAMILIES[METRIC_COUNT] = {
+    const char *name, *type, *suffix, *labels, *help;
+} ROWS[METRIC_COUNT] = {
 #define SUFFIX_gauge ""
 #define SUFFIX_counter "_total"
-#define FAMILY(id, kind, name, help) [id] = {"vantage6_pushd_" name, #kind, SUFFIX_##kind, help},
-    METRICS(FAMILY)
-#undef FAMILY
+#define ROW(id, kind, name, help) [id] = {"vantage6_pushd_" name, #kind, SUFFIX_##kind, "", help},
+#define ROW_BY(id, kind, name, label, value, help)                                                 \
+    [id] = {"vantage6_pushd_" name, #kind, SUFFIX_##kind, "{" label "=\"" value "\"}", help},
+    METRICS(ROW, ROW_BY)
+#undef ROW
+#undef ROW_BY
 };
 
 void metrics_add(struct metrics *m, enum metric_id id, double n)
@@ -34,10 +37,10 @@ char *metrics_text(const struct metrics *m, size_t *len)
     if (out == NULL)
         return NULL;
     for (int i = 0; i < METRIC_COUNT; i++) {
-        const char *name = FAMILIES[i].name;
-        fprintf(out, "# TYPE %s %s\n# HELP %s %s\n", name, FAMILIES[i].type, name,
-                FAMILIES[i].help);
-        fprintf(out, "%s%s %.15g\n", name, FAMILIES[i].suffix, m->value[i]);
+        const char *name = ROWS[i].name;
+        if (i == 0 || strcmp(name, ROWS[i - 1].name) != 0)
+            fprintf(out, "# TYPE %s %s\n# HELP %s %s\n", name, ROWS[i].type, name, ROWS[i].help);
+        fprintf(out, "%s%s%s %.15g\n", name, ROWS[i].suffix, ROWS[i].labels, m->value[i]);
     }
     fputs("# EOF\n", out);
     if (fclose(out) != 0) {

@@ -2,15 +2,21 @@
  * metrics: the numbers pushd keeps of itself, and their OpenMetrics text.
  *
  * Counters only grow; gauges move. One table (METRICS) drives the enum, the exposition and the test
- * of the documentation. No token, room or user name is ever part of a metric.
+ * of the documentation. A family is one name; where a label tells its samples apart, each has a
+ * row. A reason that is a limit has the name of the option that sets it. No token, room or user
+ * name is ever part of a metric.
  */
 #ifndef PUSHD_METRICS_H
 #define PUSHD_METRICS_H
 
 #include <stddef.h>
 
-/* X(id, kind, name, help); the exposition puts "vantage6_pushd_" before the name. */
-#define METRICS(X)                                                                                 \
+/*
+ * X(id, kind, name, help): a family of one sample.
+ * BY(id, kind, name, label, value, help): one sample of a family; its rows follow each other, and
+ * the first has the help. The exposition puts "vantage6_pushd_" before the name.
+ */
+#define METRICS(X, BY)                                                                             \
     X(METRIC_SESSIONS, gauge, "sessions", "Engine.IO sessions now open")                           \
     X(METRIC_WEBSOCKETS, gauge, "websockets", "Sessions whose transport is WebSocket")             \
     X(METRIC_SOCKETS, gauge, "sockets", "Socket.IO sockets (one per session and namespace)")       \
@@ -25,16 +31,40 @@
     X(METRIC_SENDS, counter, "sends", "Writes handed to the network for clients")                  \
     X(METRIC_RECEIVED, counter, "received_events", "Events received from clients")                 \
     X(METRIC_ACKS, counter, "acks", "Acknowledgements sent to clients")                            \
-    X(METRIC_BAD_REQUESTS, counter, "bad_requests", "HTTP requests refused")                       \
-    X(METRIC_BAD_PACKETS, counter, "bad_packets", "Sessions closed for a malformed packet")        \
-    X(METRIC_SLOW_CLIENTS, counter, "slow_clients",                                                \
-      "Sessions closed because their queue was full")                                              \
-    X(METRIC_PING_TIMEOUTS, counter, "ping_timeouts", "Sessions closed because no pong arrived")   \
-    X(METRIC_TOKENS_GOOD, counter, "tokens_good", "Tokens judged good")                            \
-    X(METRIC_TOKENS_EXPIRED, counter, "tokens_expired", "Tokens judged expired")                   \
-    X(METRIC_TOKENS_INVALID, counter, "tokens_invalid", "Tokens with a bad signature or key")      \
-    X(METRIC_TOKENS_REFUSED, counter, "tokens_refused",                                            \
-      "Tokens absent, malformed or not for here")                                                  \
+    BY(METRIC_BAD_REQUESTS, counter, "refused_requests", "reason", "malformed",                    \
+       "HTTP requests refused")                                                                    \
+    BY(METRIC_REFUSED_TRANSPORT, counter, "refused_requests", "reason", "transport", "")           \
+    BY(METRIC_REFUSED_SID, counter, "refused_requests", "reason", "sid", "")                       \
+    BY(METRIC_REFUSED_METHOD, counter, "refused_requests", "reason", "method", "")                 \
+    BY(METRIC_REFUSED_VERSION, counter, "refused_requests", "reason", "version", "")               \
+    BY(METRIC_REFUSED_PATH, counter, "refused_requests", "reason", "path", "")                     \
+    BY(METRIC_REFUSED_ORIGIN, counter, "refused_requests", "reason", "cors_allowed_origins", "")   \
+    BY(METRIC_REFUSED_PAYLOAD, counter, "refused_requests", "reason", "max_payload", "")           \
+    BY(METRIC_REFUSED_CONNECTIONS, counter, "refused_requests", "reason", "max_connections", "")   \
+    BY(METRIC_REFUSED_ADDRESS, counter, "refused_requests", "reason",                              \
+       "max_connections_per_address", "")                                                          \
+    BY(METRIC_REFUSED_POLLING, counter, "refused_requests", "reason", "max_polling", "")           \
+    BY(METRIC_REFUSED_RATE, counter, "refused_requests", "reason", "handshake_rate", "")           \
+    BY(METRIC_REFUSED_DRAIN, counter, "refused_requests", "reason", "stopping", "")                \
+    BY(METRIC_CLOSED_CLIENT, counter, "closed_sessions", "reason", "client", "Sessions ended")     \
+    BY(METRIC_CLOSED_ERROR, counter, "closed_sessions", "reason", "overlap", "")                   \
+    BY(METRIC_BAD_PACKETS, counter, "closed_sessions", "reason", "malformed", "")                  \
+    BY(METRIC_CLOSED_PAYLOAD, counter, "closed_sessions", "reason", "max_payload", "")             \
+    BY(METRIC_CLOSED_ATTACHMENTS, counter, "closed_sessions", "reason", "max_attachments", "")     \
+    BY(METRIC_CLOSED_DEPTH, counter, "closed_sessions", "reason", "max_depth", "")                 \
+    BY(METRIC_SLOW_CLIENTS, counter, "closed_sessions", "reason", "queue_bytes", "")               \
+    BY(METRIC_PING_TIMEOUTS, counter, "closed_sessions", "reason", "ping_timeout", "")             \
+    BY(METRIC_CLOSED_IDLE, counter, "closed_sessions", "reason", "connect_timeout", "")            \
+    BY(METRIC_CLOSED_TOKEN, counter, "closed_sessions", "reason", "token", "")                     \
+    BY(METRIC_CLOSED_DRAIN, counter, "closed_sessions", "reason", "stopping", "")                  \
+    BY(METRIC_PAUSED_INBOX, counter, "paused_clients", "reason", "inbox_bytes",                    \
+       "Times that a client was not read from for a while")                                        \
+    BY(METRIC_PAUSED_EVENTS, counter, "paused_clients", "reason", "event_rate", "")                \
+    BY(METRIC_PAUSED_BYTES, counter, "paused_clients", "reason", "byte_rate", "")                  \
+    BY(METRIC_TOKENS_GOOD, counter, "tokens", "verdict", "good", "Tokens judged")                  \
+    BY(METRIC_TOKENS_EXPIRED, counter, "tokens", "verdict", "expired", "")                         \
+    BY(METRIC_TOKENS_INVALID, counter, "tokens", "verdict", "invalid", "")                         \
+    BY(METRIC_TOKENS_REFUSED, counter, "tokens", "verdict", "refused", "")                         \
     X(METRIC_UNKNOWN_SUBJECTS, counter, "unknown_subjects", "Good tokens of no known principal")   \
     X(METRIC_DB_READS, counter, "database_reads", "Reads of the event log")                        \
     X(METRIC_DB_RECONNECTS, counter, "database_reconnects", "Connections made to the database")    \
@@ -42,8 +72,8 @@
     X(METRIC_READY, gauge, "ready", "1 if /readyz says ready")
 
 enum metric_id {
-#define METRIC_ENUM(id, kind, name, help) id,
-    METRICS(METRIC_ENUM)
+#define METRIC_ENUM(id, ...) id,
+    METRICS(METRIC_ENUM, METRIC_ENUM)
 #undef METRIC_ENUM
         METRIC_COUNT
 };

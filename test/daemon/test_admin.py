@@ -53,10 +53,10 @@ def test_metrics_are_openmetrics_and_move(v5, clients):
     after = families(v5.http("GET", "/metrics", admin=True)[2])
     assert after.keys() == before.keys()
 
-    def grown(name):
-        (key, value), = after[f"vantage6_pushd_{name}"][1].items()
+    def grown(name, labels=""):
+        (key, value), = ((key, value) for key, value in after[f"vantage6_pushd_{name}"][1].items() if key.endswith(labels))
         return value - before[f"vantage6_pushd_{name}"][1][key]
-    assert grown("sessions") == grown("sockets_joined") == grown("handshakes") == grown("tokens_good") == 2
+    assert grown("sessions") == grown("sockets_joined") == grown("handshakes") == grown("tokens", '{verdict="good"}') == 2
     assert grown("websockets") == 2 and grown("upgrades") == 1
     assert grown("received_events") == grown("acks") == 1
     assert grown("events") >= 4 and grown("deliveries") >= 6

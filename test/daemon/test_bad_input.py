@@ -334,7 +334,7 @@ def test_bad_packets_end_their_connection_or_are_ignored(v5, clients):
         wait_for(lambda: client.closed or "43/tasks,77[]" in client.packets, f"an end of {packet[:30]!r}")  # noqa: B023
         assert not any(other.startswith("44") for other in client.packets), packet[:30]
         client.close()
-    assert v5.metric("bad_packets") >= 15
+    assert v5.metric("closed_sessions", reason="malformed") >= 15
 
 
 # --- origins -------------------------------------------------------------------------------------

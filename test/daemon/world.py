@@ -42,10 +42,11 @@ class World:
         connection.close()
         return answer.status, dict(answer.getheaders()), text
 
-    def metric(self, name, instance=0):
-        """A number that pushd keeps of itself."""
+    def metric(self, name, instance=0, **labels):
+        """A number that pushd keeps of itself: metric("closed_sessions", reason="queue_bytes")."""
         text = self.http("GET", "/metrics", instance=instance, admin=True)[2]
-        found = re.search(rf"^vantage6_pushd_{name}(?:_total)? ([0-9.e+-]+)$", text, re.MULTILINE)
+        label = "".join(rf'\{{{key}="{value}"\}}' for key, value in labels.items())
+        found = re.search(rf"^vantage6_pushd_{name}(?:_total)?{label} ([0-9.e+-]+)$", text, re.MULTILINE)
         assert found, f"no metric {name} in:\n{text}"
         return float(found.group(1))
 

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,17 +44,48 @@ static void counters_end_in_total_and_gauges_do_not(void **state)
     free(text);
 }
 
-static void it_ends_with_eof_and_has_three_lines_a_metric(void **state)
+static void a_family_has_one_head_and_a_sample_for_each_value_of_its_label(void **state)
 {
     (void)state;
     struct metrics m = {{0}};
-    size_t len, lines = 0;
+    size_t len;
+    metrics_add(&m, METRIC_PAUSED_EVENTS, 4);
     char *text = metrics_text(&m, &len);
-    for (size_t i = 0; i < len; i++)
-        lines += text[i] == '\n';
-    assert_int_equal(lines, 3 * METRIC_COUNT + 1);
+    assert_non_null(strstr(text, "# TYPE vantage6_pushd_paused_clients counter\n"
+                                 "# HELP vantage6_pushd_paused_clients Times that a client was not "
+                                 "read from for a while\n"
+                                 "vantage6_pushd_paused_clients_total{reason=\"inbox_bytes\"} 0\n"
+                                 "vantage6_pushd_paused_clients_total{reason=\"event_rate\"} 4\n"
+                                 "vantage6_pushd_paused_clients_total{reason=\"byte_rate\"} 0\n"
+                                 "# TYPE "));
+    free(text);
+}
+
+/* A second head of the same name: its rows do not follow each other, or none has a help. */
+static void the_table_is_well_formed(void **state)
+{
+    (void)state;
+    struct metrics m = {{0}};
+    size_t len, samples = 0, types = 0, helps = 0;
+    char *text = metrics_text(&m, &len), *rest = text;
     assert_string_equal(text + len - strlen("\n# EOF\n"), "\n# EOF\n");
     assert_null(strstr(text, "_total_total"));
+    for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+        char head[128], *end = NULL;
+        samples += *line != '#' && *line != '\0';
+        helps += strncmp(line, "# HELP ", 7) == 0;
+        if (strncmp(line, "# HELP ", 7) == 0 && (end = strchr(line + 7, ' ')) != NULL)
+            assert_true(strlen(end) > 5);
+        if (strncmp(line, "# TYPE ", 7) != 0)
+            continue;
+        types++;
+        snprintf(head, sizeof head, "\n%.*s", (int)(strchr(line + 7, ' ') + 1 - line), line);
+        if (rest && strstr(rest, head))
+            fail_msg("twice: %s", head + 1);
+    }
+    assert_int_equal(samples, METRIC_COUNT);
+    assert_int_equal(types, helps);
+    assert_true(types > 20 && types < METRIC_COUNT);
     free(text);
 }
 
@@ -61,7 +93,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counters_end_in_total_and_gauges_do_not),
-        cmocka_unit_test(it_ends_with_eof_and_has_three_lines_a_metric),
+        cmocka_unit_test(a_family_has_one_head_and_a_sample_for_each_value_of_its_label),
+        cmocka_unit_test(the_table_is_well_formed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
