@@ -1,16 +1,68 @@
-/* sio: see sio.h. */
+/* sio: see sio.h; the frames that go out are in sio_pack.c. */
 #include "sio.h"
 
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
-bool sio_reserved(const char *event)
+#include "json_read.h"
+
+bool sio_reserved(const char *name, size_t len)
 {
     static const char *const names[] = {"connect",       "connect_error", "disconnect",
                                         "disconnecting", "newListener",   "removeListener"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(event, names[i]) == 0)
+        if (strlen(names[i]) == len && memcmp(name, names[i], len) == 0)
             return true;
     return false;
+}
+
+static const char *parse_type(const char **p, const char *end, enum sio_type *type)
+{
+    if (*p == end || **p < '0' || **p > '6')
+        return "unknown packet type";
+    *type = (enum sio_type)(*(*p)++ - '0');
+    return *type == SIO_CONNECT_ERROR ? "CONNECT_ERROR is not accepted from a client" : NULL;
+}
+
+/* Of a binary packet; its type becomes that of the packet without attachments. */
+static const char *parse_attachments(const char **p, const char *end, unsigned most,
+                                     struct sio_packet *out)
+{
+    unsigned n = 0;
+    const char *at = *p;
+    if (out->type != SIO_BINARY_EVENT && out->type != SIO_BINARY_ACK)
+        return NULL;
+    out->type = out->type == SIO_BINARY_EVENT ? SIO_EVENT : SIO_ACK;
+    for (; at < end && *at >= '0' && *at <= '9'; at++)
+        n = n > most ? n : 10 * n + (unsigned)(*at - '0');
+    if (at == *p)
+        return "binary packet without a number of attachments";
+    if (at == end || *at != '-')
+        return "number of attachments without a '-'";
+    if (n == 0)
+        return "binary packet with 0 attachments";
+    if (n > most)
+        return "too many attachments";
+    out->attachments = n;
+    *p = at + 1;
+    return NULL;
+}
+
+/* It is sent back, in text that has to be UTF-8. */
+static const char *check_nsp(const char *nsp, size_t len)
+{
+    if (strlen(nsp) != len)
+        return "namespace holds a zero byte";
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)nsp[i] >= 0x80) {
+            json_t *text = json_stringn(nsp, len);
+            json_decref(text);
+            return text ? NULL : "namespace is not UTF-8";
+        }
+    }
+    return NULL;
 }
 
 /* The namespace runs to the comma, or to the end of the packet if there is none. */
@@ -27,10 +79,8 @@ static const char *parse_nsp(const char **p, const char *end, char *nsp)
         return "namespace too long";
     memcpy(nsp, *p, len);
     nsp[len] = '\0';
-    if (strlen(nsp) != len)
-        return "namespace holds a zero byte";
     *p = comma ? comma + 1 : end;
-    return NULL;
+    return check_nsp(nsp, len);
 }
 
 static const char *parse_ack(const char **p, const char *end, char *ack)
@@ -45,119 +95,98 @@ static const char *parse_ack(const char **p, const char *end, char *ack)
     return NULL;
 }
 
-/* jansson recurses on nesting; a shallow look first keeps a hostile packet from using the stack. */
-static bool too_deep(const char *p, const char *end)
+static const char *check_event(const json_t *d)
 {
-    int depth = 0;
-    bool in_string = false;
-    for (; p < end; p++) {
-        if (in_string && *p == '\\')
-            p++;
-        else if (*p == '"')
-            in_string = !in_string;
-        else if (!in_string && (*p == '[' || *p == '{') && ++depth > SIO_JSON_DEPTH)
-            return true;
-        else if (!in_string && (*p == ']' || *p == '}'))
-            depth--;
-    }
-    return false;
+    if (!d)
+        return NULL;                           /* legal, and without effect */
+    const json_t *name = json_array_get(d, 0); /* NULL if it is no array, or an empty one */
+    if (!name)
+        return "EVENT needs an array with a name";
+    if (json_is_string(name))
+        return sio_reserved(json_string_value(name), json_string_length(name))
+                   ? "EVENT has a reserved name"
+                   : NULL;
+    return json_is_number(name) ? NULL : "EVENT needs a string or a number as its name";
 }
 
 static const char *check_data(const struct sio_packet *p)
 {
-    const json_t *d = p->data;
     switch (p->type) {
     case SIO_CONNECT:
-        return d && !json_is_object(d) ? "CONNECT needs an object or nothing" : NULL;
+        return p->data && !json_is_object(p->data) ? "CONNECT needs an object or nothing" : NULL;
     case SIO_DISCONNECT:
-        return d ? "DISCONNECT takes no payload" : NULL;
+        return p->data ? "DISCONNECT takes no payload" : NULL;
     case SIO_EVENT:
-        if (!d)
-            return NULL;
-        if (!json_is_array(d) || json_array_size(d) == 0)
-            return "EVENT needs an array with a name";
-        const json_t *name = json_array_get(d, 0);
-        if (json_is_string(name))
-            return sio_reserved(json_string_value(name)) ? "EVENT has a reserved name" : NULL;
-        return json_is_number(name) ? NULL : "EVENT needs a string or a number as its name";
-    case SIO_ACK:
-        return json_is_array(d) ? NULL : "ACK needs an array";
+        return check_event(p->data);
     default:
-        return "packet type not accepted from a client";
+        return json_is_array(p->data) ? NULL : "ACK needs an array";
     }
+}
+
+/* Each placeholder names an attachment. What else is in one counts for nothing. */
+static bool placeholders_fit(const json_t *value, unsigned attachments)
+{
+    size_t i;
+    const char *key;
+    json_t *part;
+    if (json_is_array(value)) {
+        json_array_foreach (value, i, part)
+            if (!placeholders_fit(part, attachments))
+                return false;
+        return true;
+    }
+    if (json_is_true(json_object_get(value, "_placeholder"))) {
+        const json_t *num = json_object_get(value, "num");
+        double n = json_number_value(num);
+        return json_is_number(num) && n >= 0 && n < attachments && n == floor(n);
+    }
+    json_object_foreach ((json_t *)value, key, part)
+        if (!placeholders_fit(part, attachments))
+            return false;
+    return true;
+}
+
+static const char *parse_data(const char *at, const char *end, unsigned depth, struct sio_packet *p)
+{
+    const char *wrong = NULL;
+    if (at < end && !(p->data = json_read(at, (size_t)(end - at), depth, &wrong)))
+        return wrong;
+    if ((wrong = check_data(p)) != NULL)
+        return wrong;
+    if (p->attachments && !placeholders_fit(p->data, p->attachments))
+        return "placeholder of no attachment";
+    return NULL;
+}
+
+const char *sio_read(const char *text, size_t len, const struct sio_limits *limits,
+                     struct sio_packet *p)
+{
+    const char *at = text, *end = text + len, *wrong;
+    p->data = NULL;
+    p->attachments = 0;
+    p->attached = NULL;
+    p->bytes = len;
+    if (len > limits->bytes)
+        return "packet too large";
+    if ((wrong = parse_type(&at, end, &p->type)) ||
+        (wrong = parse_attachments(&at, end, limits->attachments, p)) ||
+        (wrong = parse_nsp(&at, end, p->nsp)) || (wrong = parse_ack(&at, end, p->ack)) ||
+        (wrong = parse_data(at, end, limits->depth, p)))
+        sio_clear(p);
+    return wrong;
 }
 
 const char *sio_parse(const char *text, size_t len, struct sio_packet *p)
 {
-    const char *at = text, *end = text + len, *wrong;
+    return sio_read(text, len, &(struct sio_limits){0, SIO_JSON_DEPTH, SIZE_MAX}, p);
+}
+
+void sio_clear(struct sio_packet *p)
+{
+    for (unsigned i = 0; p->attached && i < p->attachments; i++)
+        frame_unref(p->attached[i]);
+    free(p->attached);
+    json_decref(p->data);
+    p->attached = NULL;
     p->data = NULL;
-    if (len == 0 || *at < '0' || *at > '6')
-        return "unknown packet type";
-    p->type = (enum sio_type)(*at++ - '0');
-    if (p->type == SIO_BINARY_EVENT || p->type == SIO_BINARY_ACK)
-        return "binary packets are not supported";
-    if ((wrong = parse_nsp(&at, end, p->nsp)) || (wrong = parse_ack(&at, end, p->ack)))
-        return wrong;
-    if (at < end) {
-        if (too_deep(at, end))
-            return "JSON nested too deep";
-        p->data = json_loadb(at, (size_t)(end - at), JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-        if (!p->data)
-            return "payload is not JSON";
-    }
-    if ((wrong = check_data(p)) != NULL) {
-        json_decref(p->data);
-        p->data = NULL;
-    }
-    return wrong;
-}
-
-/* "4<type>[<nsp>,]" */
-static struct frame_part head(char *out, enum sio_type type, const char *nsp)
-{
-    size_t n = 0;
-    out[n++] = '4';
-    out[n++] = (char)('0' + type);
-    if (strcmp(nsp, "/") != 0) {
-        size_t len = strlen(nsp);
-        memcpy(out + n, nsp, len);
-        n += len;
-        out[n++] = ',';
-    }
-    return (struct frame_part){out, n};
-}
-
-static struct frame_part text(const char *s)
-{
-    return (struct frame_part){s, strlen(s)};
-}
-
-struct frame *sio_connect(const char *nsp, const char *sid)
-{
-    char h[SIO_NSP_MAX + 4];
-    struct frame_part parts[] = {head(h, SIO_CONNECT, nsp), text("{\"sid\":\""), text(sid),
-                                 text("\"}")};
-    return frame_new(4, parts);
-}
-
-struct frame *sio_connect_error(const char *nsp, const char *message)
-{
-    char h[SIO_NSP_MAX + 4];
-    struct frame_part parts[] = {head(h, SIO_CONNECT_ERROR, nsp), text("{\"message\":\""),
-                                 text(message), text("\"}")};
-    return frame_new(4, parts);
-}
-
-struct frame *sio_event(const char *nsp, const char *payload, size_t len)
-{
-    char h[SIO_NSP_MAX + 4];
-    struct frame_part parts[] = {head(h, SIO_EVENT, nsp), {payload, len}};
-    return frame_new(2, parts);
-}
-
-struct frame *sio_ack(const char *nsp, const char *ack)
-{
-    char h[SIO_NSP_MAX + 4];
-    struct frame_part parts[] = {head(h, SIO_ACK, nsp), text(ack), text("[]")};
-    return frame_new(3, parts);
 }

@@ -4,6 +4,11 @@
  * A packet is `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]` inside an Engine.IO message
  * (socket.io-protocol v5). Parsing knows the grammar only; whether a packet is allowed now is the
  * socket's business.
+ *
+ * An EVENT or ACK may have attachments: binary messages that follow it at once, in order. Where one
+ * belongs in the JSON stands a placeholder, `{"_placeholder":true,"num":<which>}`, which is left
+ * there. As in the reference server an attachment may be named twice, or not at all. sio_decoder.h
+ * puts packets and attachments together.
  */
 #ifndef PUSHD_SIO_H
 #define PUSHD_SIO_H
@@ -14,6 +19,7 @@
 
 #include "frame.h"
 
+/* SIO_BINARY_* are on the wire only: in struct sio_packet attachments tell. */
 enum sio_type {
     SIO_CONNECT,
     SIO_DISCONNECT,
@@ -27,27 +33,51 @@ enum sio_type {
 /* Limits of what a client may send. */
 enum { SIO_NSP_MAX = 128, SIO_ACK_DIGITS = 20, SIO_JSON_DEPTH = 64 };
 
+struct sio_limits {
+    unsigned attachments; /* of one packet; 0 = none are allowed */
+    unsigned depth;       /* of nested arrays and objects */
+    size_t bytes;         /* of one packet, its attachments included */
+};
+
 struct sio_packet {
     enum sio_type type;
     char nsp[SIO_NSP_MAX + 1];    /* "/" if the packet names none */
     char ack[SIO_ACK_DIGITS + 1]; /* digits as they came, "" = none */
     json_t *data;                 /* owned, NULL = none */
+    unsigned attachments;         /* how many belong to it */
+    struct frame **attached;      /* owned, binary frames; NULL until they have come */
+    size_t bytes;                 /* of the message, attachments included */
 };
 
 /*
  * Parse the len bytes after the Engine.IO type. Returns NULL, or what is wrong (a static text). On
- * NULL the caller releases p->data with json_decref().
+ * NULL the caller ends with sio_clear(); otherwise there is nothing to clear.
  */
-const char *sio_parse(const char *text, size_t len, struct sio_packet *p);
+const char *sio_read(const char *text, size_t len, const struct sio_limits *limits,
+                     struct sio_packet *p);
+void sio_clear(struct sio_packet *p);
 
-/* Frames that go out, each a whole Engine.IO message. */
+/*
+ * Frames that go out, each a whole Engine.IO message. An event or ack with attachments is followed
+ * in the queue by as many binary frames; its JSON has a placeholder for each.
+ * payload is [name, args...], args is [args...], as compact JSON; ack is digits, "" = none.
+ */
+struct frame *sio_pack_connect(const char *nsp, const char *sid);
+/* data is JSON, NULL = none. */
+struct frame *sio_pack_connect_error(const char *nsp, const char *message, const char *data);
+struct frame *sio_pack_event(const char *nsp, const char *ack, const char *payload, size_t len,
+                             unsigned attachments);
+struct frame *sio_pack_ack(const char *nsp, const char *ack, const char *args, size_t len,
+                           unsigned attachments);
+
+/* Being replaced by the above: no attachments, a depth of SIO_JSON_DEPTH. */
+const char *sio_parse(const char *text, size_t len, struct sio_packet *p);
 struct frame *sio_connect(const char *nsp, const char *sid);
 struct frame *sio_connect_error(const char *nsp, const char *message);
-/* payload is [name, args...] as compact JSON. */
 struct frame *sio_event(const char *nsp, const char *payload, size_t len);
 struct frame *sio_ack(const char *nsp, const char *ack);
 
-/* Names that Socket.IO keeps for itself. */
-bool sio_reserved(const char *event);
+/* Names that Socket.IO keeps for itself; name may hold zero bytes. */
+bool sio_reserved(const char *name, size_t len);
 
 #endif
