@@ -1,12 +1,14 @@
 /*
  * backend: what the hub asks of whoever knows the clients and holds the events.
  *
- * The hub calls the functions of struct backend; the backend answers later, from the same thread,
- * with hub_admit(), hub_event() and the rest of hub.h. PostgreSQL (edge/) is one backend. All
- * strings are valid during the call only.
+ * The hub calls the functions of struct backend; the backend answers at once or later, from the
+ * same thread, with hub_accept(), hub_admit(), hub_event() and the rest of hub.h. PostgreSQL
+ * (edge/db) is one backend; guard is one that stands in front of another. All pointers but visitor
+ * are valid during the call only, and so is what they point to.
  *
- * A socket is one connection to one namespace; its public name is its sid. A principal is whom the
- * database found behind a token's subject.
+ * A client is one session; a socket is its connection to one namespace, and has a public name, the
+ * sid. A visitor is what the backend keeps of a client. A principal is whom the backend found
+ * behind a socket: a number of its own.
  */
 #ifndef PUSHD_BACKEND_H
 #define PUSHD_BACKEND_H
@@ -15,27 +17,53 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct client;
+struct request;
+
 struct socket_info {
     const char *sid;
     const char *nsp;
-    const char *subject;
+    const char *subject;   /* by the guard: whom the token names; NULL = nobody said */
     const char *transport; /* "polling" or "websocket" */
     const char *address;
-    int64_t expires; /* of the token, seconds since the epoch; 0 = none */
+    int64_t expires; /* by the guard: of the token, seconds since the epoch; 0 = none */
+    bool again;      /* hub_renew(): it was asked for before */
+};
+
+/* An event of a client. */
+struct incoming {
+    const char *sid;
+    int64_t principal;
+    const char *nsp;
+    json_t *event;   /* [name, args...] */
+    const char *ack; /* digits for hub_ack(), "" = none is wanted */
+    size_t bytes;
 };
 
 struct backend {
     void *ctx;
-    /* Register this socket and read its rooms; answered by hub_admit(). While the backend is away
-     * the call is forgotten: it asks for all sockets with hub_each_socket() when it is back. */
-    void (*connect)(void *ctx, const struct socket_info *s);
-    /* The socket is gone; by_client if the client itself said so or closed its transport. */
-    void (*disconnect)(void *ctx, const char *sid, const char *reason, bool by_client);
-    /* An event of a client whose principal is known. event is [name, args...], borrowed. Never
-     * called for one client in a row beyond config.inbox_bytes that have not been answered by
-     * hub_taken(). */
-    void (*receive)(void *ctx, const char *sid, int64_t principal, const char *nsp, json_t *event,
-                    size_t bytes);
+    /* Its receive() answers acks with hub_ack(). Else the hub answers each at once with []. */
+    bool acks;
+    /* A client has come, with this request; the visitor returned comes back with each call. */
+    void *(*arrive)(void *ctx, struct client *c, const struct request *rq, uint64_t now);
+    /* It has gone, its sockets before it. */
+    void (*leave)(void *ctx, void *visitor);
+    /*
+     * The socket asks to connect, with the payload auth of its CONNECT (NULL = none): answered by
+     * hub_accept() or hub_refuse(), and after hub_accept() by hub_admit() with its rooms. While
+     * the backend is away it may forget the call: hub_renew() makes all of them again.
+     */
+    void (*connect)(void *ctx, void *visitor, const struct socket_info *s, const json_t *auth,
+                    uint64_t now);
+    /* hub_admit() has said who is behind the socket; 0 = nobody. May be NULL. */
+    void (*identified)(void *ctx, void *visitor, const char *sid, int64_t principal, uint64_t now);
+    /* The socket is gone: once for each that asked to connect, also if it was refused. by_client if
+     * the client itself said so or closed its transport. */
+    void (*disconnect)(void *ctx, void *visitor, const char *sid, const char *reason,
+                       bool by_client);
+    /* An event of a socket that was admitted. Never called for one client in a row beyond
+     * config.inbox_bytes that have not been answered by hub_taken(). */
+    void (*receive)(void *ctx, void *visitor, const struct incoming *e);
 };
 
 #endif

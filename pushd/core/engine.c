@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hub_state.h"
-#include "identity.h"
+#include "engine_state.h"
 #include "query.h"
 
 static const struct refusal UNKNOWN_TRANSPORT = {400,
@@ -22,6 +21,35 @@ static const struct refusal FULL = {503, "{\"code\":3,\"message\":\"Too many con
 
 _Static_assert(sizeof((struct parameters *)0)->sid > SID_LEN + 1, "a cut sid must not be one");
 
+struct engine *engine_new(const struct config *config, struct metrics *metrics, struct wheel *wheel)
+{
+    struct engine *e = calloc(1, sizeof *e);
+    if (!e)
+        abort();
+    e->config = config;
+    e->metrics = metrics;
+    e->wheel = wheel;
+    return e;
+}
+
+void engine_set_net(struct engine *e, const struct net *net)
+{
+    e->net = net;
+}
+
+void engine_set_user(struct engine *e, const struct engine_user *user)
+{
+    e->user = *user;
+}
+
+void engine_free(struct engine *e)
+{
+    engine_flush(e);
+    free(e);
+}
+
+/* --- requests --- */
+
 bool engine_origin_allowed(const char *list, const char *origin)
 {
     return !origin || config_list_has(list, "*", 1) ||
@@ -36,9 +64,19 @@ static bool printable(const char *origin)
     return true;
 }
 
+/* What is right in form may still be too much. */
+static const struct refusal *admit(const struct engine *e)
+{
+    if (e->draining)
+        return &STOPPING;
+    if (HASH_COUNT(e->sessions) >= (unsigned)e->config->max_connections)
+        return &FULL;
+    return NULL;
+}
+
 /* The checks of every request, in the reference server's order. *s is the session that sid names.
  */
-static const struct refusal *check(struct hub *hub, const struct request *rq,
+static const struct refusal *check(struct engine *e, const struct request *rq,
                                    const struct parameters *p, struct session **s)
 {
     bool polling = strcmp(p->transport, "polling") == 0;
@@ -49,7 +87,7 @@ static const struct refusal *check(struct hub *hub, const struct request *rq,
     if (!printable(rq->origin))
         return &BAD_REQUEST;
     if (p->sid[0]) {
-        *s = session_find(hub, p->sid);
+        *s = session_find(e, p->sid);
         if (!*s)
             return &engine_unknown_sid;
         if (strcmp(p->eio, "4") != 0 || websocket != rq->websocket ||
@@ -61,64 +99,66 @@ static const struct refusal *check(struct hub *hub, const struct request *rq,
         if (websocket != rq->websocket)
             return &BAD_REQUEST;
     }
-    if (!engine_origin_allowed(hub->config->cors_allowed_origins, rq->origin))
+    if (!engine_origin_allowed(e->config->cors_allowed_origins, rq->origin))
         return &FORBIDDEN;
     if (!*s && strcmp(p->eio, "4") != 0)
         return &BAD_PROTOCOL;
-    if (!*s && hub->draining)
-        return &STOPPING;
-    if (!*s && HASH_COUNT(hub->sessions) >= (unsigned)hub->config->max_connections)
-        return &FULL;
-    return NULL;
+    return *s ? NULL : admit(e);
 }
 
-static struct session *handshake(struct hub *hub, const struct request *rq, bool websocket,
-                                 uint64_t now)
+/* A session of a polling client, whose request this answers. */
+static void open_polling(struct engine *e, const struct request *rq, void *request, uint64_t now)
 {
-    size_t len = 0;
-    struct session *s = session_new(hub, rq->address, websocket, now);
-    const char *token = identity_bearer(rq->authorization, &len);
-    if (token)
-        identity_judge(s, token, len, now);
-    return s;
+    struct session *s = session_new(e, rq->address, NULL, now);
+    struct frame *open = session_open_packet(s);
+    size_t len;
+    const void *text = frame_text(open, &len);
+    e->net->reply(request, 200, "text/plain; charset=UTF-8", text, len);
+    frame_unref(open);
+    e->user.opened(e->user.ctx, s, rq, now);
 }
 
-void engine_request(struct hub *hub, const struct request *rq, void *request, uint64_t now)
+static struct session *open_ws(struct engine *e, const struct request *rq, void *ws, uint64_t now)
+{
+    struct session *s = session_new(e, rq->address, ws, now);
+    struct frame *open = session_open_packet(s);
+    session_queue(s, open);
+    frame_unref(open);
+    e->user.opened(e->user.ctx, s, rq, now);
+    return s->ended ? NULL : s;
+}
+
+void engine_request(struct engine *e, const struct request *rq, void *request, uint64_t now)
 {
     struct session *s;
     if (rq->method == METHOD_OPTIONS) {
-        hub->net->reply(request, 204, NULL, NULL, 0);
+        e->net->reply(request, 204, NULL, NULL, 0);
         return;
     }
     struct parameters p = query_parse(rq->query);
-    const struct refusal *no = check(hub, rq, &p, &s);
+    const struct refusal *no = check(e, rq, &p, &s);
     if (no) {
-        hub_count(hub, METRIC_BAD_REQUESTS, 1);
-        hub->net->reply(request, no->status, "application/json", no->body, strlen(no->body));
+        engine_count(e, METRIC_BAD_REQUESTS, 1);
+        e->net->reply(request, no->status, "application/json", no->body, strlen(no->body));
     } else if (!s) {
-        s = handshake(hub, rq, false, now);
-        struct frame *open = session_open_packet(s);
-        size_t len;
-        const void *text = frame_text(open, &len);
-        hub->net->reply(request, 200, "text/plain; charset=UTF-8", text, len);
-        frame_unref(open);
+        open_polling(e, rq, request, now);
     } else if (rq->method == METHOD_GET) {
         session_get(s, request, now);
     } else if (rq->method == METHOD_POST && !rq->octet_stream) {
         session_post(s, request, rq->body, rq->body_len, now);
     } else {
-        hub_count(hub, METRIC_BAD_REQUESTS, 1);
-        hub->net->reply(request, rq->method == METHOD_POST ? 400 : 500, NULL, NULL, 0);
+        engine_count(e, METRIC_BAD_REQUESTS, 1);
+        e->net->reply(request, rq->method == METHOD_POST ? 400 : 500, NULL, NULL, 0);
         if (rq->method == METHOD_POST)
             session_end(s, END_ERROR);
     }
 }
 
-void engine_gone(struct hub *hub, void *request, const char *query, uint64_t now)
+void engine_gone(struct engine *e, void *request, const char *query, uint64_t now)
 {
     (void)now;
     struct parameters p = query_parse(query);
-    struct session *s = session_find(hub, p.sid);
+    struct session *s = session_find(e, p.sid);
     if (!s)
         return;
     if (s->post == request)
@@ -129,21 +169,21 @@ void engine_gone(struct hub *hub, void *request, const char *query, uint64_t now
     }
 }
 
-const struct refusal *engine_refuses_ws(struct hub *hub, const struct request *rq)
+const struct refusal *engine_refuses_ws(struct engine *e, const struct request *rq)
 {
     struct session *s;
     struct parameters p = query_parse(rq->query);
-    const struct refusal *no = check(hub, rq, &p, &s);
+    const struct refusal *no = check(e, rq, &p, &s);
     if (no)
-        hub_count(hub, METRIC_BAD_REQUESTS, 1);
+        engine_count(e, METRIC_BAD_REQUESTS, 1);
     return no;
 }
 
-struct session *engine_ws(struct hub *hub, const struct request *rq, void *ws, uint64_t now)
+struct session *engine_ws(struct engine *e, const struct request *rq, void *ws, uint64_t now)
 {
     struct session *s;
     struct parameters p = query_parse(rq->query);
-    if (check(hub, rq, &p, &s))
+    if (check(e, rq, &p, &s))
         return NULL;
     if (s && (s->websocket || s->probe))
         return NULL; /* the session goes on with what it has */
@@ -151,12 +191,7 @@ struct session *engine_ws(struct hub *hub, const struct request *rq, void *ws, u
         session_probe(s, ws, now);
         return s;
     }
-    s = handshake(hub, rq, true, now);
-    s->ws = ws;
-    struct frame *open = session_open_packet(s);
-    session_queue(s, open);
-    frame_unref(open);
-    return s;
+    return open_ws(e, rq, ws, now);
 }
 
 void engine_ws_message(struct session *s, void *ws, bool binary, const char *data, size_t len,
@@ -178,7 +213,7 @@ void engine_writable(struct session *s, void *ws)
         return;
     s->backlog = false;
     if (s->queue.n)
-        hub_dirty(s);
+        engine_dirty(s);
 }
 
 void engine_ws_gone(struct session *s, void *ws, uint64_t now)
@@ -190,5 +225,60 @@ void engine_ws_gone(struct session *s, void *ws, uint64_t now)
     } else if (ws == s->ws) {
         s->ws = NULL;
         session_end(s, END_CLOSED);
+    }
+}
+
+/* --- the turn, and the end --- */
+
+void engine_dirty(struct session *s)
+{
+    if (s->dirty || s->ended)
+        return;
+    s->dirty = true;
+    s->next = s->engine->dirty;
+    s->engine->dirty = s;
+}
+
+void engine_flush(struct engine *e)
+{
+    struct session *s;
+    while ((s = e->dirty) != NULL) {
+        e->dirty = s->next;
+        s->dirty = false;
+        if (s->ended) {
+            s->next = e->ended;
+            e->ended = s;
+        } else {
+            session_flush(s);
+        }
+    }
+    while ((s = e->ended) != NULL) {
+        e->ended = s->next;
+        session_free(s);
+    }
+}
+
+bool engine_is_full(const struct engine *e)
+{
+    return e->full > 0;
+}
+
+size_t engine_sessions(const struct engine *e)
+{
+    return HASH_COUNT(e->sessions);
+}
+
+void engine_drain(struct engine *e)
+{
+    e->draining = true;
+}
+
+void engine_close_some(struct engine *e, size_t n)
+{
+    struct session *s, *next;
+    HASH_ITER (hh, e->sessions, s, next) {
+        if (n-- == 0)
+            break;
+        session_end(s, END_DRAIN);
     }
 }

@@ -1,18 +1,46 @@
 /*
- * engine: the front door of Engine.IO, version 4: which request means what.
+ * engine: Engine.IO, version 4: the front door (which request means what), and all sessions.
  *
  * The checks and their order are those of the reference server (engine.io, verify()). Every request
- * ends in a reply, in a session, or in both.
+ * ends in a reply, in a session, or in both. What messages mean is the business of the layer above,
+ * struct engine_user. A turn is what happens between two waits of the loop: queues fill during it
+ * and each client is sent to once, in engine_flush(), at its end.
  */
 #ifndef PUSHD_ENGINE_H
 #define PUSHD_ENGINE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "hub.h"
+#include "config.h"
+#include "metrics.h"
 #include "net.h"
+#include "wheel.h"
 
+struct engine;
 struct session;
+
+/* The layer above; what it keeps of a session is its session->user. */
+struct engine_user {
+    void *ctx;
+    /* A session has begun; its open packet is on its way. rq is valid during the call. */
+    void (*opened)(void *ctx, struct session *s, const struct request *rq, uint64_t now);
+    void (*message)(void *ctx, struct session *s, bool binary, const char *data, size_t len,
+                    uint64_t now);
+    /* by_client: it said so, broke a rule or fell silent; else it did nothing and will be back. */
+    void (*ended)(void *ctx, struct session *s, const char *reason, bool by_client);
+};
+
+struct engine *engine_new(const struct config *config, struct metrics *metrics,
+                          struct wheel *wheel);
+/* Both must be set before the first request. net is borrowed, user is copied. */
+void engine_set_net(struct engine *e, const struct net *net);
+void engine_set_user(struct engine *e, const struct engine_user *user);
+/* All sessions must have ended. */
+void engine_free(struct engine *e);
+
+/* --- for the network --- */
 
 /* An answer that refuses: HTTP status and JSON body. */
 struct refusal {
@@ -24,14 +52,14 @@ struct refusal {
 extern const struct refusal engine_unknown_sid;
 
 /* A polling request, complete with its body; answered now or later. */
-void engine_request(struct hub *hub, const struct request *rq, void *request, uint64_t now);
+void engine_request(struct engine *e, const struct request *rq, void *request, uint64_t now);
 /* The client of an unanswered request has gone. */
-void engine_gone(struct hub *hub, void *request, const char *query, uint64_t now);
+void engine_gone(struct engine *e, void *request, const char *query, uint64_t now);
 
 /* May this request become a WebSocket? NULL if so. */
-const struct refusal *engine_refuses_ws(struct hub *hub, const struct request *rq);
+const struct refusal *engine_refuses_ws(struct engine *e, const struct request *rq);
 /* It has become one: a new session, or a probe of one that polls. NULL: close it. */
-struct session *engine_ws(struct hub *hub, const struct request *rq, void *ws, uint64_t now);
+struct session *engine_ws(struct engine *e, const struct request *rq, void *ws, uint64_t now);
 /* A whole message of a WebSocket. */
 void engine_ws_message(struct session *s, void *ws, bool binary, const char *data, size_t len,
                        uint64_t now);
@@ -42,5 +70,19 @@ void engine_ws_gone(struct session *s, void *ws, uint64_t now);
 
 /* Is this origin (NULL = none) allowed by a list as in config.cors_allowed_origins? */
 bool engine_origin_allowed(const char *list, const char *origin);
+
+/* --- the turn, and the end --- */
+
+/* Send what is queued: one send per client, more only if more than 64 KB waits and the network
+ * takes it. Call at the end of each turn. */
+void engine_flush(struct engine *e);
+/* Some queue is half full. */
+bool engine_is_full(const struct engine *e);
+/* Sessions now open; for the drain. */
+size_t engine_sessions(const struct engine *e);
+/* Refuse new sessions from now on. */
+void engine_drain(struct engine *e);
+/* Close up to n sessions, transport only: their clients reconnect. */
+void engine_close_some(struct engine *e, size_t n);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * hub: sockets, rooms, and the way of an event from the backend to the queues of its receivers.
+ * hub: Socket.IO, version 5: clients, their sockets, rooms, and the way of an event from the
+ * backend to the queues of its receivers.
  *
  * A room is a set of sockets of one namespace; a socket is in the rooms that the backend named when
- * it was admitted. A turn is what happens between two waits of the loop: queues fill during it and
- * each client is sent to once, in hub_flush(), at its end.
+ * it admitted it. What is said of a socket that has ended meanwhile is ignored.
  */
 #ifndef PUSHD_HUB_H
 #define PUSHD_HUB_H
@@ -15,49 +15,63 @@
 #include "backend.h"
 #include "config.h"
 #include "metrics.h"
-#include "token.h"
 #include "wheel.h"
 
+struct engine;
 struct hub;
-struct net;
 
-struct hub *hub_new(const struct config *config, struct metrics *metrics, struct wheel *wheel);
-/* Both must be set before the first request; they are borrowed. */
+/* It becomes the user of engine. */
+struct hub *hub_new(const struct config *config, struct metrics *metrics, struct wheel *wheel,
+                    struct engine *engine);
+/* Must be set before the first request; borrowed. */
 void hub_set_backend(struct hub *hub, const struct backend *backend);
-void hub_set_net(struct hub *hub, const struct net *net);
-/* Called when a token names a key that is not in the set: fetch them again. */
-void hub_on_unknown_key(struct hub *hub, void (*f)(void *ctx), void *ctx);
-/* The wall clock: unix_ms since the epoch at the monotonic time now. Call now and then. */
-void hub_set_clock(struct hub *hub, int64_t unix_ms, uint64_t now);
-/* Judge tokens by these keys from now on; those that waited for a key set are judged now. The hub
- * only borrows keys: the caller frees the old set after this call. */
-void hub_set_keys(struct hub *hub, const struct keyset *keys, uint64_t now);
 /* All sessions must have ended. */
 void hub_free(struct hub *hub);
 
-/* --- answers of the backend --- */
+/* --- answers of the backend about one socket --- */
+
+/* The socket is connected: its CONNECT is answered. */
+void hub_accept(struct hub *hub, const char *sid);
+/* It is not, and is gone when this returns; data (NULL = none) says more to the client. */
+void hub_refuse(struct hub *hub, const char *sid, const char *message, const json_t *data);
+/* Its events have no effect from now on, and what is held of them is dropped; acks are answered.
+ * False takes that back. */
+void hub_mute(struct hub *hub, const char *sid, bool mute);
 
 struct admission {
     const char *sid;
-    int64_t principal;    /* 0: no principal has this subject */
+    int64_t principal;    /* 0: there is nobody behind this socket; it is muted */
     const char *rooms;    /* separated by commas */
     json_t *greeting;     /* array of [name, args...] for this socket alone, or NULL; borrowed */
-    const char *snapshot; /* pg_snapshot that the rooms were read with */
+    const char *snapshot; /* pg_snapshot that the rooms were read with, or NULL */
 };
 /*
- * The rooms of a socket; one that has ended meanwhile is ignored. The first admission sends the
- * greeting and makes the socket ignore events visible in the snapshot; a later one only replaces
- * its rooms.
+ * The rooms of an accepted socket. The first admission sends the greeting and makes the socket
+ * ignore events visible in the snapshot; a later one only replaces its rooms.
  */
 void hub_admit(struct hub *hub, const struct admission *a, uint64_t now);
 
-/* What sockets may hear is not known any more: none is in a room until it is admitted again. */
-void hub_forget_rooms(struct hub *hub);
+/* Send an event, a JSON array [name, args...], to an accepted socket alone. */
+void hub_emit(struct hub *hub, const char *sid, const char *payload, size_t len);
+/* The backend has taken (or refused for good) an event of this client, of so many bytes. */
+void hub_taken(struct hub *hub, const char *sid, size_t bytes);
+
+/* --- about one client --- */
+
+/* Close it at the end of the turn: transport only, so that it may come back. */
+void hub_dismiss(struct client *c);
+const char *hub_address(const struct client *c);
+/* Call f for each of its sockets; f may refuse the one it is called for. */
+void hub_each_socket(struct client *c, void (*f)(void *ctx, const struct socket_info *s),
+                     void *ctx);
+
+/* --- about all --- */
+
+/* What sockets may hear is not known any more: none is in a room until it is admitted again, and
+ * the backend is asked again to connect each. */
+void hub_renew(struct hub *hub, uint64_t now);
 /* Sockets that were joined and wait to be admitted again: what is read before, they miss. */
 size_t hub_waiting(const struct hub *hub);
-
-/* Call f for each live socket with a good token: to register them again. */
-void hub_each_socket(struct hub *hub, void (*f)(void *ctx, const struct socket_info *s), void *ctx);
 
 struct event {
     int64_t id;
@@ -77,21 +91,5 @@ void hub_event(struct hub *hub, const struct event *e);
 bool hub_is_full(const struct hub *hub);
 /* The last page of the read has been given. */
 void hub_read_end(struct hub *hub);
-
-/* The backend has taken (or refused for good) an event of this client, of so many bytes. */
-void hub_taken(struct hub *hub, const char *sid, size_t bytes);
-
-/* --- the turn --- */
-
-/* Send what is queued: one send per client, more only if more than 64 KB waits and the network
- * takes it. Call at the end of each turn. */
-void hub_flush(struct hub *hub);
-
-/* Sessions now open; for the drain. */
-size_t hub_sessions(const struct hub *hub);
-/* Refuse new sessions from now on. */
-void hub_drain(struct hub *hub);
-/* Close up to n sessions, transport only, never a packet "41": their clients reconnect. */
-void hub_close_some(struct hub *hub, size_t n);
 
 #endif

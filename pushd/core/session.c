@@ -1,7 +1,5 @@
 /* session: see session.h. */
-#include "engine.h"
-#include "hub_state.h"
-#include "identity.h"
+#include "engine_state.h"
 #include "log.h"
 
 #include <stddef.h>
@@ -25,7 +23,7 @@ static const struct end_kind {
     [END_TIMEOUT] = {"ping timeout", false, false, METRIC_PING_TIMEOUTS},
     [END_PACKET] = {"parse error", false, true, METRIC_BAD_PACKETS},
     [END_SLOW] = {"queue full", true, false, METRIC_SLOW_CLIENTS},
-    [END_TOKEN] = {"no good token", false, false, METRIC_COUNT},
+    [END_DISMISSED] = {"dismissed", false, false, METRIC_COUNT},
     [END_IDLE] = {"no namespace", false, false, METRIC_COUNT},
     [END_DRAIN] = {"server shutting down", true, false, METRIC_COUNT},
 };
@@ -35,7 +33,7 @@ static const struct end_kind {
 static void heartbeat(struct timer *t, uint64_t now)
 {
     struct session *s = SESSION_OF(t, heartbeat);
-    const struct config *c = s->hub->config;
+    const struct config *c = s->engine->config;
     /* A client that is not read from cannot answer. */
     if (s->awaiting_pong && !s->paused) {
         session_end(s, END_TIMEOUT);
@@ -47,45 +45,46 @@ static void heartbeat(struct timer *t, uint64_t now)
         frame_unref(ping);
         s->awaiting_pong = true;
     }
-    timer_start(s->hub->wheel, &s->heartbeat, now + c->ping_timeout, heartbeat);
+    timer_start(s->engine->wheel, &s->heartbeat, now + c->ping_timeout, heartbeat);
 }
 
-static void idle(struct timer *t, uint64_t now)
+static char *copy(const char *text)
 {
-    (void)now;
-    session_end(SESSION_OF(t, life), END_IDLE);
+    char *p = strdup(text);
+    if (!p)
+        abort();
+    return p;
 }
 
-struct session *session_new(struct hub *hub, const char *address, bool websocket, uint64_t now)
+struct session *session_new(struct engine *e, const char *address, void *ws, uint64_t now)
 {
     struct session *s = calloc(1, sizeof *s);
     if (!s)
         abort();
-    s->hub = hub;
-    s->websocket = websocket;
-    s->address = hub_strdup(address ? address : "");
-    s->identity.verdict = TOKEN_REFUSED;
-    hub_new_sid(s->sid);
-    HASH_ADD(hh, hub->sessions, sid, SID_LEN, s);
-    timer_start(hub->wheel, &s->heartbeat, now + hub->config->ping_interval, heartbeat);
-    timer_start(hub->wheel, &s->life, now + hub->config->connect_timeout, idle);
-    hub_count(hub, METRIC_SESSIONS, 1);
-    hub_count(hub, METRIC_HANDSHAKES, 1);
-    hub_count(hub, METRIC_WEBSOCKETS, websocket);
+    s->engine = e;
+    s->ws = ws;
+    s->websocket = ws != NULL;
+    s->address = copy(address ? address : "");
+    sid_new(s->sid);
+    HASH_ADD(hh, e->sessions, sid, SID_LEN, s);
+    timer_start(e->wheel, &s->heartbeat, now + e->config->ping_interval, heartbeat);
+    engine_count(e, METRIC_SESSIONS, 1);
+    engine_count(e, METRIC_HANDSHAKES, 1);
+    engine_count(e, METRIC_WEBSOCKETS, s->websocket);
     return s;
 }
 
-struct session *session_find(struct hub *hub, const char *sid)
+struct session *session_find(struct engine *e, const char *sid)
 {
     struct session *s = NULL;
     if (strlen(sid) == SID_LEN)
-        HASH_FIND(hh, hub->sessions, sid, SID_LEN, s);
+        HASH_FIND(hh, e->sessions, sid, SID_LEN, s);
     return s;
 }
 
 static void close_transports(struct session *s, bool farewell)
 {
-    const struct net *net = s->hub->net;
+    const struct net *net = s->engine->net;
     const struct refusal *no = &engine_unknown_sid;
     void *poll = s->poll, *post = s->post, *ws = s->ws;
     s->poll = s->post = s->ws = NULL;
@@ -102,7 +101,7 @@ static void close_transports(struct session *s, bool farewell)
 
 void session_end(struct session *s, enum end_reason reason)
 {
-    struct hub *hub = s->hub;
+    struct engine *e = s->engine;
     const struct end_kind *kind = &end_kinds[reason];
     if (s->ended)
         return;
@@ -113,30 +112,35 @@ void session_end(struct session *s, enum end_reason reason)
     s->ended = true;
     log_debug("session ended reason=\"%s\" address=%s", kind->reason, s->address);
     if (kind->metric != METRIC_COUNT)
-        hub_count(hub, kind->metric, 1);
-    while (s->sockets)
-        socket_close(s->sockets, kind->reason, !kind->ours);
+        engine_count(e, kind->metric, 1);
+    e->user.ended(e->user.ctx, s, kind->reason, !kind->ours);
     close_transports(s, kind->farewell);
     timer_stop(&s->heartbeat);
-    timer_stop(&s->life);
-    HASH_DEL(hub->sessions, s);
-    hub_count(hub, METRIC_SESSIONS, -1);
-    hub_count(hub, METRIC_WEBSOCKETS, -(double)s->websocket);
-    if (!s->dirty) { /* else hub_flush() moves it */
-        s->next = hub->ended;
-        hub->ended = s;
+    HASH_DEL(e->sessions, s); // NOLINT: the analyzer does not follow uthash
+    engine_count(e, METRIC_SESSIONS, -1);
+    engine_count(e, METRIC_WEBSOCKETS, -(double)s->websocket);
+    if (!s->dirty) { /* else engine_flush() moves it */
+        s->next = e->ended;
+        e->ended = s;
     }
+}
+
+void session_end_soon(struct session *s, enum end_reason reason)
+{
+    if (!s->ending)
+        s->ending = reason;
+    engine_dirty(s);
 }
 
 /* Bytes have come into the queue, or have left it. */
 static void queue_count(struct session *s, double bytes)
 {
-    struct hub *hub = s->hub;
-    bool full = s->queue.bytes > hub->config->queue_bytes / 2;
-    hub->full += full && !s->queue.full;
-    hub->full -= !full && s->queue.full;
+    struct engine *e = s->engine;
+    bool full = s->queue.bytes > e->config->queue_bytes / 2;
+    e->full += full && !s->queue.full;
+    e->full -= !full && s->queue.full;
     s->queue.full = full;
-    hub_count(hub, METRIC_QUEUED_BYTES, bytes);
+    engine_count(e, METRIC_QUEUED_BYTES, bytes);
 }
 
 static void queue_shift(struct session *s)
@@ -161,14 +165,13 @@ void session_free(struct session *s)
     while (s->queue.n)
         queue_shift(s);
     free(s->queue.frames);
-    identity_clear(&s->identity);
     free(s->address);
     free(s);
 }
 
 struct frame *session_open_packet(const struct session *s)
 {
-    const struct config *c = s->hub->config;
+    const struct config *c = s->engine->config;
     char text[256];
     int n =
         snprintf(text, sizeof text,
@@ -197,11 +200,11 @@ static void queue_push(struct queue *q, struct frame *f)
 
 void session_queue(struct session *s, struct frame *f)
 {
-    if (s->ended || s->overflow)
+    if (s->ended || s->ending)
         return;
-    hub_dirty(s);
-    if (s->queue.bytes + f->len > s->hub->config->queue_bytes) {
-        s->overflow = true;
+    engine_dirty(s);
+    if (s->queue.bytes + f->len > s->engine->config->queue_bytes) {
+        session_end_soon(s, END_SLOW);
         return;
     }
     queue_push(&s->queue, f);
@@ -230,9 +233,9 @@ static void flush_poll(struct session *s)
     }
     void *request = s->poll;
     s->poll = NULL;
-    s->hub->net->reply(request, 200, "text/plain; charset=UTF-8", out, len);
-    hub_count(s->hub, METRIC_BYTES_SENT, (double)len);
-    hub_count(s->hub, METRIC_SENDS, 1);
+    s->engine->net->reply(request, 200, "text/plain; charset=UTF-8", out, len);
+    engine_count(s->engine, METRIC_BYTES_SENT, (double)len);
+    engine_count(s->engine, METRIC_SENDS, 1);
     if (out != body)
         free(out);
 }
@@ -244,7 +247,7 @@ static void flush_ws(struct session *s)
     size_t len = 0, part;
     const void *data = frame_ws(q->frames[q->first], &part);
     if (q->n == 1 || part > SEND_BYTES) {
-        s->backlog = !s->hub->net->send(s->ws, data, part);
+        s->backlog = !s->engine->net->send(s->ws, data, part);
         len = part;
         queue_shift(s);
     } else {
@@ -253,18 +256,18 @@ static void flush_ws(struct session *s)
             len += part;
             queue_shift(s);
         }
-        s->backlog = !s->hub->net->send(s->ws, joined, len);
+        s->backlog = !s->engine->net->send(s->ws, joined, len);
     }
-    hub_count(s->hub, METRIC_BYTES_SENT, (double)len);
-    hub_count(s->hub, METRIC_SENDS, 1);
+    engine_count(s->engine, METRIC_BYTES_SENT, (double)len);
+    engine_count(s->engine, METRIC_SENDS, 1);
 }
 
 void session_flush(struct session *s)
 {
     if (s->ended)
         return;
-    if (s->overflow)
-        session_end(s, END_SLOW);
+    if (s->ending)
+        session_end(s, s->ending);
     else if (s->websocket)
         while (s->queue.n && !s->backlog)
             flush_ws(s);
@@ -276,11 +279,12 @@ void session_packet(struct session *s, const char *p, size_t len, uint64_t now)
 {
     switch (len ? *p : '\0') {
     case '4':
-        socket_message(s, p + 1, len - 1, now);
+        s->engine->user.message(s->engine->user.ctx, s, false, p + 1, len - 1, now);
         break;
     case '3':
         s->awaiting_pong = false;
-        timer_start(s->hub->wheel, &s->heartbeat, now + s->hub->config->ping_interval, heartbeat);
+        timer_start(s->engine->wheel, &s->heartbeat, now + s->engine->config->ping_interval,
+                    heartbeat);
         break;
     case '1':
         session_end(s, END_CLOSED);
@@ -294,20 +298,18 @@ void session_packet(struct session *s, const char *p, size_t len, uint64_t now)
     }
 }
 
-void session_inbox(struct session *s, size_t in, size_t out)
+void session_pause(struct session *s, enum pause_reason why, bool paused)
 {
-    const struct hub *hub = s->hub;
-    s->inbox += in;
-    s->inbox -= out < s->inbox ? out : s->inbox;
-    bool full = s->inbox > (s->paused ? hub->config->inbox_bytes / 2 : hub->config->inbox_bytes);
-    if (full == s->paused || s->ended)
+    bool was = s->paused != 0;
+    s->paused = (unsigned char)(paused ? s->paused | why : s->paused & ~why);
+    paused = s->paused != 0;
+    if (paused == was || s->ended)
         return;
-    s->paused = full;
     if (s->ws)
-        hub->net->pause(s->ws, full);
-    if (!full && s->post) {
+        s->engine->net->pause(s->ws, paused);
+    if (!paused && s->post) {
         void *request = s->post;
         s->post = NULL;
-        hub->net->reply(request, 200, "text/html", "ok", 2);
+        s->engine->net->reply(request, 200, "text/html", "ok", 2);
     }
 }

@@ -13,17 +13,13 @@
 #include <uthash.h>
 
 #include "frame.h"
-#include "hub.h"
-#include "token.h"
+#include "sid.h"
+#include "wheel.h"
 
-enum { SID_LEN = 20, POLL_PACKETS = 16 };
+struct engine;
 
-/* Who is behind a session, by its token. */
-struct identity {
-    enum verdict verdict;
-    struct claims claims;
-    char *token; /* only while it waits for keys */
-};
+/* python-engineio drops a connection whose answer holds more. */
+enum { POLL_PACKETS = 16 };
 
 struct queue {
     struct frame **frames;
@@ -32,47 +28,53 @@ struct queue {
     bool full; /* at least half */
 };
 
+/* No reason is 0. */
+enum end_reason {
+    END_CLOSED = 1, /* the client closed its transport or said so */
+    END_ERROR,      /* two requests at once, and the like */
+    END_TIMEOUT,    /* no pong */
+    END_PACKET,     /* a packet that breaks the protocol, of this layer or the one above */
+    END_SLOW,       /* its queue was full */
+    END_DISMISSED,  /* a layer above will not have it */
+    END_IDLE,       /* no namespace within connect_timeout */
+    END_DRAIN       /* pushd is stopping */
+};
+
+/* Why a client is not read from. Each reason is given and taken back for itself. */
+enum pause_reason {
+    PAUSE_INBOX = 1, /* what it sent has still to be taken */
+    PAUSE_RATE = 2   /* it sends faster than it may */
+};
+
 struct session {
     UT_hash_handle hh;
-    struct hub *hub;
+    struct engine *engine;
+    void *user; /* of the layer above */
     char sid[SID_LEN + 1];
     bool ended, websocket, dirty;
     bool backlog; /* the network has not sent all it was given */
     bool awaiting_pong;
-    bool paused;       /* its inbox is full: not read from */
-    bool overflow;     /* its queue is full: ends at the end of the turn */
-    uint32_t left;     /* bit per namespace that was connected once and is no more */
-    void *poll, *post; /* requests not answered yet */
+    unsigned char paused;   /* enum pause_reason, or-ed */
+    enum end_reason ending; /* at the end of the turn; 0 = it does not */
+    void *poll, *post;      /* requests not answered yet */
     void *ws, *probe;
     struct queue queue;
     struct timer heartbeat;
-    struct timer life;    /* connect timeout, or the grace without a good token */
     struct timer upgrade; /* of the probe: noops for a waiting GET, then its end */
     uint64_t upgrade_until;
-    struct identity identity;
     char *address;
-    struct socket *sockets;
-    size_t inbox;         /* bytes of events that the backend has not taken */
     struct session *next; /* in the list of the dirty or of the ended */
 };
 
-enum end_reason {
-    END_CLOSED,  /* the client closed its transport or said so */
-    END_ERROR,   /* two requests at once, and the like */
-    END_TIMEOUT, /* no pong */
-    END_PACKET,  /* a packet that breaks the protocol */
-    END_SLOW,    /* its queue was full */
-    END_TOKEN,   /* no good token within the grace */
-    END_IDLE,    /* no namespace within connect_timeout */
-    END_DRAIN    /* pushd is stopping */
-};
-
-struct session *session_new(struct hub *hub, const char *address, bool websocket, uint64_t now);
-struct session *session_find(struct hub *hub, const char *sid);
-/* The one way a session ends: answers and closes what is open, tells its sockets. Memory is freed
- * at the end of the turn. */
+/* ws: the WebSocket that it begins with, or NULL. */
+struct session *session_new(struct engine *e, const char *address, void *ws, uint64_t now);
+struct session *session_find(struct engine *e, const char *sid);
+/* The one way a session ends: answers and closes what is open, tells the layer above. Memory is
+ * freed at the end of the turn. */
 void session_end(struct session *s, enum end_reason reason);
-/* Frees what session_end() left; called by hub_flush(). */
+/* The same at the end of the turn: for callers whose own callers still use what belongs to it. */
+void session_end_soon(struct session *s, enum end_reason reason);
+/* Frees what session_end() left; called by engine_flush(). */
 void session_free(struct session *s);
 
 /* The open packet of the handshake. */
@@ -83,8 +85,8 @@ void session_queue(struct session *s, struct frame *f);
 void session_flush(struct session *s);
 /* One Engine.IO packet from the client, over whichever transport. */
 void session_packet(struct session *s, const char *p, size_t len, uint64_t now);
-/* Bytes came into, or were taken out of, the inbox. */
-void session_inbox(struct session *s, size_t in, size_t out);
+/* Stop reading from the client for this reason, or go on if there is no other. */
+void session_pause(struct session *s, enum pause_reason why, bool paused);
 
 /* transport.c: what the requests of an existing session do. */
 void session_get(struct session *s, void *request, uint64_t now);

@@ -4,7 +4,7 @@
  * While a session is being upgraded its packets go on to the polling transport; a waiting GET is
  * released by a noop, again and again, since the client's next GET may already be under way.
  */
-#include "hub_state.h"
+#include "engine_state.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -16,18 +16,18 @@ void session_get(struct session *s, void *request, uint64_t now)
 {
     (void)now;
     if (s->poll) {
-        s->hub->net->reply(request, 400, NULL, NULL, 0);
+        s->engine->net->reply(request, 400, NULL, NULL, 0);
         session_end(s, END_ERROR);
         return;
     }
     s->poll = request;
     if (s->queue.n)
-        hub_dirty(s);
+        engine_dirty(s);
 }
 
 void session_post(struct session *s, void *request, const char *body, size_t len, uint64_t now)
 {
-    const struct net *net = s->hub->net;
+    const struct net *net = s->engine->net;
     const char *end = body + len;
     bool closed = false;
     if (s->post) {
@@ -61,16 +61,16 @@ static void upgrading(struct timer *t, uint64_t now)
     if (s->poll) {
         void *request = s->poll;
         s->poll = NULL;
-        s->hub->net->reply(request, 200, "text/plain; charset=UTF-8", "6", 1);
+        s->engine->net->reply(request, 200, "text/plain; charset=UTF-8", "6", 1);
     }
-    timer_start(s->hub->wheel, &s->upgrade, now + NOOP_MS, upgrading);
+    timer_start(s->engine->wheel, &s->upgrade, now + NOOP_MS, upgrading);
 }
 
 void session_probe(struct session *s, void *ws, uint64_t now)
 {
     s->probe = ws;
-    s->upgrade_until = now + s->hub->config->upgrade_timeout;
-    timer_start(s->hub->wheel, &s->upgrade, s->upgrade_until, upgrading);
+    s->upgrade_until = now + s->engine->config->upgrade_timeout;
+    timer_start(s->engine->wheel, &s->upgrade, s->upgrade_until, upgrading);
 }
 
 void session_probe_drop(struct session *s)
@@ -79,27 +79,27 @@ void session_probe_drop(struct session *s)
     s->probe = NULL;
     timer_stop(&s->upgrade);
     if (probe)
-        s->hub->net->close(probe, 0);
+        s->engine->net->close(probe, 0);
 }
 
 static void finish_upgrade(struct session *s)
 {
-    struct hub *hub = s->hub;
+    struct engine *e = s->engine;
     s->ws = s->probe;
     s->probe = NULL;
     s->websocket = true;
     timer_stop(&s->upgrade);
-    hub_count(hub, METRIC_UPGRADES, 1);
-    hub_count(hub, METRIC_WEBSOCKETS, 1);
+    engine_count(e, METRIC_UPGRADES, 1);
+    engine_count(e, METRIC_WEBSOCKETS, 1);
     if (s->poll) {
         void *request = s->poll;
         s->poll = NULL;
-        hub->net->reply(request, 200, "text/plain; charset=UTF-8", "6", 1);
+        e->net->reply(request, 200, "text/plain; charset=UTF-8", "6", 1);
     }
     if (s->paused)
-        hub->net->pause(s->ws, true);
+        e->net->pause(s->ws, true);
     if (s->queue.n)
-        hub_dirty(s);
+        engine_dirty(s);
 }
 
 void session_probe_message(struct session *s, const char *p, size_t len, uint64_t now)
@@ -107,8 +107,8 @@ void session_probe_message(struct session *s, const char *p, size_t len, uint64_
     if (len == 6 && memcmp(p, "2probe", 6) == 0) {
         static const char pong[] = "\x81\x06"
                                    "3probe";
-        s->hub->net->send(s->probe, pong, sizeof pong - 1);
-        timer_start(s->hub->wheel, &s->upgrade, now + NOOP_MS, upgrading);
+        s->engine->net->send(s->probe, pong, sizeof pong - 1);
+        timer_start(s->engine->wheel, &s->upgrade, now + NOOP_MS, upgrading);
     } else if (len == 1 && *p == '5') {
         finish_upgrade(s);
     } else {

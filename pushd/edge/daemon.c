@@ -13,6 +13,8 @@
 #include "admin.h"
 #include "conninfo.h"
 #include "db.h"
+#include "engine.h"
+#include "guard.h"
 #include "hub.h"
 #include "keys.h"
 #include "log.h"
@@ -36,7 +38,9 @@ struct daemon {
     uv_signal_t term, interrupt, hangup;
     struct metrics metrics;
     struct wheel *wheel;
+    struct engine *engine;
     struct hub *hub;
+    struct guard *guard;
     struct server *server;
     struct keys *keys;
     struct db *db;
@@ -51,7 +55,7 @@ static void set_clock(struct daemon *d)
 {
     struct timeval tv;
     gettimeofday(&tv, NULL);
-    hub_set_clock(d->hub, (int64_t)tv.tv_sec * 1000 + tv.tv_usec / 1000, uv_now(&d->loop));
+    guard_set_clock(d->guard, (int64_t)tv.tv_sec * 1000 + tv.tv_usec / 1000, uv_now(&d->loop));
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -65,7 +69,7 @@ static void on_turn(uv_prepare_t *prepare)
 {
     struct daemon *d = prepare->data;
     set_clock(d);
-    hub_flush(d->hub);
+    engine_flush(d->engine);
     int64_t wait = wheel_next(d->wheel, uv_now(&d->loop));
     if (wait < 0)
         uv_timer_stop(&d->tick);
@@ -86,7 +90,7 @@ static void on_trim(uv_timer_t *timer)
 
 static void flush(void *ctx)
 {
-    hub_flush(((struct daemon *)ctx)->hub);
+    engine_flush(((struct daemon *)ctx)->engine);
 }
 
 /* --- ready? --- */
@@ -124,7 +128,7 @@ static void use_keys(void *ctx, const struct keyset *keys)
 {
     struct daemon *d = ctx;
     set_clock(d);
-    hub_set_keys(d->hub, keys, uv_now(&d->loop));
+    guard_set_keys(d->guard, keys, uv_now(&d->loop));
 }
 
 static void unknown_key(void *ctx)
@@ -145,7 +149,7 @@ static void on_database_told(void *ctx)
 {
     struct daemon *d = ctx;
     d->db = NULL;
-    hub_set_keys(d->hub, NULL, uv_now(&d->loop));
+    guard_set_keys(d->guard, NULL, uv_now(&d->loop));
     keys_close(d->keys);
     admin_close(d->admin);
     server_close(d->server);
@@ -162,9 +166,9 @@ static void on_drain(uv_timer_t *timer)
     struct daemon *d = timer->data;
     uint64_t time = d->config->drain_time ? d->config->drain_time : 1;
     size_t share = (size_t)(d->to_drain * DRAIN_TICK_MS / time) + 1;
-    hub_close_some(d->hub, share > DRAIN_LEAST ? share : DRAIN_LEAST);
-    hub_flush(d->hub);
-    if (hub_sessions(d->hub) > 0)
+    engine_close_some(d->engine, share > DRAIN_LEAST ? share : DRAIN_LEAST);
+    engine_flush(d->engine);
+    if (engine_sessions(d->engine) > 0)
         return;
     uv_timer_stop(timer);
     log_info("stopped: all clients are closed");
@@ -179,10 +183,10 @@ static void on_term(uv_signal_t *handle, int number)
         _exit(DAEMON_OK);
     }
     d->draining = true;
-    d->to_drain = hub_sessions(d->hub);
+    d->to_drain = engine_sessions(d->engine);
     log_info("stopping clients=%zu", d->to_drain);
     server_stop_listening(d->server);
-    hub_drain(d->hub);
+    engine_drain(d->engine);
     uv_timer_start(&d->drain, on_drain, 0, DRAIN_TICK_MS);
 }
 
@@ -241,7 +245,7 @@ static int open_all(struct daemon *d, char *err, size_t size)
     d->keys = keys_open(d->config, &d->loop, use_keys, d, err, size);
     if (!d->keys)
         return -1;
-    d->server = server_open(d->config, &d->loop, d->hub, err, size);
+    d->server = server_open(d->config, &d->loop, d->engine, err, size);
     if (!d->server)
         return -1;
     d->admin = admin_open(&d->loop, d->config->admin_listen, &source, err, size);
@@ -250,8 +254,8 @@ static int open_all(struct daemon *d, char *err, size_t size)
     if (!conninfo_check(d->config->conninfo, err, size))
         return -1;
     d->db = db_open(d->config, &d->loop, d->hub, &d->metrics, flush, d);
-    hub_set_backend(d->hub, db_backend(d->db));
-    hub_on_unknown_key(d->hub, unknown_key, d);
+    guard_set_backend(d->guard, db_backend(d->db));
+    guard_on_unknown_key(d->guard, unknown_key, d);
     return 0;
 }
 
@@ -263,7 +267,10 @@ int daemon_run(const struct config *config)
     raise_file_limit(config);
     start_loop(&d);
     d.wheel = wheel_new(uv_now(&d.loop));
-    d.hub = hub_new(config, &d.metrics, d.wheel);
+    d.engine = engine_new(config, &d.metrics, d.wheel);
+    d.hub = hub_new(config, &d.metrics, d.wheel, d.engine);
+    d.guard = guard_new(config, &d.metrics, d.wheel, d.hub);
+    hub_set_backend(d.hub, guard_backend(d.guard));
     set_clock(&d);
     if (open_all(&d, err, sizeof err) != 0) {
         log_error("%s", err);
@@ -274,6 +281,8 @@ int daemon_run(const struct config *config)
     uv_run(&d.loop, UV_RUN_DEFAULT);
     server_free(d.server);
     uv_loop_close(&d.loop);
+    engine_free(d.engine);
+    guard_free(d.guard);
     hub_free(d.hub);
     wheel_free(d.wheel);
     return DAEMON_OK;

@@ -30,23 +30,46 @@ struct db {
 
 /* --- for the hub --- */
 
-static void connect_socket(void *ctx, const struct socket_info *s)
+/* Nothing is kept of a client: the database knows sockets. */
+static void *arrive(void *ctx, struct client *c, const struct request *rq, uint64_t now)
+{
+    (void)ctx;
+    (void)c;
+    (void)rq;
+    (void)now;
+    return NULL;
+}
+
+static void leave(void *ctx, void *visitor)
+{
+    (void)ctx;
+    (void)visitor;
+}
+
+static void connect_socket(void *ctx, void *visitor, const struct socket_info *s,
+                           const json_t *auth, uint64_t now)
 {
     struct db *db = ctx;
+    (void)visitor;
+    (void)auth;
+    (void)now;
+    hub_accept(db->env.hub, s->sid);
     log_link_connect(db->log, s);
 }
 
-static void disconnect_socket(void *ctx, const char *sid, const char *reason, bool by_client)
+static void disconnect_socket(void *ctx, void *visitor, const char *sid, const char *reason,
+                              bool by_client)
 {
     struct db *db = ctx;
+    (void)visitor;
     log_link_disconnect(db->log, sid, reason, by_client);
 }
 
-static void receive(void *ctx, const char *sid, int64_t principal, const char *nsp, json_t *event,
-                    size_t bytes)
+static void receive(void *ctx, void *visitor, const struct incoming *e)
 {
     struct db *db = ctx;
-    work_link_receive(db->work, sid, principal, nsp, event, bytes);
+    (void)visitor;
+    work_link_receive(db->work, e);
 }
 
 const struct backend *db_backend(struct db *db)
@@ -116,7 +139,12 @@ struct db *db_open(const struct config *config, uv_loop_t *loop, struct hub *hub
                               .ended = on_ended,
                               .turn = on_turn};
     name_instance(db->env.instance, sizeof db->env.instance, config);
-    db->backend = (struct backend){db, connect_socket, disconnect_socket, receive};
+    db->backend = (struct backend){.ctx = db,
+                                   .arrive = arrive,
+                                   .leave = leave,
+                                   .connect = connect_socket,
+                                   .disconnect = disconnect_socket,
+                                   .receive = receive};
     db->turn = turn;
     db->turn_ctx = ctx;
     db->work = work_link_new(&db->env);

@@ -222,7 +222,6 @@ static void on_open(void *ctx, const PGresult *r)
                         .hi = answer_integer(r, 0, 5),
                     });
     l->incarnation = answer_integer(r, 0, 0);
-    hub_forget_rooms(l->env->hub);
     registrar_begin(l->registrar, l->incarnation);
     start_read(l);
     timers_repeat(l->read_timer, l->env->config->read_interval);

@@ -33,7 +33,7 @@ struct peer {
 };
 
 struct server_scope {
-    struct hub *hub;
+    struct engine *engine;
     const struct config *config;
     uv_loop_t *loop;
     bool draining; /* new connections are closed as they come */

@@ -163,7 +163,7 @@ static void hand_over(struct server_scope *scope, struct lws *wsi, struct peer *
     peer->awaits_body = false;
     peer->pending = true;
     lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
-    engine_request(scope->hub, &rq, wsi, uv_now(scope->loop));
+    engine_request(scope->engine, &rq, wsi, uv_now(scope->loop));
     free(peer->data);
     peer->data = NULL;
     peer->len = peer->size = 0;
@@ -259,7 +259,7 @@ int peer_http(struct server_scope *scope, struct lws *wsi, enum lws_callback_rea
         if (!peer)
             return 0;
         if (peer->pending)
-            engine_gone(scope->hub, wsi, peer->query, uv_now(scope->loop));
+            engine_gone(scope->engine, wsi, peer->query, uv_now(scope->loop));
         peer_clear(peer);
         return 0;
     default:

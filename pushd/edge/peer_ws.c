@@ -43,7 +43,7 @@ static int confirm(struct server_scope *scope, struct lws *wsi, const char *prot
         return refuse(scope, wsi, &rq, &not_websocket);
     if (!ours)
         return refuse(scope, wsi, &rq, &not_found);
-    const struct refusal *no = engine_refuses_ws(scope->hub, &rq);
+    const struct refusal *no = engine_refuses_ws(scope->engine, &rq);
     return no ? refuse(scope, wsi, &rq, no) : 0;
 }
 
@@ -53,7 +53,7 @@ static int established(struct server_scope *scope, struct lws *wsi, struct peer 
     struct request rq = {.method = METHOD_GET, .websocket = true};
     peer_clear(peer);
     peer_request(wsi, &h, &rq);
-    peer->session = engine_ws(scope->hub, &rq, wsi, uv_now(scope->loop));
+    peer->session = engine_ws(scope->engine, &rq, wsi, uv_now(scope->loop));
     return peer->session ? 0 : -1;
 }
 

@@ -159,16 +159,10 @@ static void on_retry_timer(void *ctx)
     send_batches(g);
 }
 
-static void register_again(void *ctx, const struct socket_info *s)
-{
-    struct registrar *g = ctx;
-    roster_connect(g->roster, s);
-}
-
 void registrar_begin(struct registrar *g, int64_t incarnation)
 {
     g->incarnation = incarnation;
-    hub_each_socket(g->env->hub, register_again, g);
+    hub_renew(g->env->hub, uv_now(g->env->loop)); /* comes back in registrar_connect() */
     for (char *json; (json = roster_take_connects(g->roster, BATCH));)
         send_json(g, &st_connect, json, on_connected);
 }

@@ -17,7 +17,7 @@ struct registrar;
 struct registrar *registrar_new(const struct db_env *env, struct link *link);
 void registrar_free(struct registrar *g);
 
-/* A session has begun: register all the sockets that the hub has. */
+/* A session has begun: all sockets lose their rooms and are registered again. */
 void registrar_begin(struct registrar *g, int64_t incarnation);
 /* It has ended: what was not told is forgotten. */
 void registrar_end(struct registrar *g);

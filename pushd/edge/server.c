@@ -144,8 +144,8 @@ static int try_address(const char *host, int port)
     return problem;
 }
 
-struct server *server_open(const struct config *config, uv_loop_t *loop, struct hub *hub, char *err,
-                           size_t errlen)
+struct server *server_open(const struct config *config, uv_loop_t *loop, struct engine *engine,
+                           char *err, size_t errlen)
 {
     struct lws_context_creation_info info = {0};
     struct server *server = calloc(1, sizeof *server);
@@ -154,7 +154,7 @@ struct server *server_open(const struct config *config, uv_loop_t *loop, struct 
     void *loops[] = {loop};
     if (!server)
         abort();
-    server->scope = (struct server_scope){.hub = hub, .config = config, .loop = loop};
+    server->scope = (struct server_scope){.engine = engine, .config = config, .loop = loop};
     lws_set_log_level(LLL_ERR | LLL_WARN, lws_line_opening);
     bool understood = split(config->listen, host, sizeof host, &port);
     int problem = understood ? try_address(host, port) : EINVAL;
@@ -177,7 +177,7 @@ struct server *server_open(const struct config *config, uv_loop_t *loop, struct 
         return NULL;
     }
     lws_set_log_level(LLL_ERR | LLL_WARN, lws_line);
-    hub_set_net(hub, &peer_net);
+    engine_set_net(engine, &peer_net);
     return server;
 }
 

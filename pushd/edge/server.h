@@ -11,13 +11,13 @@
 #include <uv.h>
 
 #include "config.h"
-#include "hub.h"
 
+struct engine;
 struct server;
 
-/* Listen on config->listen and serve hub; sets the hub's net. NULL with one line in err. */
-struct server *server_open(const struct config *config, uv_loop_t *loop, struct hub *hub, char *err,
-                           size_t errlen);
+/* Listen on config->listen and serve engine; sets its net. NULL with one line in err. */
+struct server *server_open(const struct config *config, uv_loop_t *loop, struct engine *engine,
+                           char *err, size_t errlen);
 /* New connections are closed as they come; those that are open go on. */
 void server_stop_listening(struct server *server);
 /* Close all connections. Run the loop until it ends, then call server_free(). */

@@ -103,10 +103,9 @@ static void on_item_left(void *ctx, const char *sid, size_t bytes)
     hub_taken(w->env->hub, sid, bytes);
 }
 
-void work_link_receive(struct work_link *w, const char *sid, int64_t principal, const char *nsp,
-                       const json_t *event, size_t bytes)
+void work_link_receive(struct work_link *w, const struct incoming *e)
 {
-    inbox_put(w->inbox, sid, principal, nsp, event, bytes);
+    inbox_put(w->inbox, e->sid, e->principal, e->nsp, e->event, e->bytes);
     send_inbox(w);
 }
 

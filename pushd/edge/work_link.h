@@ -6,9 +6,9 @@
 #ifndef PUSHD_WORK_LINK_H
 #define PUSHD_WORK_LINK_H
 
-#include <jansson.h>
 #include <stdbool.h>
 
+#include "backend.h"
 #include "db_env.h"
 
 struct work_link;
@@ -19,8 +19,7 @@ void work_link_free(struct work_link *w);
 /* Work for this incarnation; 0 = wait for another. */
 void work_link_begin(struct work_link *w, int64_t incarnation);
 /* An event of a client; kept until the database has taken it. */
-void work_link_receive(struct work_link *w, const char *sid, int64_t principal, const char *nsp,
-                       const json_t *event, size_t bytes);
+void work_link_receive(struct work_link *w, const struct incoming *e);
 /* Sockets have come or gone: let presence follow. */
 void work_link_changed(struct work_link *w);
 

@@ -97,18 +97,18 @@ static void origins_are_kept_out(void **state)
     (void)state;
     free(w.config.cors_allowed_origins);
     w.config.cors_allowed_origins = strdup("https://ui.example https://other.example");
-    engine_request(w.hub, &rq, &w.place[0], w.now);
+    engine_request(w.engine, &rq, &w.place[0], w.now);
     assert_int_equal(w.place[0].status, 403);
     rq.origin = "https://other.example";
-    engine_request(w.hub, &rq, &w.place[1], w.now);
+    engine_request(w.engine, &rq, &w.place[1], w.now);
     assert_int_equal(w.place[1].status, 200);
     rq.origin = NULL;
-    engine_request(w.hub, &rq, &w.place[2], w.now);
+    engine_request(w.engine, &rq, &w.place[2], w.now);
     assert_int_equal(w.place[2].status, 200);
     rq.websocket = true;
     rq.origin = "https://evil.example";
     rq.query = "EIO=4&transport=websocket";
-    assert_int_equal(engine_refuses_ws(w.hub, &rq)->status, 403);
+    assert_int_equal(engine_refuses_ws(w.engine, &rq)->status, 403);
 }
 
 static void no_more_sessions_than_max_connections(void **state)
@@ -173,9 +173,9 @@ static void an_aborted_get_ends_the_session(void **state)
     (void)state;
     const char *sid = world_handshake(&w, NULL);
     world_get(&w, 0, with_sid(sid));
-    engine_gone(w.hub, &w.place[0], with_sid(sid), w.now);
-    hub_flush(w.hub);
-    assert_int_equal(hub_sessions(w.hub), 0);
+    engine_gone(w.engine, &w.place[0], with_sid(sid), w.now);
+    engine_flush(w.engine);
+    assert_int_equal(engine_sessions(w.engine), 0);
     assert_int_equal(w.place[0].status, 0); /* nobody to answer */
 }
 
@@ -199,7 +199,7 @@ static void packets_that_end_a_session(void **state)
         const char *sid = world_handshake(&w, NULL);
         world_post(&w, 0, with_sid(sid), bad[i].body);
         assert_int_equal(w.place[0].status, bad[i].status);
-        assert_int_equal(hub_sessions(w.hub), 0);
+        assert_int_equal(engine_sessions(w.engine), 0);
     }
 }
 
@@ -229,7 +229,7 @@ static void a_drain_does_not_tell_a_polling_client_to_stay_away(void **state)
     (void)state;
     const char *sid = world_handshake(&w, NULL);
     world_get(&w, 0, with_sid(sid));
-    hub_close_some(w.hub, 1);
+    engine_close_some(w.engine, 1);
     assert_int_equal(w.place[0].status, 400);
     assert_non_null(strstr(w.place[0].text, "\"code\":1"));
 }
@@ -247,7 +247,7 @@ static void no_pong_ends_a_session_in_time(void **state)
     assert_int_equal(w.place[1].status, 0);
     world_pass(&w, 1);
     assert_int_equal(w.place[1].status, 400); /* not "1": python-socketio would stay away */
-    assert_int_equal(hub_sessions(w.hub), 0);
+    assert_int_equal(engine_sessions(w.engine), 0);
     assert_int_equal((int)w.metrics.value[METRIC_PING_TIMEOUTS], 1);
 }
 
@@ -257,9 +257,9 @@ static void no_namespace_in_time_ends_a_session(void **state)
     w.config.ping_interval = 1000000;
     world_handshake(&w, NULL);
     world_pass(&w, 44999);
-    assert_int_equal(hub_sessions(w.hub), 1);
+    assert_int_equal(engine_sessions(w.engine), 1);
     world_pass(&w, 1);
-    assert_int_equal(hub_sessions(w.hub), 0);
+    assert_int_equal(engine_sessions(w.engine), 0);
 }
 
 static const char *begin_upgrade(char *query, size_t size)

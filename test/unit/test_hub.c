@@ -50,7 +50,7 @@ static void an_event_reaches_its_rooms_once_and_nobody_else(void **state)
     world_client(&w, 1, "b", 2);
     world_client(&w, 2, "c", 3);
     world_event(&w, 20, "a,b", "[\"e\",1]");
-    hub_flush(w.hub);
+    engine_flush(w.engine);
     assert_string_equal(world_heard(&w, 0), "42/tasks,[\"e\",1]\n");
     assert_string_equal(world_heard(&w, 1), "42/tasks,[\"e\",1]\n");
     assert_string_equal(world_heard(&w, 2), "");
@@ -62,7 +62,7 @@ static void an_event_reaches_its_rooms_once_and_nobody_else(void **state)
                            .payload = "[\"e\"]",
                            .payload_len = 5};
     hub_event(w.hub, &except);
-    hub_flush(w.hub);
+    engine_flush(w.engine);
     assert_string_equal(world_heard(&w, 0), "42/tasks,[\"e\"]\n");
     assert_string_equal(world_heard(&w, 1), "");
 }
@@ -75,7 +75,7 @@ static void one_send_per_client_and_turn(void **state)
     for (int i = 0; i < 100; i++)
         world_event(&w, 20, "a", "[\"e\"]");
     assert_int_equal(w.place[0].sends, before);
-    hub_flush(w.hub);
+    engine_flush(w.engine);
     assert_int_equal(w.place[0].sends, before + 1);
     assert_int_equal(strlen(world_heard(&w, 0)), 100 * strlen("42/tasks,[\"e\"]\n"));
 }
@@ -93,10 +93,10 @@ static void events_older_than_the_admission_are_ignored(void **state)
     world_event(&w, 29, "a", "[\"seen\"]");
     world_event(&w, 30, "a", "[\"later\"]");
     hub_read_end(w.hub);
-    hub_flush(w.hub);
+    engine_flush(w.engine);
     assert_string_equal(world_heard(&w, 0), "42/tasks,[\"open then\"]\n42/tasks,[\"later\"]\n");
     world_event(&w, 1, "a", "[\"a reused xid\"]"); /* the snapshot has been forgotten */
-    hub_flush(w.hub);
+    engine_flush(w.engine);
     assert_string_equal(world_heard(&w, 0), "42/tasks,[\"a reused xid\"]\n");
 }
 
@@ -108,13 +108,16 @@ static void registered_again_only_the_rooms_change(void **state)
     world_connect_as(&w, 0, world_bearer(&w, 7, 3600, ""));
     a.sid = w.sid;
     hub_admit(w.hub, &a, w.now);
-    hub_flush(w.hub);
+    engine_flush(w.engine);
     assert_string_equal(world_heard(&w, 0), "42/tasks,[\"sync\"]\n");
     hub_read_begin(w.hub);
     hub_read_end(w.hub);
     assert_int_equal(hub_waiting(w.hub), 0);
-    hub_forget_rooms(w.hub);
-    hub_forget_rooms(w.hub);
+    w.asked[0] = '\0';
+    hub_renew(w.hub, w.now);
+    hub_renew(w.hub, w.now);
+    assert_string_equal(w.asked, "connect again /tasks 7 websocket\n"
+                                 "connect again /tasks 7 websocket\n");
     assert_int_equal(hub_waiting(w.hub), 1);
     world_event(&w, 39, "a", "[\"while rights are unknown\"]");
     a.rooms = "b";
@@ -123,26 +126,24 @@ static void registered_again_only_the_rooms_change(void **state)
     assert_int_equal(hub_waiting(w.hub), 0);
     world_event(&w, 40, "a", "[\"no longer\"]");
     world_event(&w, 41, "b", "[\"missed meanwhile\"]");
-    hub_flush(w.hub);
+    engine_flush(w.engine);
     assert_string_equal(world_heard(&w, 0), "42/tasks,[\"missed meanwhile\"]\n");
     json_decref(greeting);
 }
 
-static void collect(void *ctx, const struct socket_info *s)
-{
-    strcat(ctx, s->subject);
-    strcat(ctx, " ");
-}
-
 static void only_good_tokens_are_registered_again(void **state)
 {
-    char subjects[64] = "";
     (void)state;
     world_connect_as(&w, 0, world_bearer(&w, 7, 3600, ""));
     world_connect_as(&w, 1, NULL);
     world_connect_as(&w, 2, world_bearer(&w, 8, 3600, ""));
-    hub_each_socket(w.hub, collect, subjects);
-    assert_string_equal(subjects, "7 8 ");
+    world_connect_as(&w, 3, world_bearer(&w, 9, -11, ""));
+    w.asked[0] = '\0';
+    hub_renew(w.hub, w.now);
+    engine_flush(w.engine);
+    assert_string_equal(w.asked, "connect again /tasks 7 websocket\n"
+                                 "connect again /tasks 8 websocket\n");
+    assert_string_equal(world_heard(&w, 3), ""); /* is not told again that it has expired */
 }
 
 static void every_ack_is_answered(void **state)
@@ -244,7 +245,7 @@ static void a_slow_client_is_closed_and_others_are_not(void **state)
     w.place[0].stalled = true;
     for (int i = 0; i < 100; i++) {
         world_event(&w, 20, "a", "[\"0123456789\"]");
-        hub_flush(w.hub);
+        engine_flush(w.engine);
     }
     assert_true(w.place[0].closed);
     assert_false(w.place[1].closed);
@@ -259,7 +260,7 @@ static void a_backlog_is_waited_for(void **state)
     w.place[0].stalled = true;
     for (int i = 0; i < 3; i++) {
         world_event(&w, 20, "a", "[\"e\"]");
-        hub_flush(w.hub); /* paper refuses a send while there is a backlog */
+        engine_flush(w.engine); /* paper refuses a send while there is a backlog */
     }
     assert_string_equal(world_heard(&w, 0), "42/tasks,[\"e\"]\n");
     world_writable(&w, 0);
@@ -273,7 +274,7 @@ static void leaving_a_namespace_keeps_the_connection(void **state)
     world_say(&w, 0, "41/tasks,");
     assert_non_null(strstr(w.asked, "disconnect client namespace disconnect 1\n"));
     world_event(&w, 20, "a", "[\"e\"]");
-    hub_flush(w.hub);
+    engine_flush(w.engine);
     world_say(&w, 0, "42/tasks,[\"late\"]"); /* crossed our way: ignored */
     assert_string_equal(world_heard(&w, 0), "");
     assert_false(w.place[0].closed);
@@ -297,14 +298,14 @@ static void a_drain_never_sends_a_disconnect_packet(void **state)
     world_client(&w, 0, "a", 1);
     world_client(&w, 1, "a", 2);
     world_event(&w, 20, "a", "[\"last\"]");
-    hub_close_some(w.hub, 1);
-    hub_flush(w.hub);
-    assert_int_equal(hub_sessions(w.hub), 1);
+    engine_close_some(w.engine, 1);
+    engine_flush(w.engine);
+    assert_int_equal(engine_sessions(w.engine), 1);
     assert_int_equal(w.place[0].closed + w.place[1].closed, 1);
     int gone = w.place[0].closed ? 0 : 1;
     assert_string_equal(world_heard(&w, gone), "42/tasks,[\"last\"]\n");
     assert_non_null(strstr(w.asked, "disconnect server shutting down 0\n"));
-    hub_drain(w.hub);
+    engine_drain(w.engine);
     assert_false(world_ws(&w, 2, WS, NULL));
     assert_int_equal(w.place[2].status, 503);
 }

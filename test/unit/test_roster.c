@@ -29,7 +29,7 @@ static int teardown(void **state)
 
 static void come(const char *sid)
 {
-    roster_connect(roster, &(struct socket_info){sid, "/tasks", "7", "websocket", "::1", 0});
+    roster_connect(roster, &(struct socket_info){sid, "/tasks", "7", "websocket", "::1", 0, false});
 }
 
 static void go(const char *sid)
@@ -56,7 +56,8 @@ static void expect(char *json, const char *sids)
 static void a_batch_is_what_connect_takes(void **state)
 {
     (void)state;
-    roster_connect(roster, &(struct socket_info){"a", "/", "x\"y", "polling", "10.0.0.1", 99});
+    roster_connect(roster,
+                   &(struct socket_info){"a", "/", "x\"y", "polling", "10.0.0.1", 99, false});
     char *json = roster_take_connects(roster, 10);
     assert_string_equal(
         json, "[{\"sid\":\"a\",\"nsp\":\"/\",\"subject\":\"x\\\"y\",\"transport\":\"polling\","

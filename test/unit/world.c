@@ -13,7 +13,6 @@
 
 static const char SECRET[] = "a secret of the tests, long enough";
 enum { UNIX_START = 1700000000 };
-static struct world *current;
 static struct keyset *keys;
 
 static void reply(void *request, int status, const char *type, const void *body, size_t len)
@@ -74,41 +73,64 @@ static void pause_ws(void *ws, bool paused)
     ((struct place *)ws)->paused = paused;
 }
 
-static void ask(const char *format, ...)
+static void ask(struct world *w, const char *format, ...)
 {
-    size_t used = strlen(current->asked);
+    size_t used = strlen(w->asked);
     va_list args;
     va_start(args, format);
-    vsnprintf(current->asked + used, sizeof current->asked - used, format, args);
+    vsnprintf(w->asked + used, sizeof w->asked - used, format, args);
     va_end(args);
 }
 
-static void backend_connect(void *ctx, const struct socket_info *s)
+static void *backend_arrive(void *ctx, struct client *c, const struct request *rq, uint64_t now)
 {
-    (void)ctx;
-    snprintf(current->sid, sizeof current->sid, "%s", s->sid);
-    ask("connect %s %s %s\n", s->nsp, s->subject, s->transport);
+    struct world *w = ctx;
+    (void)rq;
+    (void)now;
+    w->visitors++;
+    return c; /* any value: it comes back */
 }
 
-static void backend_disconnect(void *ctx, const char *sid, const char *reason, bool by_client)
+static void backend_leave(void *ctx, void *visitor)
 {
-    (void)ctx;
-    (void)sid;
-    ask("disconnect %s %d\n", reason, by_client);
+    struct world *w = ctx;
+    assert_non_null(visitor);
+    w->visitors--;
 }
 
-static void backend_receive(void *ctx, const char *sid, int64_t principal, const char *nsp,
-                            json_t *event, size_t bytes)
+static void backend_connect(void *ctx, void *visitor, const struct socket_info *s,
+                            const json_t *auth, uint64_t now)
 {
-    (void)ctx;
+    struct world *w = ctx;
+    (void)auth;
+    (void)now;
+    assert_non_null(visitor);
+    snprintf(w->sid, sizeof w->sid, "%s", s->sid);
+    ask(w, "connect%s %s %s %s\n", s->again ? " again" : "", s->nsp, s->subject, s->transport);
+    hub_accept(w->hub, s->sid);
+}
+
+static void backend_disconnect(void *ctx, void *visitor, const char *sid, const char *reason,
+                               bool by_client)
+{
     (void)sid;
-    ask("receive %lld %s %s %zu\n", (long long)principal, nsp,
-        json_string_value(json_array_get(event, 0)), bytes);
+    assert_non_null(visitor);
+    ask(ctx, "disconnect %s %d\n", reason, by_client);
+}
+
+static void backend_receive(void *ctx, void *visitor, const struct incoming *e)
+{
+    assert_non_null(visitor);
+    ask(ctx, "receive %lld %s %s %zu\n", (long long)e->principal, e->nsp,
+        json_string_value(json_array_get(e->event, 0)), e->bytes);
 }
 
 static const struct net paper_net = {reply, send_ws, close_ws, pause_ws};
-static const struct backend paper_backend = {NULL, backend_connect, backend_disconnect,
-                                             backend_receive};
+static const struct backend paper_backend = {.arrive = backend_arrive,
+                                             .leave = backend_leave,
+                                             .connect = backend_connect,
+                                             .disconnect = backend_disconnect,
+                                             .receive = backend_receive};
 
 void world_setup(struct world *w)
 {
@@ -117,7 +139,6 @@ void world_setup(struct world *w)
     char *argv[] = {words[0], words[1], words[2], words[3], words[4], NULL};
     char *env[] = {NULL};
     memset(w, 0, sizeof *w);
-    current = w;
     w->now = 1000;
     if (config_load(&w->config, 5, argv, env, err, sizeof err) != 0)
         fail_msg("%s", err);
@@ -128,24 +149,32 @@ void world_start(struct world *w)
     char err[256];
     keys = keyset_from_secret(SECRET, sizeof SECRET - 1, err, sizeof err);
     w->wheel = wheel_new(w->now);
-    w->hub = hub_new(&w->config, &w->metrics, w->wheel);
-    hub_set_net(w->hub, &paper_net);
-    hub_set_backend(w->hub, &paper_backend);
-    hub_set_clock(w->hub, (int64_t)UNIX_START * 1000, w->now);
-    hub_set_keys(w->hub, keys, w->now);
+    w->engine = engine_new(&w->config, &w->metrics, w->wheel);
+    engine_set_net(w->engine, &paper_net);
+    w->hub = hub_new(&w->config, &w->metrics, w->wheel, w->engine);
+    w->guard = guard_new(&w->config, &w->metrics, w->wheel, w->hub);
+    hub_set_backend(w->hub, guard_backend(w->guard));
+    w->backend = paper_backend;
+    w->backend.ctx = w;
+    guard_set_backend(w->guard, &w->backend);
+    guard_set_clock(w->guard, (int64_t)UNIX_START * 1000, w->now);
+    guard_set_keys(w->guard, keys, w->now);
 }
 
 void world_end(struct world *w)
 {
-    hub_close_some(w->hub, SIZE_MAX);
-    hub_flush(w->hub);
-    assert_int_equal(hub_sessions(w->hub), 0);
+    engine_close_some(w->engine, SIZE_MAX);
+    engine_flush(w->engine);
+    assert_int_equal(engine_sessions(w->engine), 0);
     assert_int_equal((int)w->metrics.value[METRIC_SESSIONS], 0);
     assert_int_equal((int)w->metrics.value[METRIC_SOCKETS], 0);
     assert_int_equal((int)w->metrics.value[METRIC_JOINED], 0);
     assert_int_equal((int)w->metrics.value[METRIC_ROOMS], 0);
     assert_int_equal((int)w->metrics.value[METRIC_WEBSOCKETS], 0);
     assert_int_equal((int)w->metrics.value[METRIC_QUEUED_BYTES], 0);
+    assert_int_equal(w->visitors, 0);
+    engine_free(w->engine);
+    guard_free(w->guard);
     hub_free(w->hub);
     assert_int_equal(wheel_next(w->wheel, w->now), -1);
     wheel_free(w->wheel);
@@ -156,8 +185,8 @@ void world_end(struct world *w)
 static void request(struct world *w, int n, const struct request *rq)
 {
     memset(&w->place[n], 0, sizeof w->place[n]);
-    engine_request(w->hub, rq, &w->place[n], w->now);
-    hub_flush(w->hub);
+    engine_request(w->engine, rq, &w->place[n], w->now);
+    engine_flush(w->engine);
 }
 
 void world_get_as(struct world *w, int n, const char *query, const char *authorization)
@@ -190,14 +219,14 @@ bool world_ws(struct world *w, int n, const char *query, const char *authorizati
                          .address = "192.0.2.1"};
     struct place *p = &w->place[n];
     memset(p, 0, sizeof *p);
-    const struct refusal *no = engine_refuses_ws(w->hub, &rq);
+    const struct refusal *no = engine_refuses_ws(w->engine, &rq);
     if (no) {
         p->status = no->status;
         snprintf(p->text, sizeof p->text, "%s", no->body);
         return false;
     }
-    p->session = engine_ws(w->hub, &rq, p, w->now);
-    hub_flush(w->hub);
+    p->session = engine_ws(w->engine, &rq, p, w->now);
+    engine_flush(w->engine);
     return p->session != NULL;
 }
 
@@ -206,7 +235,7 @@ void world_writable(struct world *w, int n)
     struct place *p = &w->place[n];
     p->stalled = p->backlog = false;
     engine_writable(p->session, p);
-    hub_flush(w->hub);
+    engine_flush(w->engine);
 }
 
 void world_say(struct world *w, int n, const char *text)
@@ -214,7 +243,7 @@ void world_say(struct world *w, int n, const char *text)
     struct place *p = &w->place[n];
     assert_non_null(p->session);
     engine_ws_message(p->session, p, false, text, strlen(text), w->now);
-    hub_flush(w->hub);
+    engine_flush(w->engine);
 }
 
 const char *world_handshake(struct world *w, const char *authorization)
@@ -242,7 +271,7 @@ void world_admit(struct world *w, const char *sid, const char *rooms, int64_t pr
 {
     struct admission a = {.sid = sid, .principal = principal, .rooms = rooms, .snapshot = snapshot};
     hub_admit(w->hub, &a, w->now);
-    hub_flush(w->hub);
+    engine_flush(w->engine);
 }
 
 void world_event(struct world *w, uint64_t xid, const char *rooms, const char *payload)
@@ -263,11 +292,11 @@ void world_pass(struct world *w, uint64_t ms)
     while ((wait = wheel_next(w->wheel, w->now)) >= 0 && w->now + (uint64_t)wait <= end) {
         w->now += (uint64_t)wait;
         wheel_advance(w->wheel, w->now);
-        hub_flush(w->hub);
+        engine_flush(w->engine);
     }
     w->now = end;
     wheel_advance(w->wheel, w->now);
-    hub_flush(w->hub);
+    engine_flush(w->engine);
 }
 
 const char *world_heard(struct world *w, int n)

@@ -1,5 +1,5 @@
 /*
- * world: a hub with a network and a backend of paper, for the tests of the core.
+ * world: all layers of the core between a network and a backend of paper, for their tests.
  *
  * Requests and WebSockets are numbered places in a table that records what they were answered; the
  * backend records what it was asked. Time is a variable.
@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "engine.h"
+#include "guard.h"
 #include "hub.h"
 
 enum { PLACES = 64 };
@@ -30,11 +31,15 @@ struct world {
     struct config config;
     struct metrics metrics;
     struct wheel *wheel;
+    struct engine *engine;
     struct hub *hub;
+    struct guard *guard;
     uint64_t now;
     struct place place[PLACES];
-    char asked[4096]; /* of the backend, a line each */
-    char sid[32];     /* socket that connected last */
+    struct backend backend; /* behind the guard */
+    char asked[4096];       /* of it, a line each */
+    int visitors;
+    char sid[32]; /* socket that connected last */
 };
 
 /* The configuration holds the defaults; change it between the two calls. */

@@ -101,7 +101,7 @@ static void an_unknown_subject_is_closed(void **state)
     world_connect_as(&w, 0, world_bearer(&w, 7, 3600, ""));
     world_admit(&w, w.sid, NULL, 0, "10:10:");
     world_event(&w, 20, "everyone", "[\"e\"]");
-    hub_flush(w.hub);
+    engine_flush(w.engine);
     assert_string_equal(world_heard(&w, 0), "");
     world_closed_after(&w, 0, 30000);
 }
@@ -137,14 +137,14 @@ static void tokens_wait_for_the_first_keys(void **state)
     struct keyset *secret =
         keyset_from_secret("a secret of the tests, long enough", 34, err, sizeof err);
     (void)state;
-    hub_set_keys(w.hub, none, w.now);
+    guard_set_keys(w.guard, none, w.now);
     world_connect_as(&w, 0, world_bearer(&w, 7, 3600, ""));
     world_pass(&w, 60000);
     assert_string_equal(w.asked, "");
-    hub_set_keys(w.hub, secret, w.now);
+    guard_set_keys(w.guard, secret, w.now);
     assert_string_equal(w.asked, "connect /tasks 7 websocket\n");
     keyset_free(none);
-    hub_set_keys(w.hub, NULL, w.now);
+    guard_set_keys(w.guard, NULL, w.now);
     keyset_free(secret);
 }
 
@@ -163,5 +163,5 @@ int main(void)
         TEST(a_good_token_that_comes_late_counts_for_all_namespaces),
         TEST(tokens_wait_for_the_first_keys),
     };
-    return cmocka_run_group_tests_name("identity", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("guard", tests, NULL, NULL);
 }

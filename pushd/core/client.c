@@ -1,0 +1,120 @@
+/* client: see client.h. */
+#include "hub_state.h"
+#include "log.h"
+#include "sio.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void no_namespace(struct timer *t, uint64_t now)
+{
+    struct client *c = (struct client *)((char *)t - offsetof(struct client, timeout));
+    (void)now;
+    session_end(c->session, END_IDLE);
+}
+
+void client_opened(void *ctx, struct session *s, const struct request *rq, uint64_t now)
+{
+    struct hub *hub = ctx;
+    struct client *c = calloc(1, sizeof *c);
+    if (!c)
+        abort();
+    c->hub = hub;
+    c->session = s;
+    s->user = c;
+    timer_start(hub->wheel, &c->timeout, now + hub->config->connect_timeout, no_namespace);
+    c->visitor = hub->backend->arrive(hub->backend->ctx, c, rq, now);
+}
+
+void client_ended(void *ctx, struct session *s, const char *reason, bool by_client)
+{
+    struct hub *hub = ctx;
+    struct client *c = s->user;
+    while (c->sockets)
+        socket_close(c->sockets, reason, by_client);
+    hub->backend->leave(hub->backend->ctx, c->visitor);
+    timer_stop(&c->timeout);
+    s->user = NULL;
+    free(c);
+}
+
+static int nsp_index(const struct hub *hub, const char *nsp)
+{
+    for (unsigned i = 0; i < hub->nsps; i++)
+        if (strcmp(hub->nsp[i], nsp) == 0)
+            return (int)i;
+    return -1;
+}
+
+static struct socket *find(const struct client *c, const char *nsp)
+{
+    for (struct socket *k = c->sockets; k; k = k->next)
+        if (strcmp(k->nsp, nsp) == 0)
+            return k;
+    return NULL;
+}
+
+static void connect_nsp(struct client *c, const struct sio_packet *p, uint64_t now)
+{
+    struct hub *hub = c->hub;
+    int index = nsp_index(hub, p->nsp);
+    struct socket_info info;
+    if (index < 0) {
+        struct frame *f = sio_connect_error(p->nsp, "Invalid namespace");
+        session_queue(c->session, f);
+        frame_unref(f);
+        return;
+    }
+    if (find(c, p->nsp)) {
+        session_end(c->session, END_PACKET);
+        return;
+    }
+    socket_info(socket_new(c, (unsigned)index), &info);
+    hub->backend->connect(hub->backend->ctx, c->visitor, &info, p->data, now);
+}
+
+/* Was the client connected there, so that this packet has only crossed our way? */
+static bool has_left(const struct client *c, const char *nsp)
+{
+    int index = nsp_index(c->hub, nsp);
+    return index >= 0 && c->left & 1U << index;
+}
+
+/* The last act: it may end the session, and with it the client. */
+static void packet(struct client *c, const struct sio_packet *p, size_t bytes, uint64_t now)
+{
+    struct socket *k = find(c, p->nsp);
+    if (p->type == SIO_CONNECT)
+        connect_nsp(c, p, now);
+    else if (k && p->type == SIO_DISCONNECT)
+        socket_close(k, "client namespace disconnect", true);
+    else if (k && k->accepted && p->type == SIO_EVENT)
+        socket_receive(k, p, bytes);
+    else if (k ? !k->accepted : !has_left(c, p->nsp))
+        session_end(c->session, END_PACKET);
+}
+
+void client_message(void *ctx, struct session *s, bool binary, const char *data, size_t len,
+                    uint64_t now)
+{
+    struct sio_packet p;
+    const char *wrong = binary ? "binary is not understood" : sio_parse(data, len, &p);
+    (void)ctx;
+    if (wrong) {
+        log_debug("packet refused: %s address=%s", wrong, s->address);
+        session_end(s, END_PACKET);
+        return;
+    }
+    packet(s->user, &p, len, now);
+    json_decref(p.data);
+}
+
+void client_inbox(struct client *c, size_t in, size_t out)
+{
+    size_t max = c->hub->config->inbox_bytes;
+    bool paused = c->session->paused & PAUSE_INBOX;
+    c->inbox += in;
+    c->inbox -= out < c->inbox ? out : c->inbox;
+    session_pause(c->session, PAUSE_INBOX, c->inbox > (paused ? max / 2 : max));
+}

@@ -1,0 +1,33 @@
+/*
+ * guard: a backend in front of another: who is this client, by the token it shows?
+ *
+ * A token comes with the request that opens the session (Authorization: Bearer), or in the CONNECT
+ * packet. A client with a good one is the other backend's, with the subject of the token; any other
+ * is connected too, told of it where its users can do something about it, and closed after a grace.
+ */
+#ifndef PUSHD_GUARD_H
+#define PUSHD_GUARD_H
+
+#include "backend.h"
+#include "hub.h"
+#include "token.h"
+
+struct guard;
+
+struct guard *guard_new(const struct config *config, struct metrics *metrics, struct wheel *wheel,
+                        struct hub *hub);
+/* The backend behind it. Must be set before the first request; borrowed. */
+void guard_set_backend(struct guard *g, const struct backend *inner);
+/* For hub_set_backend(). */
+const struct backend *guard_backend(struct guard *g);
+/* Called when a token names a key that is not in the set: fetch them again. */
+void guard_on_unknown_key(struct guard *g, void (*f)(void *ctx), void *ctx);
+/* The wall clock: unix_ms since the epoch at the monotonic time now. Call now and then. */
+void guard_set_clock(struct guard *g, int64_t unix_ms, uint64_t now);
+/* Judge tokens by these keys from now on; those that waited for a key are judged now. The keys are
+ * borrowed: the caller frees the old set after this call. */
+void guard_set_keys(struct guard *g, const struct keyset *keys, uint64_t now);
+/* All clients must have left. */
+void guard_free(struct guard *g);
+
+#endif

@@ -1,0 +1,12 @@
+/*
+ * sid: names that nobody can guess: 20 random characters of base64url.
+ */
+#ifndef PUSHD_SID_H
+#define PUSHD_SID_H
+
+enum { SID_LEN = 20 };
+
+/* Writes SID_LEN characters and a zero byte. */
+void sid_new(char *sid);
+
+#endif

@@ -1,0 +1,66 @@
+/* told: see told.h. */
+#include "told.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+/* Of one address; how many addresses are remembered before the old ones are forgotten. */
+enum { TELL_MS = 10000, ADDRESSES_MAX = 1024 };
+
+struct address {
+    UT_hash_handle hh;
+    uint64_t at;
+    char text[];
+};
+
+struct told {
+    struct address *table;
+};
+
+struct told *told_new(void)
+{
+    struct told *t = calloc(1, sizeof *t);
+    if (!t)
+        abort();
+    return t;
+}
+
+/* Those told before. NOLINT here and below: the analyzer does not follow uthash. */
+static void forget(struct told *t, uint64_t before)
+{
+    struct address *a, *next;
+    HASH_ITER (hh, t->table, a, next)
+        if (a->at < before) {
+            HASH_DEL(t->table, a); // NOLINT
+            free(a);
+        }
+}
+
+void told_free(struct told *t)
+{
+    forget(t, UINT64_MAX);
+    free(t);
+}
+
+bool told_may(struct told *t, const char *address, uint64_t now)
+{
+    struct address *a;
+    size_t len = strlen(address);
+    if (HASH_COUNT(t->table) >= ADDRESSES_MAX)
+        forget(t, now > TELL_MS ? now - TELL_MS : 0);
+    HASH_FIND(hh, t->table, address, len, a); // NOLINT
+    if (a && now - a->at < TELL_MS)
+        return false;
+    if (!a && HASH_COUNT(t->table) >= ADDRESSES_MAX)
+        return false;
+    if (!a) {
+        a = calloc(1, sizeof *a + len + 1);
+        if (!a)
+            abort();
+        memcpy(a->text, address, len);
+        HASH_ADD(hh, t->table, text, len, a);
+    }
+    a->at = now;
+    return true;
+}
