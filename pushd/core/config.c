@@ -325,7 +325,12 @@ int config_load(struct config *c, int argc, char **argv, char **environ, char *e
 {
     struct loading l = {c, err, errlen};
     memset(c, 0, sizeof *c);
-    return load_all(&l, argc, argv, environ) ? 0 : -1;
+    if (load_all(&l, argc, argv, environ))
+        return 0;
+    for (; *err != '\0'; err++) /* what was found is quoted, and may be anything */
+        if ((unsigned char)*err < ' ' || *err == 0x7f)
+            *err = '?';
+    return -1;
 }
 
 void config_free(struct config *c)

@@ -165,6 +165,10 @@ json_t *json_read(const char *text, size_t len, unsigned max_depth, const char *
 {
     const size_t flags = JSON_DECODE_ANY | JSON_ALLOW_NUL;
     json_error_t error;
+    if (memchr(text, '\0', len)) { /* jansson overlooks one after a number or a name */
+        *wrong = "payload is not JSON";
+        return NULL;
+    }
     if (too_deep(text, text + len, max_depth)) {
         *wrong = "JSON nested too deep";
         return NULL;

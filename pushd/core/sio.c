@@ -53,8 +53,9 @@ static const char *parse_attachments(const char **p, const char *end, unsigned m
 /* It is sent back, in text that has to be UTF-8. */
 static const char *check_nsp(const char *nsp, size_t len)
 {
-    if (strlen(nsp) != len)
-        return "namespace holds a zero byte";
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)nsp[i] < ' ') /* 0x1e would end the packet that it is sent back in */
+            return "namespace holds a control character";
     for (size_t i = 0; i < len; i++) {
         if ((unsigned char)nsp[i] >= 0x80) {
             json_t *text = json_stringn(nsp, len);

@@ -259,12 +259,14 @@ static void mistakes_in_the_environment_are_named(void **state)
     (void)state;
     const char *unknown[] = {"VANTAGE6_PUSHD_LISTN=x", NULL};
     const char *wrong[] = {"VANTAGE6_PUSHD_LEEWAY=x", NULL};
+    const char *lines[] = {"VANTAGE6_PUSHD_LEEWAY=1\n\033[2J", NULL};
     const char *small[] = {"VANTAGE6_PUSHD_leeway=1s", NULL};
     const char *links[] = {"VANTAGE6_PUSHD_SERVICE_HOST=10.0.0.1", "VANTAGE6_PUSHD_PORT=tcp://x",
                            "VANTAGE6_PUSHD_PORT_7602_TCP=tcp://x", NULL};
     refused(NULL, unknown, "--jwks-file|k",
             "VANTAGE6_PUSHD_LISTN: |did you mean VANTAGE6_PUSHD_LISTEN?");
     refused(NULL, wrong, "--jwks-file|k", "VANTAGE6_PUSHD_LEEWAY: expected a duration|\"x\"");
+    refused(NULL, lines, "--jwks-file|k", "found \"1??[2J\"");
     refused(NULL, small, "--jwks-file|k", "VANTAGE6_PUSHD_leeway|VANTAGE6_PUSHD_LEEWAY");
     assert_loads(NULL, links, "--jwks-file|k");
 }
