@@ -3,42 +3,32 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "query.h"
+#include "vectors.h"
 
 static const char *shown(const char *value)
 {
     return value[0] ? value : "-";
 }
 
+static void check(const struct vector *v)
+{
+    char found[128];
+    assert_int_equal(v->n, 2);
+    struct parameters p = query_parse(v->field[0].text);
+    snprintf(found, sizeof found, "%s %s %s", shown(p.eio), shown(p.transport), shown(p.sid));
+    if (strcmp(found, v->field[1].text) != 0)
+        fail_msg("%s: found %s", v->line, found);
+}
+
 static void parameters_are_read(void **state)
 {
-    char line[256], found[128];
-    unsigned n = 0;
-    FILE *f = fopen(VECTORS "/query/parameters.txt", "r");
     (void)state;
-    assert_non_null(f);
-    while (fgets(line, sizeof line, f)) {
-        line[strcspn(line, "\n")] = '\0';
-        char *tab = strchr(line, '\t');
-        if (line[0] == '#')
-            continue;
-        assert_non_null(tab);
-        *tab = '\0';
-        char *exact = strdup(line); /* for AddressSanitizer: nothing is read past the end */
-        struct parameters p = query_parse(exact);
-        free(exact);
-        snprintf(found, sizeof found, "%s %s %s", shown(p.eio), shown(p.transport), shown(p.sid));
-        if (strcmp(found, tab + 1) != 0)
-            fail_msg("%s: expected %s, found %s", line, tab + 1, found);
-        n++;
-    }
-    fclose(f);
-    assert_true(n > 20);
+    vectors_each("query/parameters.txt", 20, check);
 }
 
 static void no_query_has_no_parameters(void **state)
