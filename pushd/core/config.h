@@ -31,12 +31,14 @@ struct config {
     /* protocol */
     char *namespaces; /* list separated by blanks or commas */
     uint64_t ping_interval, ping_timeout, connect_timeout, upgrade_timeout; /* ms */
-    size_t max_payload;                                                     /* bytes in */
-    int max_attachments, max_depth;                                         /* of an event in */
-    int event_rate;     /* per second and client, 0 = any; over it the client is not read */
-    size_t byte_rate;   /* likewise */
-    size_t queue_bytes; /* bytes queued per client, then it is closed */
-    size_t inbox_bytes; /* bytes received per client and not yet taken by the database */
+    uint64_t request_timeout;       /* ms until it is complete, and more for a body */
+    size_t max_payload;             /* bytes in */
+    int max_attachments, max_depth; /* of an event in */
+    int event_rate;       /* per second and client, 0 = any; over it the client is not read */
+    size_t byte_rate;     /* likewise */
+    size_t queue_bytes;   /* bytes queued per client, then it is closed */
+    size_t receive_bytes; /* of all clients, of requests and messages that came in part */
+    size_t inbox_bytes;   /* bytes received per client and not yet taken by the database */
     /* tokens */
     char *jwks_file, *jwt_secret_file;
     char *issuer;       /* "" = any */

@@ -40,6 +40,9 @@
     BY(METRIC_REFUSED_PATH, counter, "refused_requests", "reason", "path", "")                     \
     BY(METRIC_REFUSED_ORIGIN, counter, "refused_requests", "reason", "cors_allowed_origins", "")   \
     BY(METRIC_REFUSED_PAYLOAD, counter, "refused_requests", "reason", "max_payload", "")           \
+    BY(METRIC_REFUSED_LENGTH, counter, "refused_requests", "reason", "length", "")                 \
+    BY(METRIC_REFUSED_TIMEOUT, counter, "refused_requests", "reason", "request_timeout", "")       \
+    BY(METRIC_REFUSED_RECEIVE, counter, "refused_requests", "reason", "receive_bytes", "")         \
     BY(METRIC_REFUSED_CONNECTIONS, counter, "refused_requests", "reason", "max_connections", "")   \
     BY(METRIC_REFUSED_ADDRESS, counter, "refused_requests", "reason",                              \
        "max_connections_per_address", "")                                                          \
@@ -50,6 +53,7 @@
     BY(METRIC_CLOSED_ERROR, counter, "closed_sessions", "reason", "overlap", "")                   \
     BY(METRIC_BAD_PACKETS, counter, "closed_sessions", "reason", "malformed", "")                  \
     BY(METRIC_CLOSED_PAYLOAD, counter, "closed_sessions", "reason", "max_payload", "")             \
+    BY(METRIC_CLOSED_RECEIVE, counter, "closed_sessions", "reason", "receive_bytes", "")           \
     BY(METRIC_CLOSED_ATTACHMENTS, counter, "closed_sessions", "reason", "max_attachments", "")     \
     BY(METRIC_CLOSED_DEPTH, counter, "closed_sessions", "reason", "max_depth", "")                 \
     BY(METRIC_SLOW_CLIENTS, counter, "closed_sessions", "reason", "queue_bytes", "")               \

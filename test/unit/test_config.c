@@ -69,6 +69,8 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_int_equal(config.ping_interval, 25000);
     assert_int_equal(config.ping_timeout, 60000);
     assert_int_equal(config.max_payload, 1000000);
+    assert_int_equal(config.request_timeout, 10000);
+    assert_int_equal(config.receive_bytes, 256000000);
     assert_int_equal(config.inbox_bytes, 65536);
     assert_int_equal(config.max_connections, 50000);
     assert_int_equal(config.max_connections_per_address, 10000);
