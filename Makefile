@@ -5,6 +5,7 @@
 #   make install       install both
 #   make demo          see it work
 #   make check         run every test, ending in one line of counts
+#   make fuzz          fuzz the core: FUZZ=sio FUZZ_SECONDS=600 one target, so long
 #
 # The extension is built by PGXS in extension.mk and the daemon by pushd/Makefile, so that this file
 # works before PostgreSQL's build files are installed.
@@ -20,7 +21,7 @@ EXTENSION_MAKE = -f extension.mk PG_CONFIG=$(PG_CONFIG) DESTDIR=$(DESTDIR)
 PUSHD := build/release/vantage6-pushd
 
 .PHONY: all extension pushd pushd-asan install installcheck unit unit-programs check check-now demo
-.PHONY: demo-now deps format format-check tidy soak bench clean
+.PHONY: demo-now deps fuzz format format-check tidy soak bench clean
 
 all: extension pushd
 
@@ -51,6 +52,9 @@ unit-programs:
 unit: unit-programs
 	$(PYTHON) test/run-checks unit
 
+fuzz:
+	@FUZZ=$(FUZZ) FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) test/run-checks fuzz
+
 # deps may bring in what this file looks for when it is read, so the rest runs in a fresh make.
 check demo: deps
 	$(MAKE) --no-print-directory $@-now
@@ -67,7 +71,7 @@ deps:
 	.ci/deps
 
 format:
-	clang-format -i $(wildcard src/*.[ch] pushd/*.[ch] pushd/*/*.[ch] test/unit/*.[ch])
+	clang-format -i $(wildcard src/*.[ch] pushd/*.[ch] pushd/*/*.[ch] test/unit/*.[ch] test/fuzz/*.[ch])
 
 format-check tidy:
 	$(PYTHON) test/run-checks $@

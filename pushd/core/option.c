@@ -210,10 +210,11 @@ const struct option *option_find(const char *name, const char **nearest)
 {
     const struct option *o;
     size_t least = SIZE_MAX;
-    for (size_t i = 0; (o = option_at(i)) != NULL; i++) {
-        size_t d = distance(name, o->name);
+    for (size_t i = 0; (o = option_at(i)) != NULL; i++)
         if (strcmp(name, o->name) == 0)
             return o;
+    for (size_t i = 0; (o = option_at(i)) != NULL; i++) {
+        size_t d = distance(name, o->name);
         if (d < least) {
             least = d;
             *nearest = o->name;
