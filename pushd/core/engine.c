@@ -8,16 +8,20 @@
 #include "engine_state.h"
 #include "query.h"
 
-static const struct refusal UNKNOWN_TRANSPORT = {400,
-                                                 "{\"code\":0,\"message\":\"Transport unknown\"}"};
-const struct refusal engine_unknown_sid = {400, "{\"code\":1,\"message\":\"Session ID unknown\"}"};
-static const struct refusal BAD_METHOD = {400, "{\"code\":2,\"message\":\"Bad handshake method\"}"};
-static const struct refusal BAD_REQUEST = {400, "{\"code\":3,\"message\":\"Bad request\"}"};
-static const struct refusal FORBIDDEN = {403, "{\"code\":4,\"message\":\"Forbidden\"}"};
+static const struct refusal UNKNOWN_TRANSPORT = {
+    400, "{\"code\":0,\"message\":\"Transport unknown\"}", METRIC_REFUSED_TRANSPORT};
+const struct refusal engine_unknown_sid = {400, "{\"code\":1,\"message\":\"Session ID unknown\"}",
+                                           METRIC_REFUSED_SID};
+static const struct refusal BAD_METHOD = {400, "{\"code\":2,\"message\":\"Bad handshake method\"}",
+                                          METRIC_REFUSED_METHOD};
+static const struct refusal BAD_REQUEST = {400, "{\"code\":3,\"message\":\"Bad request\"}",
+                                           METRIC_REFUSED_MALFORMED};
+static const struct refusal FORBIDDEN = {403, "{\"code\":4,\"message\":\"Forbidden\"}",
+                                         METRIC_REFUSED_ORIGIN};
 static const struct refusal BAD_PROTOCOL = {
-    400, "{\"code\":5,\"message\":\"Unsupported protocol version\"}"};
-static const struct refusal STOPPING = {503, "{\"code\":3,\"message\":\"Shutting down\"}"};
-static const struct refusal FULL = {503, "{\"code\":3,\"message\":\"Too many connections\"}"};
+    400, "{\"code\":5,\"message\":\"Unsupported protocol version\"}", METRIC_REFUSED_VERSION};
+static const struct refusal STOPPING = {503, "{\"code\":3,\"message\":\"Shutting down\"}",
+                                        METRIC_REFUSED_STOPPING};
 
 _Static_assert(sizeof((struct parameters *)0)->sid > SID_LEN + 1, "a cut sid must not be one");
 
@@ -29,6 +33,7 @@ struct engine *engine_new(const struct config *config, struct metrics *metrics, 
     e->config = config;
     e->metrics = metrics;
     e->wheel = wheel;
+    e->gate = gate_new(config);
     return e;
 }
 
@@ -45,6 +50,7 @@ void engine_set_user(struct engine *e, const struct engine_user *user)
 void engine_free(struct engine *e)
 {
     engine_flush(e);
+    gate_free(e->gate);
     free(e);
 }
 
@@ -65,19 +71,16 @@ static bool printable(const char *origin)
 }
 
 /* What is right in form may still be too much. */
-static const struct refusal *admit(const struct engine *e)
+static const struct refusal *admit(struct engine *e, const struct request *rq, uint64_t now)
 {
-    if (e->draining)
-        return &STOPPING;
-    if (HASH_COUNT(e->sessions) >= (unsigned)e->config->max_connections)
-        return &FULL;
-    return NULL;
+    struct address from = gate_address(e->gate, rq);
+    return e->draining ? &STOPPING : gate_refuses(e->gate, &from, !rq->websocket, now);
 }
 
 /* The checks of every request, in the reference server's order. *s is the session that sid names.
  */
 static const struct refusal *check(struct engine *e, const struct request *rq,
-                                   const struct parameters *p, struct session **s)
+                                   const struct parameters *p, struct session **s, uint64_t now)
 {
     bool polling = strcmp(p->transport, "polling") == 0;
     bool websocket = strcmp(p->transport, "websocket") == 0;
@@ -103,16 +106,19 @@ static const struct refusal *check(struct engine *e, const struct request *rq,
         return &FORBIDDEN;
     if (!*s && strcmp(p->eio, "4") != 0)
         return &BAD_PROTOCOL;
-    return *s ? NULL : admit(e);
+    return *s ? NULL : admit(e, rq, now);
 }
 
 /* A session of a polling client, whose request this answers. */
 static void open_polling(struct engine *e, const struct request *rq, void *request, uint64_t now)
 {
-    struct session *s = session_new(e, rq->address, NULL, now);
+    struct address from = gate_address(e->gate, rq);
+    struct session *s = session_new(e, &from, NULL, now);
     struct frame *open = session_open_packet(s);
     size_t len;
     const void *text = frame_text(open, &len);
+    if (*e->config->cookie)
+        e->net->cookie(request, s->sid);
     e->net->reply(request, 200, "text/plain; charset=UTF-8", text, len);
     frame_unref(open);
     e->user.opened(e->user.ctx, s, rq, now);
@@ -120,7 +126,8 @@ static void open_polling(struct engine *e, const struct request *rq, void *reque
 
 static struct session *open_ws(struct engine *e, const struct request *rq, void *ws, uint64_t now)
 {
-    struct session *s = session_new(e, rq->address, ws, now);
+    struct address from = gate_address(e->gate, rq);
+    struct session *s = session_new(e, &from, ws, now);
     struct frame *open = session_open_packet(s);
     session_queue(s, open);
     frame_unref(open);
@@ -136,9 +143,9 @@ void engine_request(struct engine *e, const struct request *rq, void *request, u
         return;
     }
     struct parameters p = query_parse(rq->query);
-    const struct refusal *no = check(e, rq, &p, &s);
+    const struct refusal *no = check(e, rq, &p, &s, now);
     if (no) {
-        engine_count(e, METRIC_BAD_REQUESTS, 1);
+        engine_count(e, no->metric, 1);
         e->net->reply(request, no->status, "application/json", no->body, strlen(no->body));
     } else if (!s) {
         open_polling(e, rq, request, now);
@@ -147,7 +154,7 @@ void engine_request(struct engine *e, const struct request *rq, void *request, u
     } else if (rq->method == METHOD_POST && !rq->octet_stream) {
         session_post(s, request, rq->body, rq->body_len, now);
     } else {
-        engine_count(e, METRIC_BAD_REQUESTS, 1);
+        engine_count(e, METRIC_REFUSED_MALFORMED, 1);
         e->net->reply(request, rq->method == METHOD_POST ? 400 : 500, NULL, NULL, 0);
         if (rq->method == METHOD_POST)
             session_end(s, END_ERROR);
@@ -169,21 +176,18 @@ void engine_gone(struct engine *e, void *request, const char *query, uint64_t no
     }
 }
 
-const struct refusal *engine_refuses_ws(struct engine *e, const struct request *rq)
+const struct refusal *engine_refuses_ws(struct engine *e, const struct request *rq, uint64_t now)
 {
     struct session *s;
     struct parameters p = query_parse(rq->query);
-    const struct refusal *no = check(e, rq, &p, &s);
-    if (no)
-        engine_count(e, METRIC_BAD_REQUESTS, 1);
-    return no;
+    return check(e, rq, &p, &s, now);
 }
 
 struct session *engine_ws(struct engine *e, const struct request *rq, void *ws, uint64_t now)
 {
     struct session *s;
     struct parameters p = query_parse(rq->query);
-    if (check(e, rq, &p, &s))
+    if (check(e, rq, &p, &s, now))
         return NULL;
     if (s && (s->websocket || s->probe))
         return NULL; /* the session goes on with what it has */
@@ -205,6 +209,19 @@ void engine_ws_message(struct session *s, void *ws, bool binary, const char *dat
         session_end(s, END_PACKET);
     else
         session_packet(s, data, len, now);
+}
+
+void engine_ws_too_large(struct session *s, void *ws)
+{
+    if (ws == s->probe)
+        session_probe_drop(s);
+    else
+        session_end(s, END_PAYLOAD);
+}
+
+void engine_refused(struct engine *e, enum metric_id metric)
+{
+    engine_count(e, metric, 1);
 }
 
 void engine_writable(struct session *s, void *ws)

@@ -42,10 +42,11 @@ void engine_free(struct engine *e);
 
 /* --- for the network --- */
 
-/* An answer that refuses: HTTP status and JSON body. */
+/* An answer that refuses: HTTP status and JSON body, and as what it is counted. */
 struct refusal {
     int status;
     const char *body;
+    enum metric_id metric;
 };
 
 /* To any request for a session that there is not. */
@@ -57,16 +58,21 @@ void engine_request(struct engine *e, const struct request *rq, void *request, u
 void engine_gone(struct engine *e, void *request, const char *query, uint64_t now);
 
 /* May this request become a WebSocket? NULL if so. */
-const struct refusal *engine_refuses_ws(struct engine *e, const struct request *rq);
+const struct refusal *engine_refuses_ws(struct engine *e, const struct request *rq, uint64_t now);
 /* It has become one: a new session, or a probe of one that polls. NULL: close it. */
 struct session *engine_ws(struct engine *e, const struct request *rq, void *ws, uint64_t now);
 /* A whole message of a WebSocket. */
 void engine_ws_message(struct session *s, void *ws, bool binary, const char *data, size_t len,
                        uint64_t now);
+/* A message that has begun is larger than config.max_payload. */
+void engine_ws_too_large(struct session *s, void *ws);
 /* The backlog that send() reported is gone. */
 void engine_writable(struct session *s, void *ws);
 /* A WebSocket has ended; not called for those ended by net.close. */
 void engine_ws_gone(struct session *s, void *ws, uint64_t now);
+
+/* The network has refused a request: by engine_refuses_ws(), or by itself. */
+void engine_refused(struct engine *e, enum metric_id metric);
 
 /* Is this origin (NULL = none) allowed by a list as in config.cors_allowed_origins? */
 bool engine_origin_allowed(const char *list, const char *origin);

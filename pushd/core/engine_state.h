@@ -6,6 +6,7 @@
 #define PUSHD_ENGINE_STATE_H
 
 #include "engine.h"
+#include "gate.h"
 #include "session.h"
 
 struct engine {
@@ -14,6 +15,7 @@ struct engine {
     struct wheel *wheel;
     const struct net *net;
     struct engine_user user;
+    struct gate *gate;
     struct session *sessions;      /* by sid */
     struct session *dirty, *ended; /* to be sent to, to be freed, at the end of the turn */
     size_t full;                   /* sessions whose queue is half full */

@@ -50,6 +50,8 @@ static const char *phrase(int status)
         return "Length Required";
     case 413:
         return "Content Too Large";
+    case 429:
+        return "Too Many Requests";
     case 503:
         return "Service Unavailable";
     default:
@@ -66,6 +68,10 @@ size_t http_head(char *out, const struct http_answer *a)
     if (a->status != 204)
         add(&t, "Content-Length: %zu\r\n", a->len);
     add(&t, "Cache-Control: no-store\r\n");
+    if (a->status == 429) /* the rates are buckets of one second */
+        add(&t, "Retry-After: 1\r\n");
+    if (a->cookie)
+        add(&t, "Set-Cookie: %s; Path=/; HttpOnly; SameSite=Lax\r\n", a->cookie);
     if (may_echo(a->origin)) {
         add(&t, "Access-Control-Allow-Origin: %s\r\nAccess-Control-Allow-Credentials: true\r\n",
             a->origin);

@@ -17,6 +17,7 @@ struct http_answer {
     const char *origin;          /* allowed, echoed; NULL = none */
     bool preflight;              /* answers OPTIONS */
     const char *request_headers; /* of the preflight, echoed; NULL = none */
+    const char *cookie;          /* name=value to be set, or NULL */
     bool close;
 };
 

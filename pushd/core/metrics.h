@@ -31,7 +31,7 @@
     X(METRIC_SENDS, counter, "sends", "Writes handed to the network for clients")                  \
     X(METRIC_RECEIVED, counter, "received_events", "Events received from clients")                 \
     X(METRIC_ACKS, counter, "acks", "Acknowledgements sent to clients")                            \
-    BY(METRIC_BAD_REQUESTS, counter, "refused_requests", "reason", "malformed",                    \
+    BY(METRIC_REFUSED_MALFORMED, counter, "refused_requests", "reason", "malformed",               \
        "HTTP requests refused")                                                                    \
     BY(METRIC_REFUSED_TRANSPORT, counter, "refused_requests", "reason", "transport", "")           \
     BY(METRIC_REFUSED_SID, counter, "refused_requests", "reason", "sid", "")                       \
@@ -48,19 +48,19 @@
        "max_connections_per_address", "")                                                          \
     BY(METRIC_REFUSED_POLLING, counter, "refused_requests", "reason", "max_polling", "")           \
     BY(METRIC_REFUSED_RATE, counter, "refused_requests", "reason", "handshake_rate", "")           \
-    BY(METRIC_REFUSED_DRAIN, counter, "refused_requests", "reason", "stopping", "")                \
+    BY(METRIC_REFUSED_STOPPING, counter, "refused_requests", "reason", "stopping", "")             \
     BY(METRIC_CLOSED_CLIENT, counter, "closed_sessions", "reason", "client", "Sessions ended")     \
-    BY(METRIC_CLOSED_ERROR, counter, "closed_sessions", "reason", "overlap", "")                   \
-    BY(METRIC_BAD_PACKETS, counter, "closed_sessions", "reason", "malformed", "")                  \
+    BY(METRIC_CLOSED_OVERLAP, counter, "closed_sessions", "reason", "overlap", "")                 \
+    BY(METRIC_CLOSED_MALFORMED, counter, "closed_sessions", "reason", "malformed", "")             \
     BY(METRIC_CLOSED_PAYLOAD, counter, "closed_sessions", "reason", "max_payload", "")             \
     BY(METRIC_CLOSED_RECEIVE, counter, "closed_sessions", "reason", "receive_bytes", "")           \
     BY(METRIC_CLOSED_ATTACHMENTS, counter, "closed_sessions", "reason", "max_attachments", "")     \
     BY(METRIC_CLOSED_DEPTH, counter, "closed_sessions", "reason", "max_depth", "")                 \
-    BY(METRIC_SLOW_CLIENTS, counter, "closed_sessions", "reason", "queue_bytes", "")               \
-    BY(METRIC_PING_TIMEOUTS, counter, "closed_sessions", "reason", "ping_timeout", "")             \
+    BY(METRIC_CLOSED_SLOW, counter, "closed_sessions", "reason", "queue_bytes", "")                \
+    BY(METRIC_CLOSED_TIMEOUT, counter, "closed_sessions", "reason", "ping_timeout", "")            \
     BY(METRIC_CLOSED_IDLE, counter, "closed_sessions", "reason", "connect_timeout", "")            \
     BY(METRIC_CLOSED_TOKEN, counter, "closed_sessions", "reason", "token", "")                     \
-    BY(METRIC_CLOSED_DRAIN, counter, "closed_sessions", "reason", "stopping", "")                  \
+    BY(METRIC_CLOSED_STOPPING, counter, "closed_sessions", "reason", "stopping", "")               \
     BY(METRIC_PAUSED_INBOX, counter, "paused_clients", "reason", "inbox_bytes",                    \
        "Times that a client was not read from for a while")                                        \
     BY(METRIC_PAUSED_EVENTS, counter, "paused_clients", "reason", "event_rate", "")                \

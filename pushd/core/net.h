@@ -18,6 +18,8 @@ struct net {
     bool (*send)(void *ws, const void *data, size_t len);
     /* Close a WebSocket; the handle is gone for the core from here on. code 0 = none. */
     void (*close)(void *ws, unsigned code);
+    /* The reply() that follows sets the cookie config.cookie to this value. */
+    void (*cookie)(void *request, const char *value);
     /* Stop or go on reading from a WebSocket. */
     void (*pause)(void *ws, bool paused);
 };
@@ -30,10 +32,11 @@ struct request {
     const char *query; /* without '?' */
     const char *origin;
     const char *authorization;
-    const char *address;
-    bool websocket;    /* asks for an upgrade to WebSocket */
-    bool octet_stream; /* Content-Type: application/octet-stream */
-    const char *body;  /* of a POST, complete */
+    const char *peer;          /* address at the other end of the connection: perhaps a proxy's */
+    const char *forwarded_for; /* X-Forwarded-For; several joined by commas */
+    bool websocket;            /* asks for an upgrade to WebSocket */
+    bool octet_stream;         /* Content-Type: application/octet-stream */
+    const char *body;          /* of a POST, complete */
     size_t body_len;
 };
 

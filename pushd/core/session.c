@@ -10,6 +10,9 @@
 /* One send: what lws takes in one write (tx_packet_size). */
 enum { SEND_BYTES = 65536 };
 
+/* RFC 6455, 7.4.1: message too big. */
+enum { WS_TOO_LARGE = 1009 };
+
 static const struct end_kind {
     const char *reason; /* as Socket.IO names it where it does */
     bool ours;          /* the client did nothing: it will be back */
@@ -17,46 +20,60 @@ static const struct end_kind {
      * to all others the session is as unknown as it will be to their next request. */
     bool farewell;
     enum metric_id metric;
+    unsigned code; /* of the WebSocket's close frame; 0 = none */
 } end_kinds[] = {
-    [END_CLOSED] = {"transport close", false, true, METRIC_COUNT},
-    [END_ERROR] = {"transport error", false, true, METRIC_BAD_REQUESTS},
-    [END_TIMEOUT] = {"ping timeout", false, false, METRIC_PING_TIMEOUTS},
-    [END_PACKET] = {"parse error", false, true, METRIC_BAD_PACKETS},
-    [END_SLOW] = {"queue full", true, false, METRIC_SLOW_CLIENTS},
-    [END_DISMISSED] = {"dismissed", false, false, METRIC_COUNT},
-    [END_IDLE] = {"no namespace", false, false, METRIC_COUNT},
-    [END_DRAIN] = {"server shutting down", true, false, METRIC_COUNT},
+    [END_CLOSED] = {"transport close", false, true, METRIC_CLOSED_CLIENT, 0},
+    [END_ERROR] = {"transport error", false, true, METRIC_CLOSED_OVERLAP, 0},
+    [END_TIMEOUT] = {"ping timeout", false, false, METRIC_CLOSED_TIMEOUT, 0},
+    [END_PACKET] = {"parse error", false, true, METRIC_CLOSED_MALFORMED, 0},
+    [END_PAYLOAD] = {"transport error", false, true, METRIC_CLOSED_PAYLOAD, WS_TOO_LARGE},
+    [END_ATTACHMENTS] = {"parse error", false, true, METRIC_CLOSED_ATTACHMENTS, 0},
+    [END_DEPTH] = {"parse error", false, true, METRIC_CLOSED_DEPTH, 0},
+    [END_SLOW] = {"queue full", true, false, METRIC_CLOSED_SLOW, 0},
+    [END_DISMISSED] = {"dismissed", false, false, METRIC_CLOSED_TOKEN, 0},
+    [END_IDLE] = {"no namespace", false, false, METRIC_CLOSED_IDLE, 0},
+    [END_DRAIN] = {"server shutting down", true, false, METRIC_CLOSED_STOPPING, 0},
 };
 
 #define SESSION_OF(timer, field) (struct session *)((char *)(timer)-offsetof(struct session, field))
+
+/* A client that was not read from could not answer, and is asked again. That it has gone shows when
+ * a ping cannot be delivered; a polling one must have come for the last. */
+static bool is_excused(const struct session *s)
+{
+    return (s->paused || s->held) && (s->websocket || s->poll || s->seen);
+}
 
 static void heartbeat(struct timer *t, uint64_t now)
 {
     struct session *s = SESSION_OF(t, heartbeat);
     const struct config *c = s->engine->config;
-    /* A client that is not read from cannot answer. */
-    if (s->awaiting_pong && !s->paused) {
+    if (s->awaiting_pong && !is_excused(s)) {
         session_end(s, END_TIMEOUT);
         return;
     }
-    if (!s->awaiting_pong) {
-        struct frame *ping = frame_new(1, &(struct frame_part){"2", 1});
-        session_queue(s, ping);
-        frame_unref(ping);
-        s->awaiting_pong = true;
-    }
-    timer_start(s->engine->wheel, &s->heartbeat, now + c->ping_timeout, heartbeat);
+    struct frame *ping = frame_new(1, &(struct frame_part){"2", 1});
+    session_queue(s, ping);
+    frame_unref(ping);
+    s->awaiting_pong = true;
+    s->held = s->paused;
+    s->seen = false;
+    bool often = s->paused && c->ping_interval < c->ping_timeout;
+    timer_start(s->engine->wheel, &s->heartbeat, now + (often ? c->ping_interval : c->ping_timeout),
+                heartbeat);
 }
 
-static char *copy(const char *text)
+static char *address_text(const struct address *a)
 {
+    char text[ADDRESS_TEXT];
+    address_print(a, text);
     char *p = strdup(text);
     if (!p)
         abort();
     return p;
 }
 
-struct session *session_new(struct engine *e, const char *address, void *ws, uint64_t now)
+struct session *session_new(struct engine *e, const struct address *from, void *ws, uint64_t now)
 {
     struct session *s = calloc(1, sizeof *s);
     if (!s)
@@ -64,10 +81,12 @@ struct session *session_new(struct engine *e, const char *address, void *ws, uin
     s->engine = e;
     s->ws = ws;
     s->websocket = ws != NULL;
-    s->address = copy(address ? address : "");
+    s->from = *from;
+    s->address = address_text(from);
     sid_new(s->sid);
     HASH_ADD(hh, e->sessions, sid, SID_LEN, s);
     timer_start(e->wheel, &s->heartbeat, now + e->config->ping_interval, heartbeat);
+    gate_enter(e->gate, from, !ws, now);
     engine_count(e, METRIC_SESSIONS, 1);
     engine_count(e, METRIC_HANDSHAKES, 1);
     engine_count(e, METRIC_WEBSOCKETS, s->websocket);
@@ -82,21 +101,21 @@ struct session *session_find(struct engine *e, const char *sid)
     return s;
 }
 
-static void close_transports(struct session *s, bool farewell)
+static void close_transports(struct session *s, const struct end_kind *kind)
 {
     const struct net *net = s->engine->net;
     const struct refusal *no = &engine_unknown_sid;
     void *poll = s->poll, *post = s->post, *ws = s->ws;
     s->poll = s->post = s->ws = NULL;
     session_probe_drop(s);
-    if (poll && farewell)
+    if (poll && kind->farewell)
         net->reply(poll, 200, "text/plain; charset=UTF-8", "1", 1);
     else if (poll)
         net->reply(poll, no->status, "application/json", no->body, strlen(no->body));
     if (post)
         net->reply(post, 200, "text/html", "ok", 2);
     if (ws)
-        net->close(ws, 0);
+        net->close(ws, kind->code);
 }
 
 void session_end(struct session *s, enum end_reason reason)
@@ -111,11 +130,12 @@ void session_end(struct session *s, enum end_reason reason)
         return;
     s->ended = true;
     log_debug("session ended reason=\"%s\" address=%s", kind->reason, s->address);
-    if (kind->metric != METRIC_COUNT)
-        engine_count(e, kind->metric, 1);
+    engine_count(e, kind->metric, 1);
     e->user.ended(e->user.ctx, s, kind->reason, !kind->ours);
-    close_transports(s, kind->farewell);
+    close_transports(s, kind);
     timer_stop(&s->heartbeat);
+    timer_stop(&s->pace);
+    gate_leave(e->gate, &s->from, !s->websocket);
     HASH_DEL(e->sessions, s); // NOLINT: the analyzer does not follow uthash
     engine_count(e, METRIC_SESSIONS, -1);
     engine_count(e, METRIC_WEBSOCKETS, -(double)s->websocket);
@@ -277,6 +297,7 @@ void session_flush(struct session *s)
 
 void session_packet(struct session *s, const char *p, size_t len, uint64_t now)
 {
+    session_pace(s, 1, len, now);
     switch (len ? *p : '\0') {
     case '4':
         s->engine->user.message(s->engine->user.ctx, s, false, p + 1, len - 1, now);
@@ -298,9 +319,19 @@ void session_packet(struct session *s, const char *p, size_t len, uint64_t now)
     }
 }
 
+static enum metric_id metric_of(enum pause_reason why)
+{
+    return why == PAUSE_INBOX    ? METRIC_PAUSED_INBOX
+           : why == PAUSE_EVENTS ? METRIC_PAUSED_EVENTS
+                                 : METRIC_PAUSED_BYTES;
+}
+
 void session_pause(struct session *s, enum pause_reason why, bool paused)
 {
     bool was = s->paused != 0;
+    if (paused && !(s->paused & why) && !s->ended)
+        engine_count(s->engine, metric_of(why), 1);
+    s->held = s->held || paused;
     s->paused = (unsigned char)(paused ? s->paused | why : s->paused & ~why);
     paused = s->paused != 0;
     if (paused == was || s->ended)

@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <uthash.h>
 
+#include "address.h"
+#include "bucket.h"
 #include "frame.h"
 #include "sid.h"
 #include "wheel.h"
@@ -30,20 +32,24 @@ struct queue {
 
 /* No reason is 0. */
 enum end_reason {
-    END_CLOSED = 1, /* the client closed its transport or said so */
-    END_ERROR,      /* two requests at once, and the like */
-    END_TIMEOUT,    /* no pong */
-    END_PACKET,     /* a packet that breaks the protocol, of this layer or the one above */
-    END_SLOW,       /* its queue was full */
-    END_DISMISSED,  /* a layer above will not have it */
-    END_IDLE,       /* no namespace within connect_timeout */
-    END_DRAIN       /* pushd is stopping */
+    END_CLOSED = 1,  /* the client closed its transport or said so */
+    END_ERROR,       /* two requests at once, and the like */
+    END_TIMEOUT,     /* no pong */
+    END_PACKET,      /* a packet that breaks the protocol, of this layer or the one above */
+    END_PAYLOAD,     /* a message beyond max_payload */
+    END_ATTACHMENTS, /* a packet beyond max_attachments */
+    END_DEPTH,       /* JSON beyond max_depth */
+    END_SLOW,        /* its queue was full */
+    END_DISMISSED,   /* a layer above will not have it */
+    END_IDLE,        /* no namespace within connect_timeout */
+    END_DRAIN        /* pushd is stopping */
 };
 
 /* Why a client is not read from. Each reason is given and taken back for itself. */
 enum pause_reason {
-    PAUSE_INBOX = 1, /* what it sent has still to be taken */
-    PAUSE_RATE = 2   /* it sends faster than it may */
+    PAUSE_INBOX = 1,  /* what it sent has still to be taken */
+    PAUSE_EVENTS = 2, /* it sends more events a second than it may */
+    PAUSE_BYTES = 4   /* or more bytes */
 };
 
 struct session {
@@ -54,20 +60,26 @@ struct session {
     bool ended, websocket, dirty;
     bool backlog; /* the network has not sent all it was given */
     bool awaiting_pong;
+    bool held;              /* it was not read from for a part of its time to answer */
+    bool seen;              /* a polling client: it has asked since the last ping */
     unsigned char paused;   /* enum pause_reason, or-ed */
     enum end_reason ending; /* at the end of the turn; 0 = it does not */
     void *poll, *post;      /* requests not answered yet */
     void *ws, *probe;
+    bool probed; /* the probe has been answered */
     struct queue queue;
     struct timer heartbeat;
     struct timer upgrade; /* of the probe: noops for a waiting GET, then its end */
     uint64_t upgrade_until;
-    char *address;
+    struct bucket events, bytes; /* received */
+    struct timer pace;           /* until it is read from again */
+    struct address from;
+    char *address;        /* the same as text */
     struct session *next; /* in the list of the dirty or of the ended */
 };
 
 /* ws: the WebSocket that it begins with, or NULL. */
-struct session *session_new(struct engine *e, const char *address, void *ws, uint64_t now);
+struct session *session_new(struct engine *e, const struct address *from, void *ws, uint64_t now);
 struct session *session_find(struct engine *e, const char *sid);
 /* The one way a session ends: answers and closes what is open, tells the layer above. Memory is
  * freed at the end of the turn. */
@@ -87,6 +99,9 @@ void session_flush(struct session *s);
 void session_packet(struct session *s, const char *p, size_t len, uint64_t now);
 /* Stop reading from the client for this reason, or go on if there is no other. */
 void session_pause(struct session *s, enum pause_reason why, bool paused);
+
+/* pace.c: so much has come from the client; over its rates it is not read from for a while. */
+void session_pace(struct session *s, size_t events, size_t bytes, uint64_t now);
 
 /* transport.c: what the requests of an existing session do. */
 void session_get(struct session *s, void *request, uint64_t now);

@@ -21,6 +21,7 @@ void session_get(struct session *s, void *request, uint64_t now)
         return;
     }
     s->poll = request;
+    s->seen = true;
     if (s->queue.n)
         engine_dirty(s);
 }
@@ -30,7 +31,8 @@ void session_post(struct session *s, void *request, const char *body, size_t len
     const struct net *net = s->engine->net;
     const char *end = body + len;
     bool closed = false;
-    if (s->post) {
+    /* Paused, and no post: the one before was given up, and is none the less not taken yet. */
+    if (s->post || s->paused) {
         net->reply(request, 400, NULL, NULL, 0);
         session_end(s, END_ERROR);
         return;
@@ -45,8 +47,7 @@ void session_post(struct session *s, void *request, const char *body, size_t len
     if (s->ended && !closed)
         net->reply(request, 400, NULL, NULL, 0);
     else if (s->paused && !s->ended)
-        s->post =
-            request; /* answered when the inbox has room: the client sends no other meanwhile */
+        s->post = request; /* answered when it may send again: it sends no other meanwhile */
     else
         net->reply(request, 200, "text/html", "ok", 2);
 }
@@ -69,6 +70,7 @@ static void upgrading(struct timer *t, uint64_t now)
 void session_probe(struct session *s, void *ws, uint64_t now)
 {
     s->probe = ws;
+    s->probed = false;
     s->upgrade_until = now + s->engine->config->upgrade_timeout;
     timer_start(s->engine->wheel, &s->upgrade, s->upgrade_until, upgrading);
 }
@@ -88,6 +90,7 @@ static void finish_upgrade(struct session *s)
     s->ws = s->probe;
     s->probe = NULL;
     s->websocket = true;
+    gate_upgrade(e->gate);
     timer_stop(&s->upgrade);
     engine_count(e, METRIC_UPGRADES, 1);
     engine_count(e, METRIC_WEBSOCKETS, 1);
@@ -104,9 +107,10 @@ static void finish_upgrade(struct session *s)
 
 void session_probe_message(struct session *s, const char *p, size_t len, uint64_t now)
 {
-    if (len == 6 && memcmp(p, "2probe", 6) == 0) {
+    if (len == 6 && memcmp(p, "2probe", 6) == 0 && !s->probed) { /* a flood would fill memory */
         static const char pong[] = "\x81\x06"
                                    "3probe";
+        s->probed = true;
         s->engine->net->send(s->probe, pong, sizeof pong - 1);
         timer_start(s->engine->wheel, &s->upgrade, now + NOOP_MS, upgrading);
     } else if (len == 1 && *p == '5') {

@@ -14,7 +14,7 @@
 
 struct peer {
     /* of the request; malloc'd */
-    char *query, *origin, *preflight;
+    char *query, *origin, *preflight, *cookie;
     bool preflighted; /* the method is OPTIONS */
     enum method method;
     bool awaits_body;
@@ -47,8 +47,10 @@ int peer_ws(struct server_scope *scope, struct lws *wsi, enum lws_callback_reaso
 void peer_clear(struct peer *peer);
 
 /* The request's headers as the core wants them; rq points into *h. */
+enum { HEADERS_MAX = 16384 }; /* of all of a request: lws takes no more */
 struct headers {
-    char query[2048], origin[512], authorization[10240], preflight[512], type[128], address[64];
+    char query[2048], origin[512], authorization[10240], preflight[512], type[128], peer[64];
+    char forwarded_for[HEADERS_MAX]; /* its right end counts: it must fit */
 };
 void peer_request(struct lws *wsi, struct headers *h, struct request *rq);
 /* Does the path of this request belong to Socket.IO? Also its method. */

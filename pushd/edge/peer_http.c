@@ -1,4 +1,5 @@
 /* peer_http: polling requests; see peer.h. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
@@ -23,6 +24,7 @@ void peer_clear(struct peer *peer)
     free(peer->query);
     free(peer->origin);
     free(peer->preflight);
+    free(peer->cookie);
     free(peer->data);
     free(peer->answer);
     memset(peer, 0, sizeof *peer);
@@ -81,12 +83,14 @@ void peer_request(struct lws *wsi, struct headers *h, struct request *rq)
 {
     const char *type = header(wsi, WSI_TOKEN_HTTP_CONTENT_TYPE, h->type, sizeof h->type);
     copy_query(wsi, h->query, sizeof h->query);
-    lws_get_peer_simple(wsi, h->address, sizeof h->address);
+    lws_get_peer_simple(wsi, h->peer, sizeof h->peer);
     rq->query = h->query;
     rq->origin = header(wsi, WSI_TOKEN_ORIGIN, h->origin, sizeof h->origin);
     rq->authorization =
         header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, h->authorization, sizeof h->authorization);
-    rq->address = h->address;
+    rq->peer = h->peer;
+    rq->forwarded_for =
+        header(wsi, WSI_TOKEN_X_FORWARDED_FOR, h->forwarded_for, sizeof h->forwarded_for);
     rq->octet_stream = type && strncmp(type, "application/octet-stream", 24) == 0;
 }
 
@@ -101,6 +105,7 @@ static void compose(const struct config *config, struct peer *peer, int status, 
             engine_origin_allowed(config->cors_allowed_origins, peer->origin) ? peer->origin : NULL,
         .preflight = peer->preflighted,
         .request_headers = peer->preflight,
+        .cookie = peer->cookie,
         .close = peer->close_after,
     };
     char head[HTTP_HEAD_MAX];
@@ -145,9 +150,20 @@ static int write_answer(struct lws *wsi, struct peer *peer)
     return lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
+static void set_cookie(void *request, const char *value)
+{
+    struct peer *peer = lws_wsi_user(request);
+    if (asprintf(&peer->cookie, "%s=%s", config_of(request)->cookie, value) < 0)
+        abort();
+}
+
 /* At once: while lws waits for a body it lets nobody write. */
 static int refuse(struct lws *wsi, struct peer *peer, int status)
 {
+    struct server_scope *scope = lws_context_user(lws_get_context(wsi));
+    engine_refused(scope->engine, status == 404   ? METRIC_REFUSED_PATH
+                                  : status == 413 ? METRIC_REFUSED_PAYLOAD
+                                                  : METRIC_REFUSED_MALFORMED);
     peer->close_after = true;
     compose(config_of(wsi), peer, status, NULL, NULL, 0);
     return write_answer(wsi, peer);
@@ -301,4 +317,5 @@ static void pause_ws(void *ws, bool paused)
     lws_rx_flow_control(ws, !paused);
 }
 
-const struct net peer_net = {.reply = reply, .send = send_ws, .close = close_ws, .pause = pause_ws};
+const struct net peer_net = {
+    .reply = reply, .cookie = set_cookie, .send = send_ws, .close = close_ws, .pause = pause_ws};

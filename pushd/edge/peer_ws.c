@@ -11,6 +11,7 @@
 static int refuse(struct server_scope *scope, struct lws *wsi, const struct request *rq,
                   const struct refusal *no)
 {
+    engine_refused(scope->engine, no->metric);
     struct http_answer a = {
         .status = no->status,
         .type = "application/json",
@@ -29,8 +30,10 @@ static int refuse(struct server_scope *scope, struct lws *wsi, const struct requ
 
 static int confirm(struct server_scope *scope, struct lws *wsi, const char *protocol)
 {
-    static const struct refusal not_found = {404, "{\"code\":3,\"message\":\"Not found\"}"};
-    static const struct refusal not_websocket = {400, "{\"code\":3,\"message\":\"Bad request\"}"};
+    static const struct refusal not_found = {404, "{\"code\":3,\"message\":\"Not found\"}",
+                                             METRIC_REFUSED_PATH};
+    static const struct refusal not_websocket = {400, "{\"code\":3,\"message\":\"Bad request\"}",
+                                                 METRIC_REFUSED_MALFORMED};
     struct headers h;
     struct request rq = {.websocket = true};
     /* lws frees what it still uses when an upgrade is refused without this header (CVE-2025-11677).
@@ -39,11 +42,13 @@ static int confirm(struct server_scope *scope, struct lws *wsi, const char *prot
         return -1;
     bool ours = peer_path(wsi, scope->config->path, &rq.method);
     peer_request(wsi, &h, &rq);
+    const struct refusal *no;
     if (!protocol || strcasecmp(protocol, "websocket") != 0)
-        return refuse(scope, wsi, &rq, &not_websocket);
-    if (!ours)
-        return refuse(scope, wsi, &rq, &not_found);
-    const struct refusal *no = engine_refuses_ws(scope->engine, &rq);
+        no = &not_websocket;
+    else if (!ours)
+        no = &not_found;
+    else
+        no = engine_refuses_ws(scope->engine, &rq, uv_now(scope->loop));
     return no ? refuse(scope, wsi, &rq, no) : 0;
 }
 
@@ -62,6 +67,7 @@ static int append(struct server_scope *scope, struct lws *wsi, struct peer *peer
 {
     size_t need = peer->len + len;
     if (need + lws_remaining_packet_payload(wsi) > scope->config->max_payload) {
+        engine_ws_too_large(peer->session, wsi);
         lws_close_reason(wsi, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, NULL, 0);
         return -1;
     }

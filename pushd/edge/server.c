@@ -114,7 +114,7 @@ static void fill(struct lws_context_creation_info *info, const struct config *c,
     info->mounts = &mount;
     info->retry_and_idle_policy = &no_pings;
     info->alpn = "http/1.1";
-    info->max_http_header_data2 = 16384; /* 4 KB would drop a large token without an answer */
+    info->max_http_header_data2 = HEADERS_MAX; /* 4 KB would drop a large token without an answer */
     info->timeout_secs = 10;
     info->timeout_secs_ah_idle = 10;
     info->fd_limit_per_thread = file_limit(c);

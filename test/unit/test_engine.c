@@ -108,7 +108,7 @@ static void origins_are_kept_out(void **state)
     rq.websocket = true;
     rq.origin = "https://evil.example";
     rq.query = "EIO=4&transport=websocket";
-    assert_int_equal(engine_refuses_ws(w.engine, &rq)->status, 403);
+    assert_int_equal(engine_refuses_ws(w.engine, &rq, w.now)->status, 403);
 }
 
 static void no_more_sessions_than_max_connections(void **state)
@@ -248,7 +248,7 @@ static void no_pong_ends_a_session_in_time(void **state)
     world_pass(&w, 1);
     assert_int_equal(w.place[1].status, 400); /* not "1": python-socketio would stay away */
     assert_int_equal(engine_sessions(w.engine), 0);
-    assert_int_equal((int)w.metrics.value[METRIC_PING_TIMEOUTS], 1);
+    assert_int_equal((int)w.metrics.value[METRIC_CLOSED_TIMEOUT], 1);
 }
 
 static void no_namespace_in_time_ends_a_session(void **state)

@@ -249,7 +249,7 @@ static void a_slow_client_is_closed_and_others_are_not(void **state)
     }
     assert_true(w.place[0].closed);
     assert_false(w.place[1].closed);
-    assert_int_equal((int)w.metrics.value[METRIC_SLOW_CLIENTS], 1);
+    assert_int_equal((int)w.metrics.value[METRIC_CLOSED_SLOW], 1);
     assert_non_null(strstr(w.asked, "disconnect queue full 0\n"));
 }
 

@@ -62,8 +62,8 @@ static bool send_ws(void *ws, const void *data, size_t len)
 static void close_ws(void *ws, unsigned code)
 {
     struct place *p = ws;
-    (void)code;
     assert_false(p->closed);
+    p->code = code;
     p->closed = true;
     p->session = NULL;
 }
@@ -125,7 +125,14 @@ static void backend_receive(void *ctx, void *visitor, const struct incoming *e)
         json_string_value(json_array_get(e->event, 0)), e->bytes);
 }
 
-static const struct net paper_net = {reply, send_ws, close_ws, pause_ws};
+static void set_cookie(void *request, const char *value)
+{
+    struct place *p = request;
+    snprintf(p->cookie, sizeof p->cookie, "%s", value);
+}
+
+static const struct net paper_net = {
+    .reply = reply, .cookie = set_cookie, .send = send_ws, .close = close_ws, .pause = pause_ws};
 static const struct backend paper_backend = {.arrive = backend_arrive,
                                              .leave = backend_leave,
                                              .connect = backend_connect,
@@ -191,10 +198,8 @@ static void request(struct world *w, int n, const struct request *rq)
 
 void world_get_as(struct world *w, int n, const char *query, const char *authorization)
 {
-    struct request rq = {.method = METHOD_GET,
-                         .query = query,
-                         .authorization = authorization,
-                         .address = "192.0.2.1"};
+    struct request rq = {
+        .method = METHOD_GET, .query = query, .authorization = authorization, .peer = "192.0.2.1"};
     request(w, n, &rq);
 }
 
@@ -216,10 +221,10 @@ bool world_ws(struct world *w, int n, const char *query, const char *authorizati
                          .websocket = true,
                          .query = query,
                          .authorization = authorization,
-                         .address = "192.0.2.1"};
+                         .peer = "192.0.2.1"};
     struct place *p = &w->place[n];
     memset(p, 0, sizeof *p);
-    const struct refusal *no = engine_refuses_ws(w->engine, &rq);
+    const struct refusal *no = engine_refuses_ws(w->engine, &rq, w->now);
     if (no) {
         p->status = no->status;
         snprintf(p->text, sizeof p->text, "%s", no->body);

@@ -21,8 +21,10 @@ struct place {
     int status;       /* of the reply; 0 = none yet */
     char text[16384]; /* body of the reply, or the frames sent, each with a newline */
     size_t sends;
+    char cookie[32];
     bool closed, paused;
-    bool stalled; /* the next send leaves a backlog */
+    unsigned code; /* it was closed with */
+    bool stalled;  /* the next send leaves a backlog */
     bool backlog;
     struct session *session;
 };
