@@ -42,13 +42,6 @@ void engine_free(struct engine *e);
 
 /* --- for the network --- */
 
-/* An answer that refuses: HTTP status and JSON body, and as what it is counted. */
-struct refusal {
-    int status;
-    const char *body;
-    enum metric_id metric;
-};
-
 /* To any request for a session that there is not. */
 extern const struct refusal engine_unknown_sid;
 

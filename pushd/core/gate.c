@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "census.h"
-#include "engine.h"
 
 static const struct refusal FULL = {503, "{\"code\":4,\"message\":\"Too many connections\"}",
                                     METRIC_REFUSED_CONNECTIONS};

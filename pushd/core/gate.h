@@ -16,7 +16,6 @@
 #include "net.h"
 
 struct gate;
-struct refusal;
 
 /* config is borrowed. */
 struct gate *gate_new(const struct config *config);

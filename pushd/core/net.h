@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "metrics.h"
+
 struct net {
     /* Answer a request. An empty body has the type NULL. CORS headers are the network's to add. */
     void (*reply)(void *request, int status, const char *type, const void *body, size_t len);
@@ -38,6 +40,13 @@ struct request {
     bool octet_stream;         /* Content-Type: application/octet-stream */
     const char *body;          /* of a POST, complete */
     size_t body_len;
+};
+
+/* An answer that refuses: HTTP status and JSON body, and as what it is counted. */
+struct refusal {
+    int status;
+    const char *body;
+    enum metric_id metric;
 };
 
 #endif

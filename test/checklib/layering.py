@@ -9,7 +9,7 @@ EDGE_SYMBOL = re.compile(r"^\s+U (lws_|_lws_|PQ|uv_)", re.MULTILINE)
 EDGE_HEADER = re.compile(r'^\s*#\s*include\s*[<"](libwebsockets|lws|libpq|postgres|pg_|uv)[\w./-]*[>"]', re.MULTILINE)
 OWN_HEADER = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 # The layers of the core from below: each may use those below it. A module that is in none is below all.
-LAYERS = ({"engine", "engine_state", "session", "transport"},
+LAYERS = ({"engine", "engine_state", "gate", "pace", "session", "transport"},
           {"backend", "hub", "hub_state", "hub_event", "client", "socket"},
           {"guard", "roster"})
 # HQ's words. Those that pushd sends or takes as settings (/tasks, expired_token) are not among them.
