@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 struct client;
+struct frame;
 struct request;
 
 struct socket_info {
@@ -30,14 +31,21 @@ struct socket_info {
     bool again;      /* hub_renew(): it was asked for before */
 };
 
+/* Binary messages that belong to a packet, whose JSON has a placeholder for each. */
+struct attachments {
+    unsigned n;
+    struct frame *const *frames;
+};
+
 /* An event of a client. */
 struct incoming {
     const char *sid;
     int64_t principal;
     const char *nsp;
-    json_t *event;   /* [name, args...] */
+    const json_t *event; /* [name, args...] */
+    struct attachments with;
     const char *ack; /* digits for hub_ack(), "" = none is wanted */
-    size_t bytes;
+    size_t bytes;    /* for hub_taken() */
 };
 
 struct backend {
@@ -64,6 +72,10 @@ struct backend {
     /* An event of a socket that was admitted. Never called for one client in a row beyond
      * config.inbox_bytes that have not been answered by hub_taken(). */
     void (*receive)(void *ctx, void *visitor, const struct incoming *e);
+    /* The client has answered an event that hub_emit() sent with this ack id, or says so: the
+     * backend knows which ids are open. May be NULL. */
+    void (*acked)(void *ctx, void *visitor, const char *sid, int64_t ack, const json_t *args,
+                  const struct attachments *with);
 };
 
 #endif

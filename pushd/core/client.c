@@ -1,7 +1,6 @@
 /* client: see client.h. */
 #include "hub_state.h"
 #include "log.h"
-#include "sio.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -35,6 +34,7 @@ void client_ended(void *ctx, struct session *s, const char *reason, bool by_clie
         socket_close(c->sockets, reason, by_client);
     hub->backend->leave(hub->backend->ctx, c->visitor);
     timer_stop(&c->timeout);
+    sio_decoder_clear(&c->decoder);
     s->user = NULL;
     free(c);
 }
@@ -61,7 +61,7 @@ static void connect_nsp(struct client *c, const struct sio_packet *p, uint64_t n
     int index = nsp_index(hub, p->nsp);
     struct socket_info info;
     if (index < 0) {
-        struct frame *f = sio_connect_error(p->nsp, "Invalid namespace");
+        struct frame *f = sio_pack_connect_error(p->nsp, "Invalid namespace", NULL);
         session_queue(c->session, f);
         frame_unref(f);
         return;
@@ -82,7 +82,7 @@ static bool has_left(const struct client *c, const char *nsp)
 }
 
 /* The last act: it may end the session, and with it the client. */
-static void packet(struct client *c, const struct sio_packet *p, size_t bytes, uint64_t now)
+static void packet(struct client *c, struct sio_packet *p, uint64_t now)
 {
     struct socket *k = find(c, p->nsp);
     if (p->type == SIO_CONNECT)
@@ -90,7 +90,9 @@ static void packet(struct client *c, const struct sio_packet *p, size_t bytes, u
     else if (k && p->type == SIO_DISCONNECT)
         socket_close(k, "client namespace disconnect", true);
     else if (k && k->accepted && p->type == SIO_EVENT)
-        socket_receive(k, p, bytes);
+        socket_receive(k, p);
+    else if (k && k->accepted && p->type == SIO_ACK)
+        socket_acked(k, p);
     else if (k ? !k->accepted : !has_left(c, p->nsp))
         session_end(c->session, END_PACKET);
 }
@@ -98,16 +100,22 @@ static void packet(struct client *c, const struct sio_packet *p, size_t bytes, u
 void client_message(void *ctx, struct session *s, bool binary, const char *data, size_t len,
                     uint64_t now)
 {
+    const struct config *config = ((struct hub *)ctx)->config;
+    const struct sio_limits limits = {.attachments = (unsigned)config->max_attachments,
+                                      .depth = (unsigned)config->max_depth,
+                                      .bytes = config->max_payload};
+    struct client *c = s->user;
     struct sio_packet p;
-    const char *wrong = binary ? "binary is not understood" : sio_parse(data, len, &p);
-    (void)ctx;
-    if (wrong) {
+    const char *wrong;
+    enum sio_step step = binary ? sio_decode_binary(&c->decoder, &limits, data, len, &p, &wrong)
+                                : sio_decode_text(&c->decoder, &limits, data, len, &p, &wrong);
+    if (step == SIO_WRONG) {
         log_debug("packet refused: %s address=%s", wrong, s->address);
         session_end(s, END_PACKET);
-        return;
+    } else if (step == SIO_PACKET) {
+        packet(c, &p, now);
+        sio_clear(&p);
     }
-    packet(s->user, &p, len, now);
-    json_decref(p.data);
 }
 
 void client_inbox(struct client *c, size_t in, size_t out)

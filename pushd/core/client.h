@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "engine.h"
+#include "sio_decoder.h"
 #include "wheel.h"
 
 struct hub;
@@ -20,6 +21,7 @@ struct client {
     struct session *session;
     void *visitor; /* the backend's */
     struct socket *sockets;
+    struct sio_decoder decoder;
     struct timer timeout; /* until the first namespace is connected */
     size_t inbox;         /* bytes of events that the backend has not taken */
     uint32_t left;        /* bit per namespace that was connected once and is no more */

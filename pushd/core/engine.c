@@ -205,10 +205,8 @@ void engine_ws_message(struct session *s, void *ws, bool binary, const char *dat
         session_probe_message(s, data, len, now);
     else if (ws == s->probe)
         session_probe_drop(s);
-    else if (binary)
-        session_end(s, END_PACKET);
     else
-        session_packet(s, data, len, now);
+        session_ws_message(s, binary, data, len, now);
 }
 
 void engine_ws_too_large(struct session *s, void *ws)

@@ -145,7 +145,7 @@ static void tell(struct visitor *v, const char *sid, const char *event)
     char payload[256];
     int n = snprintf(payload, sizeof payload, "[\"%s\"]", event);
     if (n > 0 && (size_t)n < sizeof payload)
-        hub_emit(v->guard->hub, sid, payload, (size_t)n);
+        hub_emit(v->guard->hub, sid, payload, (size_t)n, -1, NULL);
 }
 
 static void pass_on(struct visitor *v, const struct socket_info *s, uint64_t now)
@@ -325,6 +325,14 @@ static void receive(void *ctx, void *visitor, const struct incoming *e)
     g->inner->receive(g->inner->ctx, ((struct visitor *)visitor)->inner, e);
 }
 
+static void acked(void *ctx, void *visitor, const char *sid, int64_t ack, const json_t *args,
+                  const struct attachments *with)
+{
+    struct guard *g = ctx;
+    if (g->inner->acked)
+        g->inner->acked(g->inner->ctx, ((struct visitor *)visitor)->inner, sid, ack, args, with);
+}
+
 /* --- the life of the guard --- */
 
 struct guard *guard_new(const struct config *config, struct metrics *metrics, struct wheel *wheel,
@@ -339,7 +347,8 @@ struct guard *guard_new(const struct config *config, struct metrics *metrics, st
                                   .connect = connect_socket,
                                   .identified = identified,
                                   .disconnect = disconnect_socket,
-                                  .receive = receive};
+                                  .receive = receive,
+                                  .acked = acked};
     g->config = config;
     g->metrics = metrics;
     g->wheel = wheel;

@@ -4,6 +4,7 @@
  * A token comes with the request that opens the session (Authorization: Bearer), or in the CONNECT
  * packet. A client with a good one is the other backend's, with the subject of the token; any other
  * is connected too, told of it where its users can do something about it, and closed after a grace.
+ * So the other backend can refuse no socket: each that it is asked to connect has been accepted.
  */
 #ifndef PUSHD_GUARD_H
 #define PUSHD_GUARD_H

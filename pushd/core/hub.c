@@ -2,6 +2,7 @@
 #include "hub_state.h"
 #include "sio.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,12 +57,6 @@ static struct socket *find_accepted(struct hub *hub, const char *sid)
     return k && k->accepted ? k : NULL;
 }
 
-static void send_frame(struct socket *k, struct frame *f)
-{
-    session_queue(k->client->session, f);
-    frame_unref(f);
-}
-
 void hub_accept(struct hub *hub, const char *sid)
 {
     struct socket *k = find(hub, sid);
@@ -69,16 +64,17 @@ void hub_accept(struct hub *hub, const char *sid)
         return;
     k->accepted = true;
     timer_stop(&k->client->timeout);
-    send_frame(k, sio_connect(k->nsp, k->sid));
+    socket_send(k, sio_pack_connect(k->nsp, k->sid), NULL);
 }
 
 void hub_refuse(struct hub *hub, const char *sid, const char *message, const json_t *data)
 {
     struct socket *k = find(hub, sid);
-    (void)data;
     if (!k || k->accepted)
         return;
-    send_frame(k, sio_connect_error(k->nsp, message));
+    char *more = data ? json_dumps(data, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    socket_send(k, sio_pack_connect_error(k->nsp, message, more), NULL);
+    free(more);
     socket_close(k, "refused", false);
 }
 
@@ -99,7 +95,7 @@ static void greet(struct socket *k, const json_t *greeting)
     json_array_foreach (greeting, i, event) {
         char *payload = json_dumps(event, JSON_COMPACT);
         if (payload)
-            socket_event(k, payload, strlen(payload));
+            socket_send(k, sio_pack_event(k->nsp, "", payload, strlen(payload), 0), NULL);
         free(payload);
     }
 }
@@ -128,11 +124,24 @@ void hub_admit(struct hub *hub, const struct admission *a, uint64_t now)
     socket_release(k);
 }
 
-void hub_emit(struct hub *hub, const char *sid, const char *payload, size_t len)
+void hub_emit(struct hub *hub, const char *sid, const char *payload, size_t len, int64_t ack,
+              const struct attachments *with)
+{
+    struct socket *k = find_accepted(hub, sid);
+    char digits[SIO_ACK_DIGITS + 1] = "";
+    if (!k)
+        return;
+    if (ack >= 0)
+        snprintf(digits, sizeof digits, "%lld", (long long)ack);
+    socket_send(k, sio_pack_event(k->nsp, digits, payload, len, with ? with->n : 0), with);
+}
+
+void hub_ack(struct hub *hub, const char *sid, const char *ack, const char *args, size_t len,
+             const struct attachments *with)
 {
     struct socket *k = find_accepted(hub, sid);
     if (k)
-        socket_event(k, payload, len);
+        socket_ack(k, ack, args, len, with);
 }
 
 void hub_taken(struct hub *hub, const char *sid, size_t bytes)

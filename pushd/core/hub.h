@@ -51,8 +51,13 @@ struct admission {
  */
 void hub_admit(struct hub *hub, const struct admission *a, uint64_t now);
 
-/* Send an event, a JSON array [name, args...], to an accepted socket alone. */
-void hub_emit(struct hub *hub, const char *sid, const char *payload, size_t len);
+/* Send an event, a JSON array [name, args...], to an accepted socket alone. With an ack id (-1 =
+ * none) the client is asked to answer: backend.acked(). with may be NULL. */
+void hub_emit(struct hub *hub, const char *sid, const char *payload, size_t len, int64_t ack,
+              const struct attachments *with);
+/* Answer the ack of an event, once: args is a JSON array. */
+void hub_ack(struct hub *hub, const char *sid, const char *ack, const char *args, size_t len,
+             const struct attachments *with);
 /* The backend has taken (or refused for good) an event of this client, of so many bytes. */
 void hub_taken(struct hub *hub, const char *sid, size_t bytes);
 

@@ -74,7 +74,7 @@ static void hear(struct subscriber *subscriber, void *ctx)
     if (k->since && snapshot_sees(k->since, e->xid))
         return;
     if (!d->frame)
-        d->frame = sio_event(e->nsp, e->payload, e->payload_len);
+        d->frame = sio_pack_event(e->nsp, "", e->payload, e->payload_len, 0);
     session_queue(k->client->session, d->frame);
     hub_count(d->hub, METRIC_DELIVERIES, 1);
 }

@@ -16,23 +16,24 @@ enum { WS_TOO_LARGE = 1009 };
 static const struct end_kind {
     const char *reason; /* as Socket.IO names it where it does */
     bool ours;          /* the client did nothing: it will be back */
-    /* Polling clients are told so by a close packet, after which python-socketio never comes back;
-     * to all others the session is as unknown as it will be to their next request. */
-    bool farewell;
+    /* To a waiting GET: a close packet, after which python-socketio never comes back, or a noop for
+     * the client that closes itself. For all others (NULL) the session is as unknown as it will be
+     * to their next request. */
+    const char *farewell;
     enum metric_id metric;
     unsigned code; /* of the WebSocket's close frame; 0 = none */
 } end_kinds[] = {
-    [END_CLOSED] = {"transport close", false, true, METRIC_CLOSED_CLIENT, 0},
-    [END_ERROR] = {"transport error", false, true, METRIC_CLOSED_OVERLAP, 0},
-    [END_TIMEOUT] = {"ping timeout", false, false, METRIC_CLOSED_TIMEOUT, 0},
-    [END_PACKET] = {"parse error", false, true, METRIC_CLOSED_MALFORMED, 0},
-    [END_PAYLOAD] = {"transport error", false, true, METRIC_CLOSED_PAYLOAD, WS_TOO_LARGE},
-    [END_ATTACHMENTS] = {"parse error", false, true, METRIC_CLOSED_ATTACHMENTS, 0},
-    [END_DEPTH] = {"parse error", false, true, METRIC_CLOSED_DEPTH, 0},
-    [END_SLOW] = {"queue full", true, false, METRIC_CLOSED_SLOW, 0},
-    [END_DISMISSED] = {"dismissed", false, false, METRIC_CLOSED_TOKEN, 0},
-    [END_IDLE] = {"no namespace", false, false, METRIC_CLOSED_IDLE, 0},
-    [END_DRAIN] = {"server shutting down", true, false, METRIC_CLOSED_STOPPING, 0},
+    [END_CLOSED] = {"transport close", false, "6", METRIC_CLOSED_CLIENT, 0},
+    [END_ERROR] = {"transport error", false, "1", METRIC_CLOSED_OVERLAP, 0},
+    [END_TIMEOUT] = {"ping timeout", false, NULL, METRIC_CLOSED_TIMEOUT, 0},
+    [END_PACKET] = {"parse error", false, "1", METRIC_CLOSED_MALFORMED, 0},
+    [END_PAYLOAD] = {"transport error", false, "1", METRIC_CLOSED_PAYLOAD, WS_TOO_LARGE},
+    [END_ATTACHMENTS] = {"parse error", false, "1", METRIC_CLOSED_ATTACHMENTS, 0},
+    [END_DEPTH] = {"parse error", false, "1", METRIC_CLOSED_DEPTH, 0},
+    [END_SLOW] = {"queue full", true, NULL, METRIC_CLOSED_SLOW, 0},
+    [END_DISMISSED] = {"dismissed", false, NULL, METRIC_CLOSED_TOKEN, 0},
+    [END_IDLE] = {"no namespace", false, NULL, METRIC_CLOSED_IDLE, 0},
+    [END_DRAIN] = {"server shutting down", true, NULL, METRIC_CLOSED_STOPPING, 0},
 };
 
 #define SESSION_OF(timer, field) (struct session *)((char *)(timer)-offsetof(struct session, field))
@@ -109,7 +110,7 @@ static void close_transports(struct session *s, const struct end_kind *kind)
     s->poll = s->post = s->ws = NULL;
     session_probe_drop(s);
     if (poll && kind->farewell)
-        net->reply(poll, 200, "text/plain; charset=UTF-8", "1", 1);
+        net->reply(poll, 200, "text/plain; charset=UTF-8", kind->farewell, strlen(kind->farewell));
     else if (poll)
         net->reply(poll, no->status, "application/json", no->body, strlen(no->body));
     if (post)
@@ -295,27 +296,27 @@ void session_flush(struct session *s)
         flush_poll(s);
 }
 
-void session_packet(struct session *s, const char *p, size_t len, uint64_t now)
+void session_packet(struct session *s, const struct packet *p, uint64_t now)
 {
-    session_pace(s, 1, len, now);
-    switch (len ? *p : '\0') {
-    case '4':
-        s->engine->user.message(s->engine->user.ctx, s, false, p + 1, len - 1, now);
+    const struct engine_user *user = &s->engine->user;
+    session_pace(s, 1, p->len + !p->binary, now);
+    switch (p->type) {
+    case PACKET_MESSAGE:
+        user->message(user->ctx, s, p->binary, p->data, p->len, now);
         break;
-    case '3':
+    case PACKET_PONG:
         s->awaiting_pong = false;
         timer_start(s->engine->wheel, &s->heartbeat, now + s->engine->config->ping_interval,
                     heartbeat);
         break;
-    case '1':
+    case PACKET_CLOSE:
         session_end(s, END_CLOSED);
         break;
-    case '0':
-    case '5':
-    case '6': /* ignored, as the reference server does */
-        break;
-    default:
+    case PACKET_PING: /* pings are the server's */
         session_end(s, END_PACKET);
+        break;
+    default: /* ignored, as the reference server does */
+        break;
     }
 }
 

@@ -15,6 +15,7 @@
 #include "address.h"
 #include "bucket.h"
 #include "frame.h"
+#include "payload.h"
 #include "sid.h"
 #include "wheel.h"
 
@@ -96,7 +97,7 @@ void session_queue(struct session *s, struct frame *f);
 /* Send what is queued, as far as the transport takes it: one send. */
 void session_flush(struct session *s);
 /* One Engine.IO packet from the client, over whichever transport. */
-void session_packet(struct session *s, const char *p, size_t len, uint64_t now);
+void session_packet(struct session *s, const struct packet *p, uint64_t now);
 /* Stop reading from the client for this reason, or go on if there is no other. */
 void session_pause(struct session *s, enum pause_reason why, bool paused);
 
@@ -106,6 +107,7 @@ void session_pace(struct session *s, size_t events, size_t bytes, uint64_t now);
 /* transport.c: what the requests of an existing session do. */
 void session_get(struct session *s, void *request, uint64_t now);
 void session_post(struct session *s, void *request, const char *body, size_t len, uint64_t now);
+void session_ws_message(struct session *s, bool binary, const char *data, size_t len, uint64_t now);
 void session_probe(struct session *s, void *ws, uint64_t now);
 void session_probe_message(struct session *s, const char *p, size_t len, uint64_t now);
 void session_probe_drop(struct session *s);

@@ -1,6 +1,7 @@
 /* socket: see socket.h. */
 #include "hub_state.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,11 +65,19 @@ void socket_ready(struct socket *k)
     k->waits = false;
 }
 
-void socket_event(struct socket *k, const char *payload, size_t len)
+void socket_send(struct socket *k, struct frame *f, const struct attachments *with)
 {
-    struct frame *f = sio_event(k->nsp, payload, len);
     session_queue(k->client->session, f);
     frame_unref(f);
+    for (unsigned i = 0; with && i < with->n; i++)
+        session_queue(k->client->session, with->frames[i]);
+}
+
+void socket_ack(struct socket *k, const char *ack, const char *args, size_t len,
+                const struct attachments *with)
+{
+    socket_send(k, sio_pack_ack(k->nsp, ack, args, len, with ? with->n : 0), with);
+    hub_count(k->client->hub, METRIC_ACKS, 1);
 }
 
 void socket_info(const struct socket *k, struct socket_info *out)
@@ -84,55 +93,72 @@ void socket_info(const struct socket *k, struct socket_info *out)
 
 /* --- what the client sends --- */
 
-static void give(struct socket *k, json_t *event, const char *ack, size_t bytes)
+static void give(struct socket *k, const json_t *event, const struct attachments *with,
+                 const char *ack, size_t bytes)
 {
     const struct backend *backend = k->client->hub->backend;
     struct incoming e = {.sid = k->sid,
                          .principal = k->principal,
                          .nsp = k->nsp,
                          .event = event,
+                         .with = *with,
                          .ack = ack,
                          .bytes = bytes};
     backend->receive(backend->ctx, k->client->visitor, &e);
 }
 
-static void hold(struct socket *k, const json_t *event, const char *ack, size_t bytes)
+static void hold(struct socket *k, struct sio_packet *p)
 {
-    size_t len = strlen(ack);
+    size_t len = strlen(p->ack);
     struct held *h = calloc(1, sizeof *h + len + 1);
     if (!h)
         abort();
-    h->text = json_dumps(event, JSON_COMPACT);
-    h->bytes = bytes;
-    memcpy(h->ack, ack, len);
+    h->text = json_dumps(p->data, JSON_COMPACT);
+    h->attached = p->attached;
+    h->attachments = p->attachments;
+    p->attached = NULL;
+    h->bytes = p->bytes;
+    memcpy(h->ack, p->ack, len);
     *k->held_end = h;
     k->held_end = &h->next;
 }
 
-/* Every ack is answered, also of an event without effect: the client may wait for it. */
-static void answer_ack(struct socket *k, const char *ack)
+static void drop(struct held *h)
 {
-    struct frame *f = sio_ack(k->nsp, ack);
-    session_queue(k->client->session, f);
-    frame_unref(f);
-    hub_count(k->client->hub, METRIC_ACKS, 1);
+    for (unsigned i = 0; i < h->attachments; i++)
+        frame_unref(h->attached[i]);
+    free(h->attached);
+    free(h->text);
+    free(h);
 }
 
-void socket_receive(struct socket *k, const struct sio_packet *p, size_t bytes)
+void socket_receive(struct socket *k, struct sio_packet *p)
 {
     struct hub *hub = k->client->hub;
     bool effect = p->data && !k->muted;
+    /* Every ack is answered, also of an event without effect: the client may wait for it. */
     if (p->ack[0] && !(effect && hub->backend->acks))
-        answer_ack(k, p->ack);
+        socket_ack(k, p->ack, "[]", 2, NULL);
     hub_count(hub, METRIC_RECEIVED, 1);
     if (!effect)
         return;
-    k->inbox += bytes;
-    client_inbox(k->client, bytes, 0);
+    k->inbox += p->bytes;
+    client_inbox(k->client, p->bytes, 0);
     if (k->joined)
-        give(k, p->data, p->ack, bytes);
+        give(k, p->data, &(struct attachments){p->attachments, p->attached}, p->ack, p->bytes);
     else
-        hold(k, p->data, p->ack, bytes);
+        hold(k, p);
+}
+
+void socket_acked(struct socket *k, const struct sio_packet *p)
+{
+    const struct backend *backend = k->client->hub->backend;
+    struct attachments with = {p->attachments, p->attached};
+    char *end;
+    errno = 0;
+    long long ack = strtoll(p->ack, &end, 10);
+    if (backend->acked && !k->muted && end > p->ack && errno == 0)
+        backend->acked(backend->ctx, k->client->visitor, k->sid, ack, p->data, &with);
 }
 
 void socket_release(struct socket *k)
@@ -142,12 +168,11 @@ void socket_release(struct socket *k)
         k->held = h->next;
         json_t *event = h->text ? json_loads(h->text, JSON_ALLOW_NUL, NULL) : NULL;
         if (event && k->joined && !k->muted)
-            give(k, event, h->ack, h->bytes);
+            give(k, event, &(struct attachments){h->attachments, h->attached}, h->ack, h->bytes);
         else
             socket_taken(k, h->bytes);
         json_decref(event);
-        free(h->text);
-        free(h);
+        drop(h);
     }
     k->held_end = &k->held;
 }

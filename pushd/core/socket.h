@@ -21,6 +21,8 @@
 struct held {
     struct held *next;
     char *text; /* JSON: a tree would take many times its size */
+    struct frame **attached;
+    unsigned attachments;
     size_t bytes;
     char ack[];
 };
@@ -47,10 +49,14 @@ struct socket {
 struct socket *socket_new(struct client *c, unsigned nsp_index);
 /* The session has ended, the client left the namespace, or the backend refused the socket. */
 void socket_close(struct socket *k, const char *reason, bool by_client);
-/* An EVENT packet, of so many bytes. */
-void socket_receive(struct socket *k, const struct sio_packet *p, size_t bytes);
-/* Send an event to the client. */
-void socket_event(struct socket *k, const char *payload, size_t len);
+/* An EVENT packet, and an ACK packet. May take what is attached to it. */
+void socket_receive(struct socket *k, struct sio_packet *p);
+void socket_acked(struct socket *k, const struct sio_packet *p);
+/* Send a packet, and drop this reference to it, with its attachments (NULL = none). */
+void socket_send(struct socket *k, struct frame *f, const struct attachments *with);
+/* Answer an ack; args is a JSON array. */
+void socket_ack(struct socket *k, const char *ack, const char *args, size_t len,
+                const struct attachments *with);
 /* Be in exactly these rooms. */
 void socket_rooms(struct socket *k, const char *rooms);
 /* The rooms that were forgotten are known again, or will never be. */

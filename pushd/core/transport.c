@@ -5,6 +5,7 @@
  * released by a noop, again and again, since the client's next GET may already be under way.
  */
 #include "engine_state.h"
+#include "log.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -26,30 +27,51 @@ void session_get(struct session *s, void *request, uint64_t now)
         engine_dirty(s);
 }
 
+/* All of them until one ends the session; true if that was the client's own close. */
+static bool packets(struct session *s, struct payload *payload, uint64_t now)
+{
+    struct packet p = {.type = PACKET_NOOP};
+    const char *wrong;
+    enum payload_step step = PAYLOAD_END;
+    while (!s->ended && (step = payload_next(payload, &p, &wrong)) == PAYLOAD_PACKET)
+        session_packet(s, &p, now);
+    if (step == PAYLOAD_WRONG) {
+        log_debug("packet refused: %s address=%s", wrong, s->address);
+        session_end(s, END_PACKET);
+    }
+    payload_close(payload);
+    return step == PAYLOAD_PACKET && p.type == PACKET_CLOSE;
+}
+
 void session_post(struct session *s, void *request, const char *body, size_t len, uint64_t now)
 {
     const struct net *net = s->engine->net;
-    const char *end = body + len;
-    bool closed = false;
+    struct payload payload;
     /* Paused, and no post: the one before was given up, and is none the less not taken yet. */
     if (s->post || s->paused) {
         net->reply(request, 400, NULL, NULL, 0);
         session_end(s, END_ERROR);
         return;
     }
-    for (const char *p = body; !s->ended && p <= end;) {
-        const char *stop = p < end ? memchr(p, 0x1e, (size_t)(end - p)) : NULL;
-        size_t n = (size_t)((stop ? stop : end) - p);
-        closed = n && *p == '1';
-        session_packet(s, p, n, now);
-        p += n + 1;
-    }
+    payload_open(&payload, body, len);
+    bool closed = packets(s, &payload, now);
     if (s->ended && !closed)
         net->reply(request, 400, NULL, NULL, 0);
     else if (s->paused && !s->ended)
         s->post = request; /* answered when it may send again: it sends no other meanwhile */
     else
         net->reply(request, 200, "text/html", "ok", 2);
+}
+
+void session_ws_message(struct session *s, bool binary, const char *data, size_t len, uint64_t now)
+{
+    struct payload payload;
+    if (binary) {
+        session_packet(s, &(struct packet){PACKET_MESSAGE, true, data, len}, now);
+        return;
+    }
+    payload_open_frame(&payload, data, len);
+    packets(s, &payload, now);
 }
 
 static void upgrading(struct timer *t, uint64_t now)

@@ -69,7 +69,10 @@ static void receive(void *ctx, void *visitor, const struct incoming *e)
 {
     struct db *db = ctx;
     (void)visitor;
-    work_link_receive(db->work, e);
+    if (e->with.n > 0) /* the database has no place for them: without effect */
+        hub_taken(db->env.hub, e->sid, e->bytes);
+    else
+        work_link_receive(db->work, e);
 }
 
 const struct backend *db_backend(struct db *db)

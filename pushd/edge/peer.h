@@ -25,6 +25,7 @@ struct peer {
     unsigned char *answer;
     size_t answer_len;
     bool close_after; /* the connection cannot be used again */
+    bool close_asked; /* by the client: lws closes, the answer says so */
     bool pending;     /* handed to the core and not answered */
     /* of a WebSocket */
     struct session *session;

@@ -106,7 +106,7 @@ static void compose(const struct config *config, struct peer *peer, int status, 
         .preflight = peer->preflighted,
         .request_headers = peer->preflight,
         .cookie = peer->cookie,
-        .close = peer->close_after,
+        .close = peer->close_after || peer->close_asked,
     };
     char head[HTTP_HEAD_MAX];
     size_t n = http_head(head, &a);
@@ -211,6 +211,14 @@ static int read_length(struct lws *wsi, const struct config *config, size_t *len
     return n > config->max_payload ? 413 : 0;
 }
 
+/* The answer has to say it too: some clients use the connection again otherwise. */
+static bool asks_to_close(struct lws *wsi)
+{
+    char text[64] = "";
+    lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_CONNECTION);
+    return strcasestr(text, "close") != NULL;
+}
+
 static int begin(struct server_scope *scope, struct lws *wsi, struct peer *peer)
 {
     struct headers h;
@@ -224,6 +232,7 @@ static int begin(struct server_scope *scope, struct lws *wsi, struct peer *peer)
     peer_request(wsi, &h, &rq);
     peer->query = copy(rq.query);
     peer->origin = copy(rq.origin);
+    peer->close_asked = asks_to_close(wsi);
     peer->preflighted = peer->method == METHOD_OPTIONS;
     peer->preflight =
         copy(header(wsi, WSI_TOKEN_HTTP_AC_REQUEST_HEADERS, h.preflight, sizeof h.preflight));

@@ -345,14 +345,6 @@ static void a_session_that_ends_closes_its_probe(void **state)
     assert_int_equal(w.place[0].status, 200);
 }
 
-static void binary_is_not_understood(void **state)
-{
-    (void)state;
-    assert_true(world_ws(&w, 0, "EIO=4&transport=websocket", NULL));
-    engine_ws_message(w.place[0].session, &w.place[0], true, "x", 1, w.now);
-    assert_true(w.place[0].closed);
-}
-
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -376,7 +368,6 @@ int main(void)
         TEST(an_upgrade_without_a_probe),
         TEST(a_failed_upgrade_leaves_polling),
         TEST(a_session_that_ends_closes_its_probe),
-        TEST(binary_is_not_understood),
     };
     return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
 }

@@ -148,6 +148,51 @@ static void tokens_wait_for_the_first_keys(void **state)
     keyset_free(secret);
 }
 
+static void an_unknown_subject_that_becomes_known_stays(void **state)
+{
+    (void)state;
+    world_connect_as(&w, 0, world_bearer(&w, 7, 3600, ""));
+    world_admit(&w, w.sid, NULL, 0, "10:10:");
+    world_pass(&w, 29999);
+    hub_renew(w.hub, w.now); /* the database is back, and has the row now */
+    world_admit(&w, w.sid, "a", 3, "10:10:");
+    world_pass(&w, 60000);
+    assert_false(w.place[0].closed);
+    world_say(&w, 0, "42/tasks,[\"e\"]");
+    assert_non_null(strstr(w.asked, "receive 3 /tasks e 13\n"));
+}
+
+static void what_stands_behind_the_guard_hears_of_good_tokens_only(void **state)
+{
+    (void)state;
+    w.backend.acks = true; /* as it was when the guard was given it: acks are the hub's */
+    world_connect_as(&w, 0, world_bearer(&w, 7, -11, ""));
+    world_say(&w, 0, "42/tasks,1[\"e\"]");
+    world_say(&w, 0, "43/tasks,1[]");
+    assert_string_equal(world_heard(&w, 0), "43/tasks,1[]\n");
+    world_say(&w, 0, "41/tasks,");
+    assert_string_equal(w.asked, "");
+    assert_int_equal(w.visitors, 1);
+}
+
+static void it_may_refuse_what_the_guard_has_accepted_only_before(void **state)
+{
+    (void)state;
+    w.refusal = "no";
+    world_connect_as(&w, 0, world_bearer(&w, 7, 3600, ""));
+    assert_string_equal(w.asked, "connect /tasks 7 websocket\n"); /* too late: no disconnect */
+    assert_string_equal(world_heard(&w, 0), "");
+}
+
+static void acks_pass_through_the_guard(void **state)
+{
+    (void)state;
+    world_client(&w, 0, "a", 1);
+    hub_emit(w.hub, w.sid, "[\"q\"]", 5, 4, NULL);
+    world_say(&w, 0, "43/tasks,4[1]");
+    assert_non_null(strstr(w.asked, "acked 4 [1]\n"));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -162,6 +207,10 @@ int main(void)
         TEST(a_grace_is_not_renewed_by_another_connect),
         TEST(a_good_token_that_comes_late_counts_for_all_namespaces),
         TEST(tokens_wait_for_the_first_keys),
+        TEST(an_unknown_subject_that_becomes_known_stays),
+        TEST(what_stands_behind_the_guard_hears_of_good_tokens_only),
+        TEST(it_may_refuse_what_the_guard_has_accepted_only_before),
+        TEST(acks_pass_through_the_guard),
     };
     return cmocka_run_group_tests_name("guard", tests, NULL, NULL);
 }

@@ -37,7 +37,9 @@ static bool send_ws(void *ws, const void *data, size_t len)
     assert_false(p->backlog);
     while (at < end) {
         size_t n = at[1], head = 2;
-        assert_int_equal(at[0], 0x81);
+        assert_true(at[0] == 0x81 || at[0] == 0x82);
+        if (at[0] == 0x82)
+            p->text[used++] = 'b';
         if (n == 126) {
             n = (size_t)at[2] << 8 | at[3];
             head = 4;
@@ -102,12 +104,14 @@ static void backend_connect(void *ctx, void *visitor, const struct socket_info *
                             const json_t *auth, uint64_t now)
 {
     struct world *w = ctx;
-    (void)auth;
     (void)now;
     assert_non_null(visitor);
     snprintf(w->sid, sizeof w->sid, "%s", s->sid);
     ask(w, "connect%s %s %s %s\n", s->again ? " again" : "", s->nsp, s->subject, s->transport);
-    hub_accept(w->hub, s->sid);
+    if (w->refusal)
+        hub_refuse(w->hub, s->sid, w->refusal, auth);
+    else if (!w->silent)
+        hub_accept(w->hub, s->sid);
 }
 
 static void backend_disconnect(void *ctx, void *visitor, const char *sid, const char *reason,
@@ -118,11 +122,33 @@ static void backend_disconnect(void *ctx, void *visitor, const char *sid, const 
     ask(ctx, "disconnect %s %d\n", reason, by_client);
 }
 
+static void keep(struct world *w, const struct attachments *with)
+{
+    if (with->n == 0)
+        return;
+    frame_unref(w->kept);
+    w->kept = frame_ref(with->frames[with->n - 1]);
+}
+
 static void backend_receive(void *ctx, void *visitor, const struct incoming *e)
 {
+    struct world *w = ctx;
     assert_non_null(visitor);
-    ask(ctx, "receive %lld %s %s %zu\n", (long long)e->principal, e->nsp,
-        json_string_value(json_array_get(e->event, 0)), e->bytes);
+    ask(w, "receive %lld %s %s %zu%s%s\n", (long long)e->principal, e->nsp,
+        json_string_value(json_array_get(e->event, 0)), e->bytes, w->backend.acks ? " ack " : "",
+        w->backend.acks ? e->ack : "");
+    keep(w, &e->with);
+}
+
+static void backend_acked(void *ctx, void *visitor, const char *sid, int64_t ack,
+                          const json_t *args, const struct attachments *with)
+{
+    char *text = json_dumps(args, JSON_COMPACT);
+    (void)sid;
+    assert_non_null(visitor);
+    ask(ctx, "acked %lld %s\n", (long long)ack, text);
+    free(text);
+    keep(ctx, with);
 }
 
 static void set_cookie(void *request, const char *value)
@@ -131,13 +157,14 @@ static void set_cookie(void *request, const char *value)
     snprintf(p->cookie, sizeof p->cookie, "%s", value);
 }
 
-static const struct net paper_net = {
+const struct net world_net = {
     .reply = reply, .cookie = set_cookie, .send = send_ws, .close = close_ws, .pause = pause_ws};
 static const struct backend paper_backend = {.arrive = backend_arrive,
                                              .leave = backend_leave,
                                              .connect = backend_connect,
                                              .disconnect = backend_disconnect,
-                                             .receive = backend_receive};
+                                             .receive = backend_receive,
+                                             .acked = backend_acked};
 
 void world_setup(struct world *w)
 {
@@ -157,7 +184,7 @@ void world_start(struct world *w)
     keys = keyset_from_secret(SECRET, sizeof SECRET - 1, err, sizeof err);
     w->wheel = wheel_new(w->now);
     w->engine = engine_new(&w->config, &w->metrics, w->wheel);
-    engine_set_net(w->engine, &paper_net);
+    engine_set_net(w->engine, &world_net);
     w->hub = hub_new(&w->config, &w->metrics, w->wheel, w->engine);
     w->guard = guard_new(&w->config, &w->metrics, w->wheel, w->hub);
     hub_set_backend(w->hub, guard_backend(w->guard));
@@ -180,6 +207,7 @@ void world_end(struct world *w)
     assert_int_equal((int)w->metrics.value[METRIC_WEBSOCKETS], 0);
     assert_int_equal((int)w->metrics.value[METRIC_QUEUED_BYTES], 0);
     assert_int_equal(w->visitors, 0);
+    frame_unref(w->kept);
     engine_free(w->engine);
     guard_free(w->guard);
     hub_free(w->hub);
@@ -248,6 +276,14 @@ void world_say(struct world *w, int n, const char *text)
     struct place *p = &w->place[n];
     assert_non_null(p->session);
     engine_ws_message(p->session, p, false, text, strlen(text), w->now);
+    engine_flush(w->engine);
+}
+
+void world_say_binary(struct world *w, int n, const char *bytes, size_t len)
+{
+    struct place *p = &w->place[n];
+    assert_non_null(p->session);
+    engine_ws_message(p->session, p, true, bytes, len, w->now);
     engine_flush(w->engine);
 }
 

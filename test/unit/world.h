@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "engine.h"
+#include "frame.h"
 #include "guard.h"
 #include "hub.h"
 
@@ -19,7 +20,8 @@ enum { PLACES = 64 };
 
 struct place {
     int status;       /* of the reply; 0 = none yet */
-    char text[16384]; /* body of the reply, or the frames sent, each with a newline */
+    char text[16384]; /* body of the reply, or the frames sent, each with a newline; binary ones
+                         after a 'b' */
     size_t sends;
     char cookie[32];
     bool closed, paused;
@@ -41,8 +43,13 @@ struct world {
     struct backend backend; /* behind the guard */
     char asked[4096];       /* of it, a line each */
     int visitors;
-    char sid[32]; /* socket that connected last */
+    const char *refusal; /* what it says to a socket that asks to connect; NULL = it accepts */
+    bool silent;         /* it does not answer at once */
+    struct frame *kept;  /* the last attachment that it got */
+    char sid[32];        /* socket that connected last */
 };
+
+extern const struct net world_net;
 
 /* The configuration holds the defaults; change it between the two calls. */
 void world_setup(struct world *w);
@@ -59,6 +66,7 @@ bool world_ws(struct world *w, int n, const char *query, const char *authorizati
 /* The network has sent the backlog. */
 void world_writable(struct world *w, int n);
 void world_say(struct world *w, int n, const char *text);
+void world_say_binary(struct world *w, int n, const char *bytes, size_t len);
 
 /* A polling session: its Engine.IO sid. */
 const char *world_handshake(struct world *w, const char *authorization);
