@@ -71,7 +71,7 @@ deps:
 	.ci/deps
 
 format:
-	clang-format -i $(wildcard src/*.[ch] pushd/*.[ch] pushd/*/*.[ch] test/unit/*.[ch] test/fuzz/*.[ch])
+	clang-format -i $(wildcard src/*.[ch] pushd/*.[ch] pushd/*/*.[ch] test/unit/*.[ch] test/fuzz/*.[ch] test/conformance/*.[ch])
 
 format-check tidy:
 	$(PYTHON) test/run-checks $@

@@ -15,25 +15,25 @@ enum { WS_TOO_LARGE = 1009 };
 
 static const struct end_kind {
     const char *reason; /* as Socket.IO names it where it does */
-    bool ours;          /* the client did nothing: it will be back */
     /* To a waiting GET: a close packet, after which python-socketio never comes back, or a noop for
      * the client that closes itself. For all others (NULL) the session is as unknown as it will be
      * to their next request. */
     const char *farewell;
     enum metric_id metric;
     unsigned code; /* of the WebSocket's close frame; 0 = none */
+    bool ours;     /* the client did nothing: it will be back */
 } end_kinds[] = {
-    [END_CLOSED] = {"transport close", false, "6", METRIC_CLOSED_CLIENT, 0},
-    [END_ERROR] = {"transport error", false, "1", METRIC_CLOSED_OVERLAP, 0},
-    [END_TIMEOUT] = {"ping timeout", false, NULL, METRIC_CLOSED_TIMEOUT, 0},
-    [END_PACKET] = {"parse error", false, "1", METRIC_CLOSED_MALFORMED, 0},
-    [END_PAYLOAD] = {"transport error", false, "1", METRIC_CLOSED_PAYLOAD, WS_TOO_LARGE},
-    [END_ATTACHMENTS] = {"parse error", false, "1", METRIC_CLOSED_ATTACHMENTS, 0},
-    [END_DEPTH] = {"parse error", false, "1", METRIC_CLOSED_DEPTH, 0},
-    [END_SLOW] = {"queue full", true, NULL, METRIC_CLOSED_SLOW, 0},
-    [END_DISMISSED] = {"dismissed", false, NULL, METRIC_CLOSED_TOKEN, 0},
-    [END_IDLE] = {"no namespace", false, NULL, METRIC_CLOSED_IDLE, 0},
-    [END_DRAIN] = {"server shutting down", true, NULL, METRIC_CLOSED_STOPPING, 0},
+    [END_CLOSED] = {"transport close", "6", METRIC_CLOSED_CLIENT, 0, false},
+    [END_ERROR] = {"transport error", "1", METRIC_CLOSED_OVERLAP, 0, false},
+    [END_TIMEOUT] = {"ping timeout", NULL, METRIC_CLOSED_TIMEOUT, 0, false},
+    [END_PACKET] = {"parse error", "1", METRIC_CLOSED_MALFORMED, 0, false},
+    [END_PAYLOAD] = {"transport error", "1", METRIC_CLOSED_PAYLOAD, WS_TOO_LARGE, false},
+    [END_ATTACHMENTS] = {"parse error", "1", METRIC_CLOSED_ATTACHMENTS, 0, false},
+    [END_DEPTH] = {"parse error", "1", METRIC_CLOSED_DEPTH, 0, false},
+    [END_SLOW] = {"queue full", NULL, METRIC_CLOSED_SLOW, 0, true},
+    [END_DISMISSED] = {"dismissed", NULL, METRIC_CLOSED_TOKEN, 0, false},
+    [END_IDLE] = {"no namespace", NULL, METRIC_CLOSED_IDLE, 0, false},
+    [END_DRAIN] = {"server shutting down", NULL, METRIC_CLOSED_STOPPING, 0, true},
 };
 
 #define SESSION_OF(timer, field) (struct session *)((char *)(timer)-offsetof(struct session, field))

@@ -2,7 +2,6 @@
 #include "sio.h"
 
 #include <math.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,11 +174,6 @@ const char *sio_read(const char *text, size_t len, const struct sio_limits *limi
         (wrong = parse_data(at, end, limits->depth, p)))
         sio_clear(p);
     return wrong;
-}
-
-const char *sio_parse(const char *text, size_t len, struct sio_packet *p)
-{
-    return sio_read(text, len, &(struct sio_limits){0, SIO_JSON_DEPTH, SIZE_MAX}, p);
 }
 
 void sio_clear(struct sio_packet *p)

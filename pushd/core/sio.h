@@ -31,7 +31,7 @@ enum sio_type {
 };
 
 /* Limits of what a client may send. */
-enum { SIO_NSP_MAX = 128, SIO_ACK_DIGITS = 20, SIO_JSON_DEPTH = 64 };
+enum { SIO_NSP_MAX = 128, SIO_ACK_DIGITS = 20 };
 
 struct sio_limits {
     unsigned attachments; /* of one packet; 0 = none are allowed */
@@ -69,13 +69,6 @@ struct frame *sio_pack_event(const char *nsp, const char *ack, const char *paylo
                              unsigned attachments);
 struct frame *sio_pack_ack(const char *nsp, const char *ack, const char *args, size_t len,
                            unsigned attachments);
-
-/* Being replaced by the above: no attachments, a depth of SIO_JSON_DEPTH. */
-const char *sio_parse(const char *text, size_t len, struct sio_packet *p);
-struct frame *sio_connect(const char *nsp, const char *sid);
-struct frame *sio_connect_error(const char *nsp, const char *message);
-struct frame *sio_event(const char *nsp, const char *payload, size_t len);
-struct frame *sio_ack(const char *nsp, const char *ack);
 
 /* Names that Socket.IO keeps for itself; name may hold zero bytes. */
 bool sio_reserved(const char *name, size_t len);

@@ -77,23 +77,3 @@ struct frame *sio_pack_ack(const char *nsp, const char *ack, const char *args, s
 {
     return pack(SIO_ACK, nsp, ack, args, len, attachments);
 }
-
-struct frame *sio_connect(const char *nsp, const char *sid)
-{
-    return sio_pack_connect(nsp, sid);
-}
-
-struct frame *sio_connect_error(const char *nsp, const char *message)
-{
-    return sio_pack_connect_error(nsp, message, NULL);
-}
-
-struct frame *sio_event(const char *nsp, const char *payload, size_t len)
-{
-    return sio_pack_event(nsp, "", payload, len, 0);
-}
-
-struct frame *sio_ack(const char *nsp, const char *ack)
-{
-    return sio_pack_ack(nsp, ack, "[]", 2, 0);
-}
