@@ -140,13 +140,13 @@ static void each_reason_to_pause_is_taken_back_for_itself(void **state)
     (void)state;
     open_ws();
     session_pause(opened, PAUSE_INBOX, true);
-    session_pause(opened, PAUSE_RATE, true);
+    session_pause(opened, PAUSE_EVENTS, true);
     assert_true(w.place[0].paused);
     session_pause(opened, PAUSE_INBOX, false);
     assert_true(w.place[0].paused);
     session_pause(opened, PAUSE_INBOX, false); /* twice is once */
     assert_true(w.place[0].paused);
-    session_pause(opened, PAUSE_RATE, false);
+    session_pause(opened, PAUSE_EVENTS, false);
     assert_false(w.place[0].paused);
 }
 
@@ -155,9 +155,9 @@ static void a_paused_post_waits_for_the_last_reason(void **state)
     (void)state;
     const char *q = query();
     session_pause(opened, PAUSE_INBOX, true);
-    session_pause(opened, PAUSE_RATE, true);
+    session_pause(opened, PAUSE_EVENTS, true);
     world_post(&w, 0, q, "4a");
-    session_pause(opened, PAUSE_RATE, false);
+    session_pause(opened, PAUSE_EVENTS, false);
     assert_int_equal(w.place[0].status, 0);
     session_pause(opened, PAUSE_INBOX, false);
     assert_string_equal(w.place[0].text, "ok");
