@@ -3,6 +3,8 @@
 -- adapter view  what all else reads of HQ's tables; the same for both versions of HQ
 -- wrapper       of a logic function: the same name without _logic, SECURITY DEFINER, of the agent
 --
+-- asker         whoever calls attach() or detach(), whatever those run as
+--
 -- None of these is a member of the extension: pg_dump then keeps them and their owner, and the
 -- triggers on HQ's tables too. make() is SECURITY DEFINER of a superuser, but touches no row of HQ:
 -- it defines things and gives them to the agent, who therefore needs no right to create any.
@@ -66,9 +68,10 @@ $$;
 COMMENT ON FUNCTION logic() IS
     'The logic functions and the names of their wrappers. Owned by the extension.';
 
+-- To compile the query would take a second, under locks on HQ's tables, and run it 5 ms.
 CREATE FUNCTION made()
     RETURNS TABLE (what text, name text, oid oid, owner oid, whole boolean)
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
     WITH f AS (
         SELECT p.* FROM pg_proc AS p WHERE p.pronamespace = 'vantage6_events'::regnamespace
@@ -116,15 +119,21 @@ COMMENT ON FUNCTION made() IS
     'All that attach() makes; oid and owner are NULL where it is not there. A trigger counts as its '
     'function''s owner''s; it and a view count if they are on the tables that HQ has now. Owned by the extension.';
 
--- Who asks: seen from within a SECURITY DEFINER function, the current user is its owner.
+CREATE FUNCTION asker() RETURNS name
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    -- Within a SECURITY DEFINER function the current user is its owner.
+    SELECT coalesce(nullif(current_setting('role'), 'none'), session_user)::name
+$$;
+COMMENT ON FUNCTION asker() IS
+    'The role that the session acts as, seen from within any function. Owned by the extension.';
+
 CREATE FUNCTION check_asker(owner name) RETURNS void
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    asker name := coalesce(nullif(current_setting('role'), 'none'), session_user);
 BEGIN
-    IF NOT pg_has_role(asker, owner, 'MEMBER') THEN
-        RAISE EXCEPTION 'role "%" does not own the tables of vantage6', asker
+    IF NOT pg_has_role(vantage6_events.asker(), owner, 'MEMBER') THEN
+        RAISE EXCEPTION 'role "%" does not own the tables of vantage6', vantage6_events.asker()
             USING ERRCODE = 'V6004', HINT = format('Do it as %I or as a superuser.', owner);
     END IF;
 END
@@ -156,47 +165,107 @@ $$;
 COMMENT ON FUNCTION unmake() IS
     'Drops all that attach() made, whoever owns it. For superusers; owned by the extension.';
 
--- All locks at once, and given up together before deadlock_timeout: HQ may hold one table and want the
--- other, and must neither lose its transaction to us nor queue behind us for long.
+-- In the order of those who come meanwhile, or each of them would hold what we want next while he waits
+-- for what we have, until our wait ends, and with enough of them every wait does. pushd's functions
+-- begin with the extension's tables and go on to HQ's; HQ goes from its tables to our views by triggers.
+CREATE FUNCTION locks_to_take(schema name, version integer, mode text)
+    RETURNS TABLE (relations regclass[], lock_mode text)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY['vantage6_events.instance', 'vantage6_events.lease', 'vantage6_events.pending',
+                 'vantage6_events.announced']::regclass[], 'EXCLUSIVE'
+    UNION ALL
+    (SELECT array_agg(t.rel ORDER BY t.rel::text COLLATE "C"),
+            CASE WHEN t.ours THEN mode ELSE 'ACCESS SHARE' END
+     FROM (SELECT to_regclass(format('%I.%I', schema, c.table_name)) AS rel,
+                  bool_or(c.table_name IN (SELECT x.on_table FROM
+                                           vantage6_events.trigger_template() AS x)) AS ours
+           FROM vantage6_events.hq_columns(version) AS c GROUP BY 1) AS t
+     WHERE t.rel IS NOT NULL GROUP BY t.ours ORDER BY t.ours DESC)
+$$;
+COMMENT ON FUNCTION locks_to_take(name, integer, text) IS
+    'How attach() locks tables, one LOCK a row: the extension''s against pushd, HQ''s that get triggers in '
+    'the given mode, HQ''s others so that they stay. Owned by the extension.';
+
+CREATE FUNCTION lock_holders(schema name, version integer, mode text) RETURNS text
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH held AS (
+        SELECT l.pid, l.virtualtransaction AS vxid,
+               string_agg(DISTINCT l.mode || ' on ' || l.relation::regclass, ', ') AS locks
+        FROM vantage6_events.locks_to_take(schema, version, mode) AS t
+        JOIN pg_locks AS l ON l.relation = ANY (t.relations::oid[])
+        JOIN pg_database AS d ON d.oid = l.database AND d.datname = current_database()
+        WHERE l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
+          AND CASE t.lock_mode
+              WHEN 'ACCESS EXCLUSIVE' THEN true
+              WHEN 'EXCLUSIVE' THEN l.mode <> 'AccessShareLock'
+              WHEN 'SHARE ROW EXCLUSIVE' THEN l.mode NOT IN ('AccessShareLock', 'RowShareLock')
+              ELSE l.mode = 'AccessExclusiveLock' END
+        GROUP BY 1, 2
+    ), holder AS (
+        SELECT coalesce(a.xact_start, x.prepared) AS began, h.locks, CASE
+            WHEN h.pid IS NULL THEN format('the prepared transaction %L', x.gid)
+            WHEN a.usesysid IS NULL THEN format('process %s (%s)', h.pid, coalesce(a.backend_type, 'ended'))
+            ELSE format('process %s (%s, application "%s"%s)', h.pid, a.usename, a.application_name, CASE
+                -- What pg_stat_activity would tell him.
+                WHEN pg_has_role(vantage6_events.asker(), a.usesysid, 'USAGE')
+                  OR pg_has_role(vantage6_events.asker(), 'pg_read_all_stats', 'USAGE')
+                THEN format(', %s, transaction of %s', a.state, a.xact_start) END) END AS name
+        FROM held AS h
+        LEFT JOIN pg_stat_activity AS a ON a.pid = h.pid
+        LEFT JOIN pg_locks AS own ON own.locktype = 'transactionid' AND own.virtualtransaction = h.vxid
+            AND own.granted AND own.pid IS NULL AND h.pid IS NULL
+        LEFT JOIN pg_prepared_xacts AS x ON x.transaction = own.transactionid
+    )
+    SELECT string_agg(format('%s: %s', o.name, o.locks), E'\n' ORDER BY o.began)
+    FROM (SELECT * FROM holder AS n ORDER BY n.began LIMIT 5) AS o
+$$;
+COMMENT ON FUNCTION lock_holders(name, integer, text) IS
+    'Who is in the way of attach(), the oldest transactions first, as far as the asker may know; NULL '
+    'if nobody is. For superusers; owned by the extension.';
+
+-- All locks at once, and given up together: HQ may hold one table and want another, and must neither
+-- lose its transaction to us nor queue behind us for long. Our deadlock_timeout is the shortest, so
+-- that we are the victim, and autovacuum makes way: it does for those who wait that long.
 CREATE FUNCTION unmake_locked(schema name, version integer, mode text, patience interval)
     RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    SET lock_timeout = '200ms' SET deadlock_timeout = '100ms'
 AS $$
 DECLARE
+    least_tries CONSTANT integer := 10; -- time alone may pass while the machine stands still
     until timestamptz := clock_timestamp() + patience;
+    tries integer := 0;
+    holders text;
     item record;
 BEGIN
     LOOP
         BEGIN
-            FOR item IN
-                SELECT string_agg(t.rel::text, ', ' ORDER BY t.rel::text) AS rels,
-                       CASE WHEN t.ours THEN mode ELSE 'ACCESS SHARE' END AS lock_mode
-                FROM (SELECT to_regclass(format('%I.%I', schema, c.table_name)) AS rel,
-                             bool_or(c.table_name IN (SELECT x.on_table FROM
-                                                      vantage6_events.trigger_template() AS x)) AS ours
-                      FROM vantage6_events.hq_columns(version) AS c GROUP BY 1) AS t
-                WHERE t.rel IS NOT NULL GROUP BY t.ours ORDER BY t.ours DESC
-            LOOP
-                EXECUTE format('LOCK TABLE %s IN %s MODE', item.rels, item.lock_mode);
+            FOR item IN SELECT * FROM vantage6_events.locks_to_take(schema, version, mode) LOOP
+                EXECUTE format('LOCK TABLE %s IN %s MODE',
+                               array_to_string(item.relations, ', '), item.lock_mode);
             END LOOP;
             PERFORM vantage6_events.unmake();
             RETURN;
-        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-            NULL; -- its locks are gone
+        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN -- our locks are gone
+            holders := coalesce(vantage6_events.lock_holders(schema, version, mode), holders);
         END;
-        IF clock_timestamp() >= until THEN
+        tries := tries + 1;
+        IF tries >= least_tries AND clock_timestamp() >= until THEN
             RAISE EXCEPTION 'the tables in schema "%" could not be locked: they are in use', schema
                 USING ERRCODE = 'lock_not_available',
-                HINT = 'Nothing was changed. Do it again when no transaction on them stays open: '
-                    'pg_stat_activity, state idle in transaction.';
+                DETAIL = coalesce('In the way: ' || holders, 'Nobody holds a lock on them for long.'),
+                HINT = 'Nothing was changed. Do it again when these transactions have ended; '
+                    'pg_terminate_backend(process) ends one that stays idle in transaction.';
         END IF;
-        PERFORM pg_sleep(0.1);
+        PERFORM pg_sleep(0.05 + 0.1 * random()); -- in step with nobody
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION unmake_locked(name, integer, text, interval) IS
-    'Locks HQ''s tables, those with triggers in the given mode, as long as the transaction lasts, and '
-    'drops what attach() made. 55P03 when patience ends. For superusers; owned by the extension.';
+    'Locks what locks_to_take() says, as long as the transaction lasts, and drops what attach() made. '
+    '55P03 when patience has ended and ten tries have failed. For superusers; owned by the extension.';
 
 CREATE FUNCTION make_views(schema name, version integer, agent name) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
