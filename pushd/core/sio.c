@@ -97,8 +97,9 @@ static const char *parse_ack(const char **p, const char *end, char *ack)
 
 static const char *check_event(const json_t *d)
 {
+    /* Without a payload it is legal, and without effect. */
     if (!d)
-        return NULL;                           /* legal, and without effect */
+        return NULL;
     const json_t *name = json_array_get(d, 0); /* NULL if it is no array, or an empty one */
     if (!name)
         return "EVENT needs an array with a name";
