@@ -59,7 +59,7 @@ static void heartbeat(struct timer *t, uint64_t now)
     s->awaiting_pong = true;
     s->held = s->paused;
     s->seen = false;
-    bool often = s->paused && c->ping_interval < c->ping_timeout;
+    bool often = s->paused && s->websocket && c->ping_interval < c->ping_timeout;
     timer_start(s->engine->wheel, &s->heartbeat, now + (often ? c->ping_interval : c->ping_timeout),
                 heartbeat);
 }

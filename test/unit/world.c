@@ -174,6 +174,7 @@ void world_setup(struct world *w)
     char *env[] = {NULL};
     memset(w, 0, sizeof *w);
     w->now = 1000;
+    w->peer = "192.0.2.1";
     if (config_load(&w->config, 5, argv, env, err, sizeof err) != 0)
         fail_msg("%s", err);
 }
@@ -226,8 +227,11 @@ static void request(struct world *w, int n, const struct request *rq)
 
 void world_get_as(struct world *w, int n, const char *query, const char *authorization)
 {
-    struct request rq = {
-        .method = METHOD_GET, .query = query, .authorization = authorization, .peer = "192.0.2.1"};
+    struct request rq = {.method = METHOD_GET,
+                         .query = query,
+                         .authorization = authorization,
+                         .peer = w->peer,
+                         .forwarded_for = w->forwarded_for};
     request(w, n, &rq);
 }
 
@@ -249,11 +253,13 @@ bool world_ws(struct world *w, int n, const char *query, const char *authorizati
                          .websocket = true,
                          .query = query,
                          .authorization = authorization,
-                         .peer = "192.0.2.1"};
+                         .peer = w->peer,
+                         .forwarded_for = w->forwarded_for};
     struct place *p = &w->place[n];
     memset(p, 0, sizeof *p);
     const struct refusal *no = engine_refuses_ws(w->engine, &rq, w->now);
     if (no) {
+        engine_refused(w->engine, no->metric);
         p->status = no->status;
         snprintf(p->text, sizeof p->text, "%s", no->body);
         return false;

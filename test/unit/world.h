@@ -39,6 +39,7 @@ struct world {
     struct hub *hub;
     struct guard *guard;
     uint64_t now;
+    const char *peer, *forwarded_for; /* of all requests from now on */
     struct place place[PLACES];
     struct backend backend; /* behind the guard */
     char asked[4096];       /* of it, a line each */
