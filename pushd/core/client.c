@@ -1,5 +1,6 @@
 /* client: see client.h. */
 #include "hub_state.h"
+#include "json_read.h"
 #include "log.h"
 
 #include <stddef.h>
@@ -97,6 +98,14 @@ static void packet(struct client *c, struct sio_packet *p, uint64_t now)
         session_end(c->session, END_PACKET);
 }
 
+static enum end_reason end_of(const char *wrong)
+{
+    return wrong == json_too_deep   ? END_DEPTH
+           : wrong == sio_too_many  ? END_ATTACHMENTS
+           : wrong == sio_too_large ? END_PAYLOAD
+                                    : END_PACKET;
+}
+
 void client_message(void *ctx, struct session *s, bool binary, const char *data, size_t len,
                     uint64_t now)
 {
@@ -111,7 +120,7 @@ void client_message(void *ctx, struct session *s, bool binary, const char *data,
                                 : sio_decode_text(&c->decoder, &limits, data, len, &p, &wrong);
     if (step == SIO_WRONG) {
         log_debug("packet refused: %s address=%s", wrong, s->address);
-        session_end(s, END_PACKET);
+        session_end(s, end_of(wrong));
     } else if (step == SIO_PACKET) {
         packet(c, &p, now);
         sio_clear(&p);

@@ -161,6 +161,8 @@ static char *rewritten(const char *text, size_t len, size_t *out_len)
     return buffer;
 }
 
+const char json_too_deep[] = "JSON nested too deep";
+
 json_t *json_read(const char *text, size_t len, unsigned max_depth, const char **wrong)
 {
     const size_t flags = JSON_DECODE_ANY | JSON_ALLOW_NUL;
@@ -170,7 +172,7 @@ json_t *json_read(const char *text, size_t len, unsigned max_depth, const char *
         return NULL;
     }
     if (too_deep(text, text + len, max_depth)) {
-        *wrong = "JSON nested too deep";
+        *wrong = json_too_deep;
         return NULL;
     }
     json_t *value = json_loadb(text, len, flags, &error);

@@ -17,6 +17,7 @@
  * The value of the len bytes, nested max_depth deep at most (["x"] is 1). NULL: *wrong says why (a
  * static text).
  */
+extern const char json_too_deep[]; /* as *wrong: compare the pointer */
 json_t *json_read(const char *text, size_t len, unsigned max_depth, const char **wrong);
 
 #endif

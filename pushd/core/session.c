@@ -299,7 +299,7 @@ void session_flush(struct session *s)
 void session_packet(struct session *s, const struct packet *p, uint64_t now)
 {
     const struct engine_user *user = &s->engine->user;
-    session_pace(s, 1, p->len + !p->binary, now);
+    session_pace(s, !p->binary, p->len + 1, now); /* attachments belong to an event */
     switch (p->type) {
     case PACKET_MESSAGE:
         user->message(user->ctx, s, p->binary, p->data, p->len, now);

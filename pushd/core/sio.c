@@ -7,6 +7,9 @@
 
 #include "json_read.h"
 
+const char sio_too_many[] = "too many attachments";
+const char sio_too_large[] = "packet too large";
+
 bool sio_reserved(const char *name, size_t len)
 {
     static const char *const names[] = {"connect",       "connect_error", "disconnect",
@@ -43,7 +46,7 @@ static const char *parse_attachments(const char **p, const char *end, unsigned m
     if (n == 0)
         return "binary packet with 0 attachments";
     if (n > most)
-        return "too many attachments";
+        return sio_too_many;
     out->attachments = n;
     *p = at + 1;
     return NULL;
@@ -168,7 +171,7 @@ const char *sio_read(const char *text, size_t len, const struct sio_limits *limi
     p->attached = NULL;
     p->bytes = len;
     if (len > limits->bytes)
-        return "packet too large";
+        return sio_too_large;
     if ((wrong = parse_type(&at, end, &p->type)) ||
         (wrong = parse_attachments(&at, end, limits->attachments, p)) ||
         (wrong = parse_nsp(&at, end, p->nsp)) || (wrong = parse_ack(&at, end, p->ack)) ||

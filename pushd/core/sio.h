@@ -49,6 +49,9 @@ struct sio_packet {
     size_t bytes;                 /* of the message, attachments included */
 };
 
+/* What is wrong where a limit is passed, beside json_too_deep; compare the pointer. */
+extern const char sio_too_many[], sio_too_large[];
+
 /*
  * Parse the len bytes after the Engine.IO type. Returns NULL, or what is wrong (a static text). On
  * NULL the caller ends with sio_clear(); otherwise there is nothing to clear.

@@ -82,7 +82,7 @@ enum sio_step sio_decode_binary(struct sio_decoder *d, const struct sio_limits *
     if (!a)
         return fail(d, wrong, "binary message where none is awaited");
     if (a->bytes + len > limits->bytes)
-        return fail(d, wrong, "packet too large with its attachments");
+        return fail(d, wrong, sio_too_large);
     a->attached[a->come++] = frame_new_binary(data, len);
     a->bytes += len;
     return a->come < a->attachments ? SIO_NEED_MORE : complete(d, limits, out, wrong);
