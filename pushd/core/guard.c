@@ -329,8 +329,9 @@ static void acked(void *ctx, void *visitor, const char *sid, int64_t ack, const 
                   const struct attachments *with)
 {
     struct guard *g = ctx;
-    if (g->inner->acked)
-        g->inner->acked(g->inner->ctx, ((struct visitor *)visitor)->inner, sid, ack, args, with);
+    struct visitor *v = visitor;
+    if (g->inner->acked && v->verdict == TOKEN_GOOD) /* else it has not heard of the socket */
+        g->inner->acked(g->inner->ctx, v->inner, sid, ack, args, with);
 }
 
 /* --- the life of the guard --- */

@@ -95,6 +95,15 @@ static void a_token_in_the_connect_packet(void **state)
     assert_string_equal(w.asked, "connect /tasks 9 websocket\n");
 }
 
+static void an_ack_before_the_key_is_known_goes_nowhere(void **state)
+{
+    (void)state;
+    guard_set_keys(w.guard, NULL, w.now);
+    world_connect_as(&w, 0, world_bearer(&w, 7, 3600, ""));
+    world_say(&w, 0, "43/tasks,0[]");
+    assert_string_equal(w.asked, "");
+}
+
 static void an_unknown_subject_is_closed(void **state)
 {
     (void)state;
@@ -203,6 +212,7 @@ int main(void)
         TEST(a_bad_signature_is_told_once_in_10_s),
         TEST(no_token_or_nonsense_gets_nothing_more),
         TEST(a_token_in_the_connect_packet),
+        TEST(an_ack_before_the_key_is_known_goes_nowhere),
         TEST(an_unknown_subject_is_closed),
         TEST(a_grace_is_not_renewed_by_another_connect),
         TEST(a_good_token_that_comes_late_counts_for_all_namespaces),
