@@ -209,12 +209,14 @@ void engine_ws_message(struct session *s, void *ws, bool binary, const char *dat
         session_ws_message(s, binary, data, len, now);
 }
 
-void engine_ws_too_large(struct session *s, void *ws)
+void engine_ws_broken(struct session *s, void *ws, unsigned code)
 {
     if (ws == s->probe)
         session_probe_drop(s);
     else
-        session_end(s, END_PAYLOAD);
+        session_end(s, code == WS_TOO_LARGE   ? END_PAYLOAD
+                       : code == WS_TRY_LATER ? END_RECEIVE
+                                              : END_PACKET);
 }
 
 void engine_refused(struct engine *e, enum metric_id metric)

@@ -57,8 +57,9 @@ struct session *engine_ws(struct engine *e, const struct request *rq, void *ws, 
 /* A whole message of a WebSocket. */
 void engine_ws_message(struct session *s, void *ws, bool binary, const char *data, size_t len,
                        uint64_t now);
-/* A message that has begun is larger than config.max_payload. */
-void engine_ws_too_large(struct session *s, void *ws);
+/* The network closes a WebSocket with this code, for what came over it; the handle is gone. */
+enum { WS_NOT_UTF8 = 1007, WS_TOO_LARGE = 1009, WS_TRY_LATER = 1013 };
+void engine_ws_broken(struct session *s, void *ws, unsigned code);
 /* The backlog that send() reported is gone. */
 void engine_writable(struct session *s, void *ws);
 /* A WebSocket has ended; not called for those ended by net.close. */

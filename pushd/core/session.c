@@ -11,7 +11,6 @@
 enum { SEND_BYTES = 65536 };
 
 /* RFC 6455, 7.4.1: message too big. */
-enum { WS_TOO_LARGE = 1009 };
 
 static const struct end_kind {
     const char *reason; /* as Socket.IO names it where it does */
@@ -28,6 +27,7 @@ static const struct end_kind {
     [END_TIMEOUT] = {"ping timeout", NULL, METRIC_CLOSED_TIMEOUT, 0, false},
     [END_PACKET] = {"parse error", "1", METRIC_CLOSED_MALFORMED, 0, false},
     [END_PAYLOAD] = {"transport error", "1", METRIC_CLOSED_PAYLOAD, WS_TOO_LARGE, false},
+    [END_RECEIVE] = {"transport error", NULL, METRIC_CLOSED_RECEIVE, WS_TRY_LATER, true},
     [END_ATTACHMENTS] = {"parse error", "1", METRIC_CLOSED_ATTACHMENTS, 0, false},
     [END_DEPTH] = {"parse error", "1", METRIC_CLOSED_DEPTH, 0, false},
     [END_SLOW] = {"queue full", NULL, METRIC_CLOSED_SLOW, 0, true},

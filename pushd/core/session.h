@@ -38,6 +38,7 @@ enum end_reason {
     END_TIMEOUT,     /* no pong */
     END_PACKET,      /* a packet that breaks the protocol, of this layer or the one above */
     END_PAYLOAD,     /* a message beyond max_payload */
+    END_RECEIVE,     /* a message, when those of all clients that came in part had no room */
     END_ATTACHMENTS, /* a packet beyond max_attachments */
     END_DEPTH,       /* JSON beyond max_depth */
     END_SLOW,        /* its queue was full */

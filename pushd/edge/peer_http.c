@@ -1,15 +1,25 @@
-/* peer_http: polling requests; see peer.h. */
+/*
+ * peer_http: polling requests; see peer.h.
+ *
+ * One request at a time. Bytes that come before its answer are no request that we could serve: lws
+ * 4.1 to 4.3 would add them to the head that it has, or take a head for a body and never end. So
+ * such a connection is closed, and an answer is written one turn after its request at the
+ * earliest, when lws has shown us what it had read.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <uv.h>
 
 #include "http.h"
 #include "log.h"
 #include "peer.h"
 
-/* How long an answer may take to leave. */
-enum { ANSWER_SECONDS = 30 };
+/* How long an answer may take to leave, and how long we listen to whom we have refused. */
+enum { ANSWER_SECONDS = 30, REST_SECONDS = 2 };
+/* Each second more must bring, or take, so much. */
+enum { BYTES_PER_SECOND = 10000 };
 
 static char *copy(const char *s)
 {
@@ -19,80 +29,12 @@ static char *copy(const char *s)
     return p;
 }
 
-void peer_clear(struct peer *peer)
+static struct server_scope *scope_of(struct lws *wsi)
 {
-    free(peer->query);
-    free(peer->origin);
-    free(peer->preflight);
-    free(peer->cookie);
-    free(peer->data);
-    free(peer->answer);
-    memset(peer, 0, sizeof *peer);
+    return lws_context_user(lws_get_context(wsi));
 }
 
-bool peer_path(struct lws *wsi, const char *path, enum method *method)
-{
-    char *uri = NULL;
-    int len = 0;
-    size_t want = strlen(path);
-    switch (lws_http_get_uri_and_method(wsi, &uri, &len)) {
-    case LWSHUMETH_GET:
-        *method = METHOD_GET;
-        break;
-    case LWSHUMETH_POST:
-        *method = METHOD_POST;
-        break;
-    case LWSHUMETH_OPTIONS:
-        *method = METHOD_OPTIONS;
-        break;
-    default:
-        *method = METHOD_OTHER;
-    }
-    return uri && len >= (int)want && memcmp(uri, path, want) == 0;
-}
-
-/* lws has split the query at '&'. */
-static void copy_query(struct lws *wsi, char *out, size_t size)
-{
-    size_t used = 0;
-    out[0] = '\0';
-    for (int i = 0; used + 2 < size; i++) {
-        int n = lws_hdr_copy_fragment(wsi, out + used + (i > 0), (int)(size - used - 1),
-                                      WSI_TOKEN_HTTP_URI_ARGS, i);
-        if (n < 0)
-            break;
-        if (i > 0)
-            out[used++] = '&';
-        used += (size_t)n;
-    }
-    out[used] = '\0';
-}
-
-static const char *header(struct lws *wsi, enum lws_token_indexes token, char *out, size_t size)
-{
-    int len = lws_hdr_total_length(wsi, token);
-    if (len <= 0)
-        return NULL;
-    /* One too long for its room cannot be right: an empty one is refused where it matters. */
-    if (lws_hdr_copy(wsi, out, (int)size, token) < 0)
-        out[0] = '\0';
-    return out;
-}
-
-void peer_request(struct lws *wsi, struct headers *h, struct request *rq)
-{
-    const char *type = header(wsi, WSI_TOKEN_HTTP_CONTENT_TYPE, h->type, sizeof h->type);
-    copy_query(wsi, h->query, sizeof h->query);
-    lws_get_peer_simple(wsi, h->peer, sizeof h->peer);
-    rq->query = h->query;
-    rq->origin = header(wsi, WSI_TOKEN_ORIGIN, h->origin, sizeof h->origin);
-    rq->authorization =
-        header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, h->authorization, sizeof h->authorization);
-    rq->peer = h->peer;
-    rq->forwarded_for =
-        header(wsi, WSI_TOKEN_X_FORWARDED_FOR, h->forwarded_for, sizeof h->forwarded_for);
-    rq->octet_stream = type && strncmp(type, "application/octet-stream", 24) == 0;
-}
+/* --- answers --- */
 
 static void compose(const struct config *config, struct peer *peer, int status, const char *type,
                     const void *body, size_t len)
@@ -106,10 +48,13 @@ static void compose(const struct config *config, struct peer *peer, int status, 
         .preflight = peer->preflighted,
         .request_headers = peer->preflight,
         .cookie = peer->cookie,
-        .close = peer->close_after || peer->close_asked,
+        .close = peer->close_after,
     };
     char head[HTTP_HEAD_MAX];
     size_t n = http_head(head, &a);
+    if (peer->headless)
+        len = 0;
+    free(peer->answer);
     peer->answer = malloc(LWS_PRE + n + len);
     if (!peer->answer)
         abort();
@@ -119,55 +64,103 @@ static void compose(const struct config *config, struct peer *peer, int status, 
     peer->answer_len = n + len;
 }
 
-static const struct config *config_of(struct lws *wsi)
+/* Let it be written. For a client that reads nothing there is an end. */
+static void schedule(struct lws *wsi, struct peer *peer)
 {
-    return ((struct server_scope *)lws_context_user(lws_get_context(wsi)))->config;
+    peer->stage = STAGE_ANSWER;
+    peer->turn = scope_of(wsi)->turn;
+    lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT,
+                    ANSWER_SECONDS + (int)(peer->answer_len / BYTES_PER_SECOND));
+    lws_callback_on_writable(wsi);
 }
 
 static void reply(void *request, int status, const char *type, const void *body, size_t len)
 {
-    struct lws *wsi = request;
-    struct peer *peer = lws_wsi_user(wsi);
-    peer->pending = false;
-    compose(config_of(wsi), peer, status, type, body, len);
-    /* For a client that reads nothing, or sent more than its request: lws then never lets us write.
-     */
-    lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, ANSWER_SECONDS);
-    lws_callback_on_writable(wsi);
-}
-
-static int write_answer(struct lws *wsi, struct peer *peer)
-{
-    if (!peer->answer)
-        return 0;
-    unsigned char *answer = peer->answer;
-    int n = lws_write(wsi, answer + LWS_PRE, peer->answer_len, LWS_WRITE_HTTP_HEADERS);
-    bool close_after = peer->close_after;
-    peer->answer = NULL;
-    free(answer);
-    if (n < 0 || close_after)
-        return -1;
-    return lws_http_transaction_completed(wsi) ? -1 : 0;
+    struct peer *peer = lws_wsi_user(request);
+    compose(scope_of(request)->config, peer, status, type, body, len);
+    schedule(request, peer);
 }
 
 static void set_cookie(void *request, const char *value)
 {
     struct peer *peer = lws_wsi_user(request);
-    if (asprintf(&peer->cookie, "%s=%s", config_of(request)->cookie, value) < 0)
+    if (asprintf(&peer->cookie, "%s=%s", scope_of(request)->config->cookie, value) < 0)
         abort();
 }
 
-/* At once: while lws waits for a body it lets nobody write. */
+static int write_answer(struct lws *wsi, struct peer *peer)
+{
+    unsigned char *answer = peer->answer;
+    int n = 0;
+    peer->answer = NULL;
+    if (answer)
+        n = lws_write(wsi, answer + LWS_PRE, peer->answer_len, LWS_WRITE_HTTP_HEADERS);
+    free(answer);
+    return n < 0 ? -1 : 0;
+}
+
+static int writeable(struct server_scope *scope, struct lws *wsi, struct peer *peer)
+{
+    if (peer->stage != STAGE_ANSWER)
+        return 0;
+    if (peer->turn == scope->turn) {
+        lws_callback_on_writable(wsi);
+        return 0;
+    }
+    peer->stage = STAGE_DONE;
+    if (write_answer(wsi, peer) != 0 || peer->close_after)
+        return -1;
+    return lws_http_transaction_completed(wsi) ? -1 : 0;
+}
+
+/* --- refusals --- */
+
+static enum metric_id reason(int status)
+{
+    switch (status) {
+    case 404:
+        return METRIC_REFUSED_PATH;
+    case 408:
+        return METRIC_REFUSED_TIMEOUT;
+    case 411:
+        return METRIC_REFUSED_LENGTH;
+    case 413:
+        return METRIC_REFUSED_PAYLOAD;
+    case 503:
+        return METRIC_REFUSED_RECEIVE;
+    default:
+        return METRIC_REFUSED_MALFORMED;
+    }
+}
+
+/*
+ * At once: the body need not come for it. What of it still comes is read and thrown away, or the
+ * system would reset the connection and the client might never see the answer.
+ */
 static int refuse(struct lws *wsi, struct peer *peer, int status)
 {
-    struct server_scope *scope = lws_context_user(lws_get_context(wsi));
-    engine_refused(scope->engine, status == 404   ? METRIC_REFUSED_PATH
-                                  : status == 413 ? METRIC_REFUSED_PAYLOAD
-                                                  : METRIC_REFUSED_MALFORMED);
-    peer->close_after = true;
-    compose(config_of(wsi), peer, status, NULL, NULL, 0);
-    return write_answer(wsi, peer);
+    struct server_scope *scope = scope_of(wsi);
+    engine_refused(scope->engine, reason(status));
+    peer_drop(scope, peer);
+    compose(scope->config, peer, status, NULL, NULL, 0);
+    peer->stage = STAGE_REST;
+    peer->since = uv_now(scope->loop);
+    if (write_answer(wsi, peer) != 0)
+        return -1;
+    if (peer->close_after) {
+        shutdown(lws_get_socket_fd(wsi), SHUT_WR);
+        lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, REST_SECONDS);
+    }
+    return 0;
 }
+
+static int refuse_and_close(struct lws *wsi, struct peer *peer, int status)
+{
+    peer->close_after = true;
+    return refuse(wsi, peer, status);
+}
+
+/* --- requests --- */
 
 static void hand_over(struct server_scope *scope, struct lws *wsi, struct peer *peer)
 {
@@ -176,93 +169,122 @@ static void hand_over(struct server_scope *scope, struct lws *wsi, struct peer *
     peer_request(wsi, &h, &rq);
     rq.body = peer->data ? peer->data : "";
     rq.body_len = peer->len;
-    peer->awaits_body = false;
-    peer->pending = true;
+    peer->stage = STAGE_CORE;
     lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
     engine_request(scope->engine, &rq, wsi, uv_now(scope->loop));
-    free(peer->data);
-    peer->data = NULL;
-    peer->len = peer->size = 0;
+    peer_drop(scope, peer);
 }
 
-static bool has_body(struct lws *wsi)
+/* What stays with the peer: lws forgets the head when it likes. */
+static void note(struct server_scope *scope, struct lws *wsi, struct peer *peer)
 {
-    return lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0 ||
-           lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0;
+    struct headers h;
+    struct request rq = {0};
+    char *uri;
+    int len;
+    peer_request(wsi, &h, &rq);
+    peer->query = copy(rq.query);
+    peer->origin = copy(rq.origin);
+    peer->preflighted = peer->method == METHOD_OPTIONS;
+    peer->preflight =
+        copy(peer_header(wsi, WSI_TOKEN_HTTP_AC_REQUEST_HEADERS, h.preflight, sizeof h.preflight));
+    peer->headless = lws_http_get_uri_and_method(wsi, &uri, &len) == LWSHUMETH_HEAD;
+    peer->since = peer->heard = uv_now(scope->loop);
+    peer->close_after = !peer_keeps(wsi, &scope->proxies);
 }
 
-/* The length of the body; what lws and a proxy before it might read differently is refused. 0 or a
- * status. */
-static int read_length(struct lws *wsi, const struct config *config, size_t *length)
+/* lws waits for the body of these, also if they have none. */
+static bool is_waited_for(struct lws *wsi)
 {
-    char text[24] = "";
-    *length = 0;
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
-        return 411; /* lws does not decode it */
-    int given = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH);
-    if (given <= 0)
-        return 411;
-    if (given >= (int)sizeof text ||
-        lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_CONTENT_LENGTH) != given ||
-        strspn(text, "0123456789") != (size_t)given)
-        return 400;
-    unsigned long long n = strtoull(text, NULL, 10); /* ULLONG_MAX if it is more */
-    *length = (size_t)n;
-    return n > config->max_payload ? 413 : 0;
+    char *uri;
+    int len, method = lws_http_get_uri_and_method(wsi, &uri, &len);
+    return method == LWSHUMETH_POST || method == LWSHUMETH_PUT || method == LWSHUMETH_PATCH;
 }
 
-/* The answer has to say it too: some clients use the connection again otherwise. */
-static bool asks_to_close(struct lws *wsi)
+static int begin_post(struct server_scope *scope, struct lws *wsi, struct peer *peer,
+                      long long length)
 {
-    char text[64] = "";
-    lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_CONNECTION);
-    return strcasestr(text, "close") != NULL;
+    char go_on[LWS_PRE + 32];
+    if (length > (long long)scope->config->max_payload) {
+        /* The connection stays if the rest is worth reading. */
+        peer->close_after |= length > 2 * (long long)scope->config->max_payload;
+        return refuse(wsi, peer, 413);
+    }
+    peer->stage = STAGE_BODY;
+    if (length > 0 && peer_list_has(wsi, WSI_TOKEN_HTTP_EXPECT, "100-continue")) {
+        int n = sprintf(go_on + LWS_PRE, "HTTP/1.1 100 Continue\r\n\r\n");
+        if (lws_write(wsi, (unsigned char *)go_on + LWS_PRE, (size_t)n, LWS_WRITE_HTTP_HEADERS) < 0)
+            return -1;
+    }
+    return 0; /* one of no length is complete at once: lws says so */
 }
 
 static int begin(struct server_scope *scope, struct lws *wsi, struct peer *peer)
 {
-    struct headers h;
-    struct request rq = {0};
-    size_t length;
-    peer_clear(peer);
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP) == 0) /* a request line without its version */
-        return refuse(wsi, peer, 400);
-    if (!peer_path(wsi, scope->config->path, &peer->method))
-        return refuse(wsi, peer, 404);
-    peer_request(wsi, &h, &rq);
-    peer->query = copy(rq.query);
-    peer->origin = copy(rq.origin);
-    peer->close_asked = asks_to_close(wsi);
-    peer->preflighted = peer->method == METHOD_OPTIONS;
-    peer->preflight =
-        copy(header(wsi, WSI_TOKEN_HTTP_AC_REQUEST_HEADERS, h.preflight, sizeof h.preflight));
-    int wrong = read_length(wsi, scope->config, &length);
-    if (peer->method == METHOD_POST && wrong)
-        return refuse(wsi, peer, wrong);
-    if (peer->method != METHOD_POST && (length > 0 || (wrong && has_body(wsi))))
-        return refuse(wsi, peer, 400);
-    peer->awaits_body = length > 0;
-    if (peer->awaits_body)
-        return 0;
-    hand_over(scope, wsi, peer);
+    long long length;
+    if (peer->stage != STAGE_NONE)
+        return -1;
+    bool ours = peer_path(wsi, scope->config->path, &peer->method);
+    note(scope, wsi, peer);
+    bool body = peer_body(wsi, &length);
+    if (!peer_head_is_plain(wsi) || length == -2)
+        return refuse_and_close(wsi, peer, 400);
+    if (body && (!ours || peer->method != METHOD_POST))
+        return refuse_and_close(wsi, peer, ours ? 400 : 404);
+    if (ours && peer->method == METHOD_POST)
+        return length == -1 ? refuse_and_close(wsi, peer, 411)
+                            : begin_post(scope, wsi, peer, length);
+    peer->close_after |= is_waited_for(wsi);
+    if (ours) {
+        hand_over(scope, wsi, peer);
+    } else {
+        engine_refused(scope->engine, METRIC_REFUSED_PATH);
+        reply(wsi, 404, NULL, NULL, 0);
+    }
     return 0;
 }
 
-static int take_body(struct server_scope *scope, struct peer *peer, const void *in, size_t len)
+static bool is_late(const struct server_scope *scope, const struct peer *peer)
 {
-    if (!peer->awaits_body) /* of a request that is refused, or answered */
+    uint64_t more = peer->len * 1000 / BYTES_PER_SECOND;
+    return uv_now(scope->loop) - peer->since > scope->config->request_timeout + more;
+}
+
+static int body(struct server_scope *scope, struct lws *wsi, struct peer *peer, const void *in,
+                size_t len)
+{
+    peer->heard = uv_now(scope->loop);
+    if (peer->stage == STAGE_REST)
+        return is_late(scope, peer) ? -1 : 0;
+    if (peer->stage != STAGE_BODY || len == 0)
         return 0;
     if (peer->len + len > scope->config->max_payload)
         return -1;
-    if (peer->len + len > peer->size) {
-        peer->size = 2 * (peer->len + len);
-        peer->data = realloc(peer->data, peer->size);
-        if (!peer->data)
-            abort();
+    if (is_late(scope, peer))
+        return refuse_and_close(wsi, peer, 408);
+    return peer_store(scope, peer, in, len) ? 0 : refuse_and_close(wsi, peer, 503);
+}
+
+static int complete(struct server_scope *scope, struct lws *wsi, struct peer *peer)
+{
+    if (peer->stage == STAGE_BODY) {
+        hand_over(scope, wsi, peer);
+        return 0;
     }
-    memcpy(peer->data + peer->len, in, len);
-    peer->len += len;
+    if (peer->stage != STAGE_REST || peer->close_after)
+        return -1; /* lws says so again when more comes */
+    schedule(wsi, peer);
     return 0;
+}
+
+static void gone(struct server_scope *scope, struct lws *wsi, struct peer *peer)
+{
+    uint64_t now = uv_now(scope->loop);
+    if (peer->stage == STAGE_CORE)
+        engine_gone(scope->engine, wsi, peer->query, now);
+    if (peer->stage == STAGE_BODY && now - peer->heard >= scope->config->request_timeout)
+        engine_refused(scope->engine, METRIC_REFUSED_TIMEOUT);
+    peer_clear(scope, peer);
 }
 
 int peer_http(struct server_scope *scope, struct lws *wsi, enum lws_callback_reasons reason,
@@ -272,59 +294,23 @@ int peer_http(struct server_scope *scope, struct lws *wsi, enum lws_callback_rea
     case LWS_CALLBACK_HTTP:
         return begin(scope, wsi, peer);
     case LWS_CALLBACK_HTTP_BODY:
-        return take_body(scope, peer, in, len);
+        return body(scope, wsi, peer, in, len);
     case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-        if (peer->awaits_body)
-            hand_over(scope, wsi, peer);
-        return 0;
+        return complete(scope, wsi, peer);
     case LWS_CALLBACK_HTTP_WRITEABLE:
-        return write_answer(wsi, peer);
+        return writeable(scope, wsi, peer);
     case LWS_CALLBACK_CLOSED_HTTP:
     case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
-        if (!peer)
-            return 0;
-        if (peer->pending)
-            engine_gone(scope->engine, wsi, peer->query, uv_now(scope->loop));
-        peer_clear(peer);
+        if (peer)
+            gone(scope, wsi, peer);
         return 0;
     default:
         return 0;
     }
 }
 
-/* --- the rest of struct net --- */
-
-static bool send_ws(void *ws, const void *data, size_t len)
-{
-    struct lws *wsi = ws;
-    /* LWS_WRITE_HTTP passes the bytes through as they are: the frame is ours, shared and constant.
-     * Undocumented for WebSocket; the same code in 4.1.6, 4.3.5 and 4.4. */
-    int n = lws_write(wsi, (unsigned char *)data, len, LWS_WRITE_HTTP);
-    if (n >= 0 && !lws_partial_buffered(wsi))
-        return true;
-    if (n < 0)
-        lws_set_timeout(wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_ASYNC);
-    else
-        lws_callback_on_writable(wsi);
-    return false;
-}
-
-static void close_ws(void *ws, unsigned code)
-{
-    enum { CLOSE_SECONDS = 5 }; /* for a client that reads nothing */
-    struct lws *wsi = ws;
-    struct peer *peer = lws_wsi_user(wsi);
-    peer->session = NULL;
-    peer->closing = true;
-    peer->close_code = code;
-    lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND, CLOSE_SECONDS);
-    lws_callback_on_writable(wsi);
-}
-
-static void pause_ws(void *ws, bool paused)
-{
-    lws_rx_flow_control(ws, !paused);
-}
-
-const struct net peer_net = {
-    .reply = reply, .cookie = set_cookie, .send = send_ws, .close = close_ws, .pause = pause_ws};
+const struct net peer_net = {.reply = reply,
+                             .cookie = set_cookie,
+                             .send = peer_ws_send,
+                             .close = peer_ws_close,
+                             .pause = peer_ws_pause};

@@ -2,11 +2,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <uv.h>
 
 #include "http.h"
 #include "log.h"
 #include "peer.h"
+#include "utf8.h"
+
+/* --- the handshake --- */
 
 static int refuse(struct server_scope *scope, struct lws *wsi, const struct request *rq,
                   const struct refusal *no)
@@ -25,7 +29,31 @@ static int refuse(struct server_scope *scope, struct lws *wsi, const struct requ
     size_t n = http_head((char *)answer + LWS_PRE, &a);
     memcpy(answer + LWS_PRE + n, no->body, a.len);
     lws_write(wsi, answer + LWS_PRE, n + a.len, LWS_WRITE_HTTP_HEADERS);
-    return 1;
+    return -1;
+}
+
+/* What RFC 6455 (4.2.1) asks of the key: 16 bytes in base64. */
+static bool key_is_good(struct lws *wsi)
+{
+    static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char key[32];
+    const char *k = peer_header(wsi, WSI_TOKEN_KEY, key, sizeof key);
+    return k && strlen(k) == 24 && strspn(k, base64) == 22 && strcmp(k + 22, "==") == 0;
+}
+
+/* lws would close the connection without an answer, or not look. */
+static bool is_websocket(struct lws *wsi, const char *protocol)
+{
+    enum { CONNECTION_MAX = 127, /* all that lws looks at */ };
+    char v[8];
+    long long length;
+    const char *version = peer_header(wsi, WSI_TOKEN_VERSION, v, sizeof v);
+    return protocol && strcasecmp(protocol, "websocket") == 0 && peer_head_is_plain(wsi) &&
+           lws_hdr_total_length(wsi, WSI_TOKEN_HOST) > 0 &&
+           lws_hdr_total_length(wsi, WSI_TOKEN_CONNECTION) < CONNECTION_MAX &&
+           peer_list_has(wsi, WSI_TOKEN_CONNECTION, "upgrade") && !peer_body(wsi, &length) &&
+           version && strcmp(version, "13") == 0 && key_is_good(wsi) &&
+           lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) == 0; /* it knows none to choose */
 }
 
 static int confirm(struct server_scope *scope, struct lws *wsi, const char *protocol)
@@ -43,7 +71,7 @@ static int confirm(struct server_scope *scope, struct lws *wsi, const char *prot
     bool ours = peer_path(wsi, scope->config->path, &rq.method);
     peer_request(wsi, &h, &rq);
     const struct refusal *no;
-    if (!protocol || strcasecmp(protocol, "websocket") != 0)
+    if (!is_websocket(wsi, protocol) || (ours && rq.method != METHOD_GET))
         no = &not_websocket;
     else if (!ours)
         no = &not_found;
@@ -56,54 +84,70 @@ static int established(struct server_scope *scope, struct lws *wsi, struct peer 
 {
     struct headers h;
     struct request rq = {.method = METHOD_GET, .websocket = true};
-    peer_clear(peer);
+    peer_clear(scope, peer);
     peer_request(wsi, &h, &rq);
     peer->session = engine_ws(scope->engine, &rq, wsi, uv_now(scope->loop));
     return peer->session ? 0 : -1;
 }
 
-static int append(struct server_scope *scope, struct lws *wsi, struct peer *peer, const void *in,
-                  size_t len)
+/* --- messages --- */
+
+/* The client broke a rule that is WebSocket's: its session ends now, whatever the closing takes. */
+static int broken(struct lws *wsi, struct peer *peer, unsigned code)
 {
-    size_t need = peer->len + len;
-    if (need + lws_remaining_packet_payload(wsi) > scope->config->max_payload) {
-        engine_ws_too_large(peer->session, wsi);
-        lws_close_reason(wsi, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, NULL, 0);
-        return -1;
-    }
-    if (need > peer->size) {
-        peer->size = need + lws_remaining_packet_payload(wsi);
-        peer->data = realloc(peer->data, peer->size);
-        if (!peer->data)
-            abort();
-    }
-    memcpy(peer->data + peer->len, in, len);
-    peer->len = need;
+    struct session *s = peer->session;
+    peer->session = NULL;
+    engine_ws_broken(s, wsi, code);
+    peer->closing = false; /* lws closes it */
+    lws_close_reason(wsi, (enum lws_close_status)code, NULL, 0);
+    return -1;
+}
+
+static int message(struct server_scope *scope, struct lws *wsi, struct peer *peer, const char *data,
+                   size_t len)
+{
+    bool binary = lws_frame_is_binary(wsi);
+    /* The check of lws lets half a character pass before an empty fragment, and looks at pongs. */
+    if (!binary && !utf8_valid(data, len))
+        return broken(wsi, peer, WS_NOT_UTF8);
+    engine_ws_message(peer->session, wsi, binary, data, len, uv_now(scope->loop));
     return 0;
 }
 
 static int receive(struct server_scope *scope, struct lws *wsi, struct peer *peer, const char *in,
                    size_t len)
 {
-    bool complete = lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0;
-    uint64_t now = uv_now(scope->loop);
-    bool binary = lws_frame_is_binary(wsi);
+    size_t announced = lws_remaining_packet_payload(wsi);
+    bool complete = lws_is_final_fragment(wsi) && announced == 0;
     if (!peer->session) /* closing: what still comes is not for us */
         return 0;
-    if (complete && peer->len == 0 && len <= scope->config->max_payload) {
-        engine_ws_message(peer->session, wsi, binary, in, len, now);
-        return 0;
-    }
-    if (append(scope, wsi, peer, in, len) != 0)
-        return -1;
+    if (peer->len + len + announced > scope->config->max_payload)
+        return broken(wsi, peer, WS_TOO_LARGE);
+    if (complete && peer->len == 0)
+        return message(scope, wsi, peer, in, len);
+    if (!peer_store(scope, peer, in, len))
+        return broken(wsi, peer, WS_TRY_LATER);
     if (!complete)
         return 0;
-    char *message = peer->data;
-    size_t n = peer->len;
-    peer->data = NULL;
-    peer->len = peer->size = 0;
-    engine_ws_message(peer->session, wsi, binary, message, n, now);
-    free(message);
+    int result = message(scope, wsi, peer, peer->data, peer->len);
+    peer_drop(scope, peer);
+    return result;
+}
+
+/*
+ * lws sends no close frame without a code. Nothing is written after it, but what the client still
+ * sends is read, or the system would reset the connection and the frame be lost; the time that
+ * peer_ws_close() has set ends it at last.
+ */
+static int say_close(struct lws *wsi, struct peer *peer)
+{
+    unsigned char frame[] = {0x88, 0, (unsigned char)(peer->close_code >> 8),
+                             (unsigned char)peer->close_code};
+    peer->closing = false;
+    frame[1] = peer->close_code ? 2 : 0;
+    if (lws_write(wsi, frame, 2U + frame[1], LWS_WRITE_HTTP) < 0)
+        return -1;
+    shutdown(lws_get_socket_fd(wsi), SHUT_WR);
     return 0;
 }
 
@@ -113,14 +157,36 @@ static int writable(struct lws *wsi, struct peer *peer)
         lws_callback_on_writable(wsi);
         return 0;
     }
-    if (peer->closing) {
-        if (peer->close_code)
-            lws_close_reason(wsi, (enum lws_close_status)peer->close_code, NULL, 0);
-        return -1;
-    }
+    if (peer->closing)
+        return say_close(wsi, peer);
     if (peer->session)
         engine_writable(peer->session, wsi);
     return 0;
+}
+
+/* Also when lws begins to close it, which may take seconds: nothing is to be sent after its close
+ * frame. */
+static void gone(struct server_scope *scope, struct lws *wsi, struct peer *peer)
+{
+    struct session *s = peer->session;
+    peer->session = NULL;
+    if (s)
+        engine_ws_gone(s, wsi, uv_now(scope->loop));
+    peer_drop(scope, peer);
+}
+
+/* The client's close frame; lws answers it. */
+static int closed_by_client(struct server_scope *scope, struct lws *wsi, struct peer *peer,
+                            const unsigned char *in, size_t len)
+{
+    unsigned code = len >= 2 ? (unsigned)in[0] << 8 | in[1] : 0;
+    bool text = len < 2 || utf8_valid((const char *)in + 2, len - 2);
+    gone(scope, wsi, peer);
+    if (len != 1 && code < 5000 && text)
+        return 0;
+    lws_close_reason(wsi, text ? LWS_CLOSE_STATUS_PROTOCOL_ERR : LWS_CLOSE_STATUS_INVALID_PAYLOAD,
+                     NULL, 0);
+    return -1;
 }
 
 int peer_ws(struct server_scope *scope, struct lws *wsi, enum lws_callback_reasons reason,
@@ -135,12 +201,47 @@ int peer_ws(struct server_scope *scope, struct lws *wsi, enum lws_callback_reaso
         return receive(scope, wsi, peer, in, len);
     case LWS_CALLBACK_SERVER_WRITEABLE:
         return writable(wsi, peer);
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        return closed_by_client(scope, wsi, peer, in, len);
+    case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
     case LWS_CALLBACK_CLOSED:
-        if (peer->session)
-            engine_ws_gone(peer->session, wsi, uv_now(scope->loop));
-        peer_clear(peer);
+        gone(scope, wsi, peer);
         return 0;
     default:
         return 0;
     }
+}
+
+/* --- what struct net asks --- */
+
+bool peer_ws_send(void *ws, const void *data, size_t len)
+{
+    struct lws *wsi = ws;
+    /* LWS_WRITE_HTTP passes the bytes through as they are: the frame is ours, shared and constant.
+     * Undocumented for WebSocket; the same code in 4.1.6, 4.3.5 and 4.4. */
+    int n = lws_write(wsi, (unsigned char *)data, len, LWS_WRITE_HTTP);
+    if (n >= 0 && !lws_partial_buffered(wsi))
+        return true;
+    if (n < 0)
+        lws_set_timeout(wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_ASYNC);
+    else
+        lws_callback_on_writable(wsi);
+    return false;
+}
+
+void peer_ws_close(void *ws, unsigned code)
+{
+    enum { CLOSE_SECONDS = 5 }; /* for a client that reads nothing */
+    struct lws *wsi = ws;
+    struct peer *peer = lws_wsi_user(wsi);
+    peer->session = NULL;
+    peer->closing = true;
+    peer->close_code = code;
+    lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND, CLOSE_SECONDS);
+    lws_callback_on_writable(wsi);
+}
+
+void peer_ws_pause(void *ws, bool paused)
+{
+    lws_rx_flow_control(ws, !paused);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -16,9 +17,25 @@
 
 struct server {
     struct server_scope scope;
+    uv_prepare_t turn;
     struct lws_context *context;
     struct lws_vhost *vhost;
 };
+
+/* The time in ms, as what a connection has until its first head has come; never NULL. */
+static void *begun(const struct server_scope *scope)
+{
+    return (void *)(uintptr_t)(uv_now(scope->loop) | 1); // NOLINT(performance-no-int-to-ptr)
+}
+
+/* lws closes a connection whose head does not come, and does not say why it closes. */
+static void count_timeout(struct server_scope *scope, struct lws *wsi)
+{
+    enum { TICK_MS = 100 };
+    uintptr_t since = (uintptr_t)lws_get_opaque_user_data(wsi);
+    if (since && (uintptr_t)begun(scope) - since + TICK_MS >= scope->config->request_timeout)
+        engine_refused(scope->engine, METRIC_REFUSED_TIMEOUT);
+}
 
 static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                     size_t len)
@@ -30,9 +47,17 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     switch (reason) {
     case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
         return scope->draining;
+    case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
+        lws_set_opaque_user_data(wsi, begun(scope));
+        return 0;
+    case LWS_CALLBACK_WSI_DESTROY:
+        count_timeout(scope, wsi);
+        return 0;
     case LWS_CALLBACK_RAW_ADOPT: /* a request CONNECT, which lws would hold for ever */
         return -1;
     case LWS_CALLBACK_HTTP:
+        lws_set_opaque_user_data(wsi, NULL); /* a head has come: the peer goes on from here */
+        return peer_http(scope, wsi, reason, user, in, len);
     case LWS_CALLBACK_HTTP_BODY:
     case LWS_CALLBACK_HTTP_BODY_COMPLETION:
     case LWS_CALLBACK_HTTP_WRITEABLE:
@@ -40,9 +65,13 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
         return peer_http(scope, wsi, reason, user, in, len);
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+        lws_set_opaque_user_data(wsi, NULL);
+        return peer_ws(scope, wsi, reason, user, in, len);
     case LWS_CALLBACK_ESTABLISHED:
     case LWS_CALLBACK_RECEIVE:
     case LWS_CALLBACK_SERVER_WRITEABLE:
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+    case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
     case LWS_CALLBACK_CLOSED:
         return peer_ws(scope, wsi, reason, user, in, len);
     default:
@@ -50,10 +79,16 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     }
 }
 
+/* A warning a minute: strangers cause most of them, by what they send. */
 static void lws_line(int level, const char *line)
 {
+    enum { QUIET_SECONDS = 60 };
+    static time_t last;
     int len = (int)strcspn(line, "\n");
-    log_write(level & LLL_ERR ? LOG_WARNING : LOG_DEBUG, "libwebsockets: %.*s", len, line);
+    bool loud = level & LLL_ERR && (last == 0 || time(NULL) - last >= QUIET_SECONDS);
+    if (loud)
+        last = time(NULL);
+    log_write(loud ? LOG_WARNING : LOG_DEBUG, "libwebsockets: %.*s", len, line);
 }
 
 /* While it is opened: a failure is said once, by us. */
@@ -115,11 +150,11 @@ static void fill(struct lws_context_creation_info *info, const struct config *c,
     info->retry_and_idle_policy = &no_pings;
     info->alpn = "http/1.1";
     info->max_http_header_data2 = HEADERS_MAX; /* 4 KB would drop a large token without an answer */
-    info->timeout_secs = 10;
-    info->timeout_secs_ah_idle = 10;
+    info->timeout_secs = (unsigned)((c->request_timeout + 999) / 1000);
+    info->timeout_secs_ah_idle = info->timeout_secs;
+    info->keepalive_timeout = (int)info->timeout_secs;
     info->fd_limit_per_thread = file_limit(c);
-    info->options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8 |
-                    LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
+    info->options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
     if (!strchr(host, ':') && host[0] && strcmp(host, "*") != 0)
         info->options |= LWS_SERVER_OPTION_DISABLE_IPV6;
 }
@@ -144,6 +179,11 @@ static int try_address(const char *host, int port)
     return problem;
 }
 
+static void next_turn(uv_prepare_t *turn)
+{
+    ((struct server *)turn->data)->scope.turn++;
+}
+
 struct server *server_open(const struct config *config, uv_loop_t *loop, struct engine *engine,
                            char *err, size_t errlen)
 {
@@ -155,6 +195,7 @@ struct server *server_open(const struct config *config, uv_loop_t *loop, struct 
     if (!server)
         abort();
     server->scope = (struct server_scope){.engine = engine, .config = config, .loop = loop};
+    address_list_parse(config->trusted_proxies, &server->scope.proxies);
     lws_set_log_level(LLL_ERR | LLL_WARN, lws_line_opening);
     bool understood = split(config->listen, host, sizeof host, &port);
     int problem = understood ? try_address(host, port) : EINVAL;
@@ -173,10 +214,14 @@ struct server *server_open(const struct config *config, uv_loop_t *loop, struct 
                  config->listen, problem ? strerror(problem) : "libwebsockets cannot use it");
         if (server->context)
             lws_context_destroy(server->context);
+        address_list_free(&server->scope.proxies);
         free(server);
         return NULL;
     }
     lws_set_log_level(LLL_ERR | LLL_WARN, lws_line);
+    uv_prepare_init(loop, &server->turn);
+    server->turn.data = server;
+    uv_prepare_start(&server->turn, next_turn);
     engine_set_net(engine, &peer_net);
     return server;
 }
@@ -188,6 +233,7 @@ void server_stop_listening(struct server *server)
 
 void server_close(struct server *server)
 {
+    uv_close((uv_handle_t *)&server->turn, NULL);
     lws_context_destroy(server->context);
 }
 
@@ -196,5 +242,6 @@ void server_free(struct server *server)
     /* lws destroys in stages: what waited for the loop to end comes now. */
     if (server->context)
         lws_context_destroy(server->context);
+    address_list_free(&server->scope.proxies);
     free(server);
 }

@@ -269,7 +269,7 @@ static void a_message_too_large_closes_with_1009(void **state)
 {
     (void)state;
     start();
-    engine_ws_too_large(w.place[0].session, &w.place[0]);
+    engine_ws_broken(w.place[0].session, &w.place[0], WS_TOO_LARGE);
     engine_flush(w.engine);
     assert_true(w.place[0].closed);
     assert_int_equal(w.place[0].code, 1009);

@@ -1,0 +1,50 @@
+/* peer_store: bytes of requests and messages that have come in part; see peer.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "peer.h"
+
+/* So much each may have in any case: a crowd that fills receive_bytes keeps out large messages, not
+ * all. */
+enum { SMALL = 4096 };
+
+bool peer_store(struct server_scope *scope, struct peer *peer, const void *in, size_t len)
+{
+    size_t need = peer->len + len;
+    if (need > peer->size) {
+        /* By what has come, never by what was announced. */
+        size_t size = need < SMALL / 2 ? SMALL : 2 * need;
+        if (size > scope->config->max_payload && need <= scope->config->max_payload)
+            size = scope->config->max_payload;
+        if (size > SMALL && scope->stored - peer->size + size > scope->config->receive_bytes)
+            return false;
+        peer->data = realloc(peer->data, size);
+        if (!peer->data)
+            abort();
+        scope->stored += size - peer->size;
+        peer->size = size;
+    }
+    if (len)
+        memcpy(peer->data + peer->len, in, len);
+    peer->len = need;
+    return true;
+}
+
+void peer_drop(struct server_scope *scope, struct peer *peer)
+{
+    scope->stored -= peer->size;
+    free(peer->data);
+    peer->data = NULL;
+    peer->len = peer->size = 0;
+}
+
+void peer_clear(struct server_scope *scope, struct peer *peer)
+{
+    peer_drop(scope, peer);
+    free(peer->query);
+    free(peer->origin);
+    free(peer->preflight);
+    free(peer->cookie);
+    free(peer->answer);
+    memset(peer, 0, sizeof *peer);
+}
