@@ -226,7 +226,7 @@ void engine_refused(struct engine *e, enum metric_id metric)
 
 void engine_writable(struct session *s, void *ws)
 {
-    if (ws != s->ws)
+    if (ws != s->ws && ws != s->probe)
         return;
     s->backlog = false;
     if (s->queue.n)

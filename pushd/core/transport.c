@@ -102,8 +102,10 @@ void session_probe_drop(struct session *s)
     void *probe = s->probe;
     s->probe = NULL;
     timer_stop(&s->upgrade);
-    if (probe)
+    if (probe) {
+        s->backlog = false;
         s->engine->net->close(probe, 0);
+    }
 }
 
 static void finish_upgrade(struct session *s)
@@ -133,7 +135,7 @@ void session_probe_message(struct session *s, const char *p, size_t len, uint64_
         static const char pong[] = "\x81\x06"
                                    "3probe";
         s->probed = true;
-        s->engine->net->send(s->probe, pong, sizeof pong - 1);
+        s->backlog = !s->engine->net->send(s->probe, pong, sizeof pong - 1);
         timer_start(s->engine->wheel, &s->upgrade, now + NOOP_MS, upgrading);
     } else if (len == 1 && *p == '5') {
         finish_upgrade(s);

@@ -301,6 +301,21 @@ static void an_upgrade(void **state)
     assert_false(w.place[1].closed);
 }
 
+static void an_upgrade_waits_for_a_probe_to_be_sent(void **state)
+{
+    char query[128];
+    (void)state;
+    const char *sid = begin_upgrade(query, sizeof query);
+    w.place[1].stalled = true;
+    world_say(&w, 1, "2probe");
+    world_pass(&w, 100); /* releases the waiting GET */
+    world_post(&w, 3, with_sid(sid), "42/tasks,1[\"x\"]");
+    world_say(&w, 1, "5");
+    assert_string_equal(world_heard(&w, 1), "3probe\n");
+    world_writable(&w, 1);
+    assert_string_equal(world_heard(&w, 1), "43/tasks,1[]\n");
+}
+
 static void an_upgrade_without_a_probe(void **state)
 {
     char query[128];
@@ -365,6 +380,7 @@ int main(void)
         TEST(no_pong_ends_a_session_in_time),
         TEST(no_namespace_in_time_ends_a_session),
         TEST(an_upgrade),
+        TEST(an_upgrade_waits_for_a_probe_to_be_sent),
         TEST(an_upgrade_without_a_probe),
         TEST(a_failed_upgrade_leaves_polling),
         TEST(a_session_that_ends_closes_its_probe),
