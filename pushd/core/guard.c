@@ -161,9 +161,7 @@ static void pass_on(struct visitor *v, const struct socket_info *s, uint64_t now
 static void act(struct visitor *v, const struct socket_info *s, uint64_t now)
 {
     struct guard *g = v->guard;
-    if (waits(v))
-        return;
-    hub_mute(g->hub, s->sid, v->verdict != TOKEN_GOOD);
+    hub_mute(g->hub, s->sid, v->verdict != TOKEN_GOOD && !waits(v));
     if (v->verdict == TOKEN_GOOD)
         pass_on(v, s, now);
     else if (v->verdict == TOKEN_EXPIRED)

@@ -281,6 +281,15 @@ def test_connection_upgrade_without_its_name_is_a_plain_request(v5):
     assert wire.status() == 200 and b'0{"sid"' in wire.got
 
 
+def test_a_connection_that_the_client_wants_closed_is_said_to_close(v5):
+    """Some clients use it again otherwise."""
+    wire = Wire(v5, request("GET", POLLING, "Connection: close"))
+    head, _, body = wire.closed().partition(b"\r\n\r\n")
+    assert b"\r\nconnection: close" in head.lower() and body.startswith(b'0{"sid"')
+    wire = Wire(v5, request("GET", POLLING, "Connection: keep-alive"))
+    assert wire.status() == 200 and b"connection: close" not in wire.got.lower()
+
+
 # --- WebSocket -----------------------------------------------------------------------------------
 
 def test_a_message_over_max_payload_is_closed_with_1009(v5, clients):

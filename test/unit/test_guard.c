@@ -139,6 +139,23 @@ static void a_good_token_that_comes_late_counts_for_all_namespaces(void **state)
     assert_false(w.place[0].closed);
 }
 
+static void what_a_client_sends_while_its_token_waits_is_held(void **state)
+{
+    char packet[1200];
+    (void)state;
+    guard_set_keys(w.guard, NULL, w.now);
+    assert_true(world_ws(&w, 0, WS, NULL));
+    world_say(&w, 0, "40/b,"); /* without a token: muted */
+    snprintf(packet, sizeof packet, "40/tasks,{\"token\":\"%s\"}",
+             world_bearer(&w, 9, 3600, "") + strlen("Bearer "));
+    world_say(&w, 0, packet);
+    world_say(&w, 0, "42/b,[\"e\"]");
+    guard_set_keys(w.guard, w.keys, w.now);
+    assert_string_equal(w.asked, "connect /tasks 9 websocket\nconnect /b 9 websocket\n");
+    world_admit(&w, w.sid, "a", 3, "10:10:");
+    assert_non_null(strstr(w.asked, "receive 3 /b e "));
+}
+
 static void tokens_wait_for_the_first_keys(void **state)
 {
     char err[128];
@@ -216,6 +233,7 @@ int main(void)
         TEST(an_unknown_subject_is_closed),
         TEST(a_grace_is_not_renewed_by_another_connect),
         TEST(a_good_token_that_comes_late_counts_for_all_namespaces),
+        TEST(what_a_client_sends_while_its_token_waits_is_held),
         TEST(tokens_wait_for_the_first_keys),
         TEST(an_unknown_subject_that_becomes_known_stays),
         TEST(what_stands_behind_the_guard_hears_of_good_tokens_only),

@@ -14,6 +14,7 @@
 static struct world w;
 static struct session *opened;
 static char ended[64];
+static bool unwanted; /* a session is ended as it begins */
 static bool too_much; /* a message pauses its session, for two reasons */
 
 static void on_opened(void *ctx, struct session *s, const struct request *rq, uint64_t now)
@@ -24,6 +25,8 @@ static void on_opened(void *ctx, struct session *s, const struct request *rq, ui
     assert_null(s->user);
     s->user = &opened;
     opened = s;
+    if (unwanted)
+        session_end(s, END_DISMISSED);
 }
 
 static void on_message(void *ctx, struct session *s, bool binary, const char *data, size_t len,
@@ -54,7 +57,7 @@ static int setup(void **state)
     (void)state;
     world_setup(&w);
     ended[0] = '\0';
-    too_much = false;
+    too_much = unwanted = false;
     w.wheel = wheel_new(w.now);
     w.engine = engine_new(&w.config, &w.metrics, w.wheel);
     engine_set_net(w.engine, &world_net);
@@ -167,6 +170,17 @@ static void a_paused_post_waits_for_the_last_reason(void **state)
     assert_string_equal(w.place[0].text, "ok");
 }
 
+static void a_session_may_end_as_it_begins(void **state)
+{
+    (void)state;
+    unwanted = true;
+    assert_false(world_ws(&w, 0, "EIO=4&transport=websocket", NULL)); /* no handle of it is left */
+    assert_true(w.place[0].closed);
+    const char *q = query();
+    world_get(&w, 1, q);
+    assert_int_equal(w.place[1].status, 400);
+}
+
 static void an_end_soon_comes_with_the_end_of_the_turn(void **state)
 {
     (void)state;
@@ -190,6 +204,7 @@ int main(void)
         TEST(a_client_that_closes_gets_a_noop),
         TEST(each_reason_to_pause_is_taken_back_for_itself),
         TEST(a_paused_post_waits_for_the_last_reason),
+        TEST(a_session_may_end_as_it_begins),
         TEST(an_end_soon_comes_with_the_end_of_the_turn),
     };
     return cmocka_run_group_tests_name("session", tests, NULL, NULL);

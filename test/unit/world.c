@@ -1,6 +1,4 @@
 /* world: see world.h. */
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,10 +8,6 @@
 #include <cmocka.h>
 
 #include "world.h"
-
-static const char SECRET[] = "a secret of the tests, long enough";
-enum { UNIX_START = 1700000000 };
-static struct keyset *keys;
 
 static void reply(void *request, int status, const char *type, const void *body, size_t len)
 {
@@ -181,8 +175,7 @@ void world_setup(struct world *w)
 
 void world_start(struct world *w)
 {
-    char err[256];
-    keys = keyset_from_secret(SECRET, sizeof SECRET - 1, err, sizeof err);
+    w->keys = world_keys();
     w->wheel = wheel_new(w->now);
     w->engine = engine_new(&w->config, &w->metrics, w->wheel);
     engine_set_net(w->engine, &world_net);
@@ -192,8 +185,8 @@ void world_start(struct world *w)
     w->backend = paper_backend;
     w->backend.ctx = w;
     guard_set_backend(w->guard, &w->backend);
-    guard_set_clock(w->guard, (int64_t)UNIX_START * 1000, w->now);
-    guard_set_keys(w->guard, keys, w->now);
+    guard_set_clock(w->guard, (int64_t)WORLD_UNIX * 1000, w->now);
+    guard_set_keys(w->guard, w->keys, w->now);
 }
 
 void world_end(struct world *w)
@@ -215,7 +208,7 @@ void world_end(struct world *w)
     assert_int_equal(wheel_next(w->wheel, w->now), -1);
     wheel_free(w->wheel);
     config_free(&w->config);
-    keyset_free(keys);
+    keyset_free(w->keys);
 }
 
 static void request(struct world *w, int n, const struct request *rq)
@@ -352,34 +345,6 @@ const char *world_heard(struct world *w, int n)
     memcpy(text, w->place[n].text, sizeof text);
     w->place[n].text[0] = '\0';
     return text;
-}
-
-static size_t base64url(const void *data, size_t len, char *out)
-{
-    size_t n = (size_t)EVP_EncodeBlock((unsigned char *)out, data, (int)len);
-    while (n && out[n - 1] == '=')
-        out[--n] = '\0';
-    for (size_t i = 0; i < n; i++)
-        out[i] = out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i];
-    return n;
-}
-
-const char *world_bearer(struct world *w, int subject, int exp, const char *extra)
-{
-    static char header[1024];
-    char claims[512], text[1000];
-    unsigned char mac[EVP_MAX_MD_SIZE];
-    unsigned mac_len = 0;
-    int n = snprintf(claims, sizeof claims, "{\"sub\":%d,\"exp\":%lld%s}", subject,
-                     (long long)UNIX_START + (long long)(w->now - 1000) / 1000 + exp, extra);
-    size_t len = base64url("{\"alg\":\"HS256\"}", 15, text);
-    text[len++] = '.';
-    len += base64url(claims, (size_t)n, text + len);
-    HMAC(EVP_sha256(), SECRET, sizeof SECRET - 1, (unsigned char *)text, len, mac, &mac_len);
-    text[len++] = '.';
-    base64url(mac, mac_len, text + len);
-    snprintf(header, sizeof header, "Bearer %s", text);
-    return header;
 }
 
 const char *world_connect_as(struct world *w, int n, const char *authorization)

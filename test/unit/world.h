@@ -16,7 +16,8 @@
 #include "guard.h"
 #include "hub.h"
 
-enum { PLACES = 64 };
+/* The clock of the world begins at 1 s; what the wall clock says then. */
+enum { PLACES = 64, WORLD_UNIX = 1700000000 };
 
 struct place {
     int status;       /* of the reply; 0 = none yet */
@@ -38,6 +39,7 @@ struct world {
     struct engine *engine;
     struct hub *hub;
     struct guard *guard;
+    struct keyset *keys; /* the secret of its tokens */
     uint64_t now;
     const char *peer, *forwarded_for; /* of all requests from now on */
     struct place place[PLACES];
@@ -88,6 +90,8 @@ const char *world_connect_as(struct world *w, int n, const char *authorization);
 /* It is closed when so much time has passed, and not before. */
 void world_closed_after(struct world *w, int n, uint64_t ms);
 
+/* The key set of the world's secret; the caller frees it. */
+struct keyset *world_keys(void);
 /* Tokens of HS256, signed with the world's secret; exp in seconds from the world's time. */
 const char *world_bearer(struct world *w, int subject, int exp, const char *extra);
 
