@@ -160,8 +160,7 @@ static void tokens_wait_for_the_first_keys(void **state)
 {
     char err[128];
     struct keyset *none = keyset_from_jwks("{\"keys\":[]}", 11, err, sizeof err);
-    struct keyset *secret =
-        keyset_from_secret("a secret of the tests, long enough", 34, err, sizeof err);
+    struct keyset *secret = world_keys();
     (void)state;
     guard_set_keys(w.guard, none, w.now);
     world_connect_as(&w, 0, world_bearer(&w, 7, 3600, ""));
