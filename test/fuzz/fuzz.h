@@ -43,6 +43,14 @@ char *text_of(const uint8_t *bytes, size_t len);
 /* No character below a blank, and no DEL. */
 bool is_one_line(const char *text);
 
+enum { SIGNATURE_MAX = 128 };
+/* The signature of a text by HS256 with secret, in base64url; its length. out: SIGNATURE_MAX. */
+size_t sign_text(const char *secret, const char *text, size_t len, char *out);
+/* A token of these two JSON texts, signed by HS256 with secret: malloc'd, without a 0 at its end.
+ */
+char *sign_token(const char *secret, const char *header, size_t header_len, const char *payload,
+                 size_t payload_len, size_t *len);
+
 /* A file of test/vectors, whole; NULL-terminated, malloc'd. */
 char *read_vector_file(const char *name);
 

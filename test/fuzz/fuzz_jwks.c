@@ -44,6 +44,28 @@ static void check_base64url(const uint8_t *data, size_t size)
     free(bytes);
 }
 
+static bool may_count(const json_t *key)
+{
+    const char *kty = json_string_value(json_object_get(key, "kty"));
+    const char *use = json_string_value(json_object_get(key, "use"));
+    return kty && !json_object_get(key, "d") &&
+           (!json_object_get(key, "use") || (use && strcmp(use, "sig") == 0)) &&
+           (strcmp(kty, "RSA") == 0 || strcmp(kty, "EC") == 0 || strcmp(kty, "OKP") == 0);
+}
+
+/* A key that may not count does not count alone either. */
+static void check_alone(json_t *key)
+{
+    char err[512];
+    json_t *root = json_pack("{s:[O]}", "keys", key);
+    char *text = json_dumps(root, JSON_COMPACT);
+    struct keyset *keys = keyset_from_jwks(text, strlen(text), err, sizeof err);
+    expect(keyset_count(keys) == 0, "expected it not to count: %s", text);
+    keyset_free(keys);
+    free(text);
+    json_decref(root);
+}
+
 /* How many of the members may count at most: by what a key must not have. */
 static size_t at_most(const uint8_t *data, size_t size)
 {
@@ -51,10 +73,9 @@ static size_t at_most(const uint8_t *data, size_t size)
     json_t *root = json_loadb((const char *)data, size, 0, NULL), *key;
     size_t i;
     json_array_foreach (json_object_get(root, "keys"), i, key) {
-        const char *kty = json_string_value(json_object_get(key, "kty"));
-        const char *use = json_string_value(json_object_get(key, "use"));
-        n += kty && (!use || strcmp(use, "sig") == 0) && !json_object_get(key, "d") &&
-             (strcmp(kty, "RSA") == 0 || strcmp(kty, "EC") == 0 || strcmp(kty, "OKP") == 0);
+        n += may_count(key);
+        if (!may_count(key))
+            check_alone(key);
     }
     json_decref(root);
     return n;

@@ -2,8 +2,8 @@
  * Payloads of Engine.IO, by the first byte of the input:
  *   p, w   the body of a POST, or a WebSocket text frame: the packets are those that another
  *          splitting finds, and joined again they are the same bytes
- *   f      a message as a frame, its size in the next two bytes: both of its forms, for polling
- *          and for WebSocket, give the message back
+ *   f      a message as a frame, its size in the next two bytes and one more: both of its forms,
+ * for polling and for WebSocket, give the message back
  */
 #include <stdlib.h>
 #include <string.h>
@@ -156,7 +156,7 @@ static void check_ws(const struct frame *f, bool binary, const struct bytes *mes
 
 static void check_frame(struct input *in)
 {
-    size_t size = take_number(in);
+    size_t size = take_number(in) + take_byte(in);
     struct bytes message = {NULL, 0};
     message.at = malloc(size + 1);
     while (in->left && message.len < size) {

@@ -39,6 +39,27 @@ static unsigned depth_of(const json_t *v)
     return deepest + (json_is_array(v) || json_is_object(v));
 }
 
+/* Every placeholder is of an attachment that there is. */
+static bool placed(const json_t *v, unsigned attachments)
+{
+    const json_t *num = json_object_get(v, "num");
+    bool good = true;
+    size_t i;
+    const char *key;
+    json_t *part;
+    if (json_is_true(json_object_get(v, "_placeholder"))) {
+        for (i = 0; i < attachments; i++)
+            if (json_number_value(num) == (double)i)
+                return json_is_number(num);
+        return false;
+    }
+    json_array_foreach (v, i, part)
+        good &= placed(part, attachments);
+    json_object_foreach ((json_t *)v, key, part)
+        good &= placed(part, attachments);
+    return good;
+}
+
 static void check_limits(const struct sio_packet *p, const struct sio_limits *l)
 {
     expect(p->type == SIO_CONNECT || p->type == SIO_DISCONNECT || p->type == SIO_EVENT ||
@@ -57,6 +78,8 @@ static void check_limits(const struct sio_packet *p, const struct sio_limits *l)
                (json_is_string(name) &&
                 !sio_reserved(json_string_value(name), json_string_length(name))),
            "expected the name of an event");
+    expect(!p->attachments || placed(p->data, p->attachments), "expected %u attachments at most",
+           p->attachments);
     expect(p->type != SIO_ACK || json_is_array(p->data), "expected an array in an ACK");
 }
 
