@@ -2,39 +2,38 @@
 import http.server
 import json
 import os
+import queue
 import shutil
 import subprocess
 import tempfile
 import threading
 
-from clients import Client
-from facts import wait_for
+from clients import Driven
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BUNDLE = f"{HERE}/../js/node_modules/socket.io-client/dist/socket.io.min.js"
-PAGE = """<!doctype html><script src="/socket.io.min.js"></script><script>
-const say = (...what) => fetch("/said", {method: "POST", body: JSON.stringify(what)});
-const socket = io(%(url)s + "/tasks", {withCredentials: true, transports: %(transports)s,
-                                       extraHeaders: {Authorization: "Bearer " + %(token)s}});
-socket.on("connect", () => say("connect"));
-socket.on("disconnect", (reason) => say("disconnect", reason));
-socket.on("connect_error", (error) => say("error", error.message));
-socket.onAny((...event) => say("event", ...event));
+FILES = {"/socket.io.min.js": f"{HERE}/../js/node_modules/socket.io-client/dist/socket.io.min.js",
+         "/driver.js": f"{HERE}/../js/driver.js"}
+PAGE = """<!doctype html><script src="/socket.io.min.js"></script><script src="/driver.js"></script><script>
+let said = Promise.resolve();
+const say = (what) => said = said.then(() => fetch("/said", {method: "POST", body: JSON.stringify(what)}));
+const order = drive(io, %s, say);
+(async () => { for (;;) for (const one of await (await fetch("/orders")).json()) order(one); })();
 </script>"""
+ORDERS_WAIT = 10  # seconds that a request for orders is held
 # Without these Chromium looks for Google's hosts, and as root it needs --no-sandbox.
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
          "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"]
 
 
-class Chromium(Client):
+class Chromium(Driven):
     """A page with the UI's options."""
 
-    def __init__(self, world, ident, token=None, transports=("polling", "websocket")):
-        super().__init__(world, ident)
-        self.errors = []
-        page = PAGE % {"url": json.dumps(world.url()), "transports": json.dumps(transports),
-                       "token": json.dumps(token or world.token(ident))}
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler(page))
+    def __init__(self, world, ident, transports=("polling", "websocket"), **kwargs):
+        super().__init__(world, ident, transports=transports, headers="polling" in transports, **kwargs)
+        self.orders = queue.Queue()
+        for one in self.early:
+            self.order(*one)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler(PAGE % json.dumps(self.options)))
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.profile = tempfile.mkdtemp(prefix="vantage6-chromium.", dir="/tmp")
         self.process = subprocess.Popen(
@@ -42,29 +41,39 @@ class Chromium(Client):
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.wait_connected()
 
-    def wait_connected(self):
-        wait_for(lambda: self.connects > self.disconnects, f"{self} to connect, errors {self.errors}", deadline=60)
-        return self
+    def order(self, *what):
+        self.orders.put(what)
+
+    def _next_orders(self):
+        try:
+            orders = [self.orders.get(timeout=ORDERS_WAIT)]
+            while not self.orders.empty():
+                orders.append(self.orders.get_nowait())
+            return orders
+        except queue.Empty:
+            return []
 
     def _handler(self, page):
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
-            """Serves the page and its script; takes what the page says."""
+            """Serves the page and its scripts; gives it orders, and takes what it says."""
 
             def do_GET(self):
                 if self.path == "/":
                     self._answer(page.encode(), "text/html")
-                elif self.path == "/socket.io.min.js":
-                    with open(BUNDLE, "rb") as file:
+                elif self.path == "/orders":
+                    self._answer(json.dumps(outer._next_orders()).encode(), "application/json")
+                elif self.path in FILES:
+                    with open(FILES[self.path], "rb") as file:
                         self._answer(file.read(), "text/javascript")
                 else:
                     self.send_error(404)
 
             def do_POST(self):
                 said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                outer.line(said)  # before the answer: the page waits for it, so that the order is kept
                 self._answer(b"", "text/plain")
-                outer.take(said)
 
             def _answer(self, body, kind):
                 self.send_response(200)
@@ -76,17 +85,6 @@ class Chromium(Client):
             def log_message(self, *args):
                 pass
         return Handler
-
-    def take(self, said):
-        """One thing that the page says."""
-        if said[0] == "connect":
-            self.connects += 1
-        elif said[0] == "disconnect":
-            self.disconnects += 1
-        elif said[0] == "error":
-            self.errors.append(said[1])
-        elif said[0] == "event":
-            self.events.append(said[1:])
 
     def close(self):
         self.process.terminate()

@@ -1,8 +1,14 @@
 """The clients: raw WebSocket, python-socketio, and socket.io-client in Node and in Chromium.
 
-All have ident (of the cast), events (a list of [name, args...] as heard), names() without the marks of
-World.joined() left out, wait(name), and close().
+All have ident (of the cast), namespaces, events (a list of [name, args...] as heard in the first namespace),
+heard_in (the same by namespace), names() without the marks of World.joined() left out, wait(name), and close().
+Real clients also have emit() and call(), which returns what the ack says; bytes are bytes on both sides, and an event
+that wants an ack gets its own arguments back.
+
+The world they are in gives url(instance) and token(ident); another server than pushd has no tokens.
 """
+import base64
+import itertools
 import json
 import os
 import socket
@@ -15,38 +21,80 @@ import websocket
 from facts import wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+UPGRADE = ("polling", "websocket")
 
 
 class Client:
     """What all have in common."""
 
-    def __init__(self, world, ident, instance=0):
-        self.world, self.ident, self.instance = world, ident, instance
-        self.events = []
-        self.connects = self.disconnects = 0
+    def __init__(self, world, ident, instance=0, namespaces=("/tasks",)):
+        self.world, self.ident, self.instance, self.namespaces = world, ident, instance, list(namespaces)
+        self.heard_in = {nsp: [] for nsp in namespaces}
+        self.events = self.heard_in[self.namespaces[0]]
+        self.connects_in = dict.fromkeys(namespaces, 0)
+        self.disconnects_in = dict.fromkeys(namespaces, 0)
+        self.errors, self.acks, self.upgrades, self.engines = [], {}, [], []
+        self._numbers = itertools.count(1)
 
     def __str__(self):
         return f"{type(self).__name__} {self.ident}"
+
+    @property
+    def connects(self):
+        """How often the first namespace was connected."""
+        return self.connects_in[self.namespaces[0]]
+
+    @property
+    def disconnects(self):
+        """How often it was lost."""
+        return self.disconnects_in[self.namespaces[0]]
+
+    def take(self, kind, *what):
+        """Something has happened: see driver.js."""
+        if kind == "connect":
+            self.connects_in[what[0]] += 1
+            self.engines.append(what[1])
+        elif kind == "disconnect":
+            self.disconnects_in[what[0]] += 1
+        elif kind == "error":
+            self.errors.append(list(what))
+        elif kind == "upgrade":
+            self.upgrades.append(what[0])
+        elif kind == "event":
+            self.heard_in[what[0]].append(list(what[1:]))
+        elif kind == "ack":
+            self.acks[what[0]] = list(what[1:])
 
     def names(self):
         """Names of all events heard, marks included."""
         return [event[0] for event in list(self.events)]
 
-    def heard(self, *names):
+    def heard(self, *names, nsp=None):
         """Events of these names, or all but marks and announcements of presence."""
         quiet = ("message", "node-online", "node-offline", "sync")
-        return [event for event in list(self.events)
+        return [event for event in list(self.heard_in[nsp or self.namespaces[0]])
                 if (event[0] in names if names else event[0] not in quiet and not event[0].startswith("mark_"))]
 
-    def wait(self, name, times=1):
+    def wait(self, name, times=1, nsp=None):
         """Wait until an event of this name has been heard so often; the last one."""
-        return wait_for(lambda: len(self.heard(name)) >= times and self.heard(name)[-1],
+        return wait_for(lambda: len(self.heard(name, nsp=nsp)) >= times and self.heard(name, nsp=nsp)[-1],
                         f"{self} to hear {name} {times} times, heard {self.names()}")
 
-    def wait_connected(self):
-        """Wait until the namespace is connected."""
-        wait_for(lambda: self.connects > self.disconnects, f"{self} to connect")
+    def connected(self):
+        """Is every namespace connected?"""
+        return all(self.connects_in[nsp] > self.disconnects_in[nsp] for nsp in self.namespaces)
+
+    def wait_connected(self, deadline=60):
+        """Wait until all namespaces are connected."""
+        wait_for(self.connected, f"{self} to connect, errors {self.errors}", deadline)
         return self
+
+    def call(self, name, *args, nsp=None):
+        """Send an event and wait for its ack: a list."""
+        number = next(self._numbers)
+        self.emit(name, *args, nsp=nsp, number=number)
+        wait_for(lambda: number in self.acks, f"{self} to get the ack of {name}")
+        return self.acks.pop(number)
 
 
 class Raw(Client):
@@ -57,7 +105,7 @@ class Raw(Client):
 
     def __init__(self, world, ident=None, token=None, instance=0, nsp="/tasks", connect=True, headers=(),
                  auth=None, source=None):
-        super().__init__(world, ident, instance)
+        super().__init__(world, ident, instance, [nsp])
         self.packets, self.closed, self.close_code, self.round_trips = [], False, None, 0
         token = token if token is not None else world.token(ident) if ident else None
         header = [f"Authorization: Bearer {token}"] if token else []
@@ -84,7 +132,7 @@ class Raw(Client):
         except (websocket.WebSocketException, OSError):
             pass
         self.closed = True
-        self.disconnects += 1
+        self.take("disconnect", self.nsp)
 
     def _packet(self, packet):
         self.packets.append(packet)
@@ -93,7 +141,7 @@ class Raw(Client):
         elif packet.startswith(f"42{self.nsp},"):
             self.events.append(json.loads(packet[len(self.nsp) + 3:]))
         elif packet.startswith(f"40{self.nsp},"):
-            self.connects += 1
+            self.take("connect", self.nsp, None)
 
     def send(self, packet):
         """Send a text frame."""
@@ -115,32 +163,66 @@ class Raw(Client):
 
 
 class Python(Client):
-    """python-socketio as the node uses it: headers=, wait=False, ClientNamespace."""
+    """python-socketio as the node uses it: headers=, wait=False, ClientNamespace.
 
-    def __init__(self, world, ident, token=None, instance=0, transports=None, wait=False):
-        super().__init__(world, ident, instance)
+    It handles each message in a thread of its own, so that one may overtake another, and attachments their event;
+    in_order has the reading thread handle them.
+    """
+
+    def __init__(self, world, ident, token=None, instance=0, transports=None, wait=False, namespaces=("/tasks",),
+                 auth=None, in_order=False):
+        super().__init__(world, ident, instance, namespaces)
         outer = self
 
-        class Tasks(socketio.ClientNamespace):
+        class Space(socketio.ClientNamespace):
             """Records whatever comes."""
 
             def trigger_event(self, event, *args):
                 if event == "connect":
-                    outer.connects += 1
+                    outer.take("connect", self.namespace, outer.sio.eio.sid)
                 elif event == "disconnect":
-                    outer.disconnects += 1
+                    outer.take("disconnect", self.namespace)
+                elif event == "connect_error":
+                    outer.take("error", self.namespace, *args)
                 else:
-                    outer.events.append([event, *args])
+                    outer.take("event", self.namespace, event, *args)
+                    return args
+                return None
 
         self.sio = socketio.Client(request_timeout=60)
-        self.sio.register_namespace(Tasks("/tasks"))
-        self.sio.connect(world.url(instance), headers={"Authorization": f"Bearer {token or world.token(ident)}"},
-                         transports=transports, wait=wait)
+        if in_order:
+            self._keep_order(self.sio.eio)
+        for nsp in namespaces:
+            self.sio.register_namespace(Space(nsp))
+        token = token or world.token(ident)
+        self.sio.connect(world.url(instance), headers={"Authorization": f"Bearer {token}"} if token else {},
+                         auth=auth, transports=transports, wait=wait)
         self.wait_connected()
 
-    def emit(self, name, data=None, callback=None):
-        """Send an event."""
-        self.sio.emit(name, data, namespace="/tasks", callback=callback)
+    @staticmethod
+    def _keep_order(eio):
+        start = eio.start_background_task
+
+        def task(target, *args, **kwargs):
+            return target(*args) if target == eio.handlers["message"] else start(target, *args, **kwargs)
+        eio.start_background_task = task
+
+    @property
+    def transport(self):
+        """The transport in use."""
+        return self.sio.eio.current_transport
+
+    def emit(self, name, *args, nsp=None, number=None):
+        """Send an event; number: of the ack that is wanted."""
+        def acked(*answer):
+            self.take("ack", number, *answer)
+        self.sio.emit(name, args, namespace=nsp or self.namespaces[0], callback=acked if number else None)
+
+    def leave(self, nsp):
+        """Leave one namespace."""
+        # python-socketio 5.7 knows no such call.
+        self.sio._send_packet(socketio.packet.Packet(socketio.packet.DISCONNECT, namespace=nsp))
+        self.sio._handle_disconnect(nsp)
 
     def close(self):
         # One that has lost its server would try for ever, in a thread that keeps the process alive.
@@ -150,38 +232,86 @@ class Python(Client):
         self.sio.disconnect()
 
 
-class Lines(Client):
-    """A client in another process that writes what happens as lines of JSON."""
+def pack(value):
+    """A value with bytes as JSON has it in driver.js."""
+    if isinstance(value, bytes):
+        return {"bytes": base64.b64encode(value).decode()}
+    if isinstance(value, dict):
+        return {key: pack(item) for key, item in value.items()}
+    return [pack(item) for item in value] if isinstance(value, (list, tuple)) else value
 
-    def __init__(self, world, ident, command, env=None):
-        super().__init__(world, ident)
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True,
-                                        env={**os.environ, **(env or {})})
-        self.thread = threading.Thread(target=self._read, daemon=True)
-        self.thread.start()
+
+def unpack(value):
+    """The opposite."""
+    if isinstance(value, dict):
+        return (base64.b64decode(value["bytes"]) if set(value) == {"bytes"} else
+                {key: unpack(item) for key, item in value.items()})
+    return [unpack(item) for item in value] if isinstance(value, list) else value
+
+
+class Driven(Client):
+    """socket.io-client in another process, with the options the UI uses: see driver.js.
+
+    headers=False: a browser cannot send headers with a WebSocket, so the token goes into auth. early: orders that it has
+    before it is connected, so that it sends them while it upgrades.
+    """
+
+    def __init__(self, world, ident, token=None, instance=0, transports=UPGRADE, namespaces=("/tasks",), auth=None,
+                 headers=True, early=()):
+        super().__init__(world, ident, instance, namespaces)
+        self.early = early
+        token = token or world.token(ident)
+        options = {"withCredentials": True, "transports": list(transports), "auth": auth or {}}
+        if token and headers:
+            options["extraHeaders"] = {"Authorization": f"Bearer {token}"}
+        elif token:
+            options["auth"] = {"token": token, **options["auth"]}
+        self.options = {"url": world.url(instance), "namespaces": self.namespaces, "io": options}
+        self.transport = None
+
+    def line(self, said):
+        """It says something."""
+        said = unpack(said)
+        self.take(*said)
+        if said[0] == "connect":
+            self.transport = said[3]
+        elif said[0] == "upgrade":
+            self.transport = said[1]
+
+    def order(self, *what):
+        """Tell it what to do."""
+        raise NotImplementedError
+
+    def emit(self, name, *args, nsp=None, number=None):
+        """Send an event; number: of the ack that is wanted."""
+        self.order("emit", nsp or self.namespaces[0], number, name, *pack(args))
+
+    def leave(self, nsp):
+        """Leave one namespace."""
+        self.order("leave", nsp)
+
+
+class Node(Driven):
+    """In Node."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.process = subprocess.Popen(["node", f"{HERE}/../js/client.js", json.dumps(self.options)],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for one in self.early:
+            self.order(*one)
+        threading.Thread(target=self._read, daemon=True).start()
+        self.wait_connected()
 
     def _read(self):
         for line in self.process.stdout:
             self.line(json.loads(line))
 
-    def line(self, said):
-        """Take one of its lines."""
-        if said[0] == "connect":
-            self.connects += 1
-        elif said[0] == "disconnect":
-            self.disconnects += 1
-        elif said[0] == "event":
-            self.events.append(said[1:])
+    def order(self, *what):
+        self.process.stdin.write(json.dumps(what) + "\n")
+        self.process.stdin.flush()
 
     def close(self):
         self.process.terminate()
         self.process.wait()
-
-
-class Node(Lines):
-    """socket.io-client in Node, with the options the UI uses."""
-
-    def __init__(self, world, ident, token=None, instance=0, transports=("polling", "websocket")):
-        super().__init__(world, ident, ["node", f"{HERE}/../js/client.js", world.url(instance),
-                                        token or world.token(ident), ",".join(transports)])
-        self.wait_connected()
+        self.process.stdin.close()

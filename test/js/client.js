@@ -1,17 +1,14 @@
-// socket.io-client as the UI uses it; writes what happens as lines of JSON.
-// usage: node client.js URL TOKEN [TRANSPORTS]
+// socket.io-client in Node, driven by a test: what happens goes to standard output as lines of JSON, orders come by
+// standard input; see driver.js.
+//
+//   node client.js OPTIONS
 "use strict";
 const { io } = require("socket.io-client");
-const [url, token, transports] = process.argv.slice(2);
-const say = (...what) => process.stdout.write(JSON.stringify(what) + "\n");
+const drive = require("./driver.js");
 
-const socket = io(url + "/tasks", {
-    withCredentials: true,
-    extraHeaders: { Authorization: "Bearer " + token },
-    transports: (transports || "polling,websocket").split(","),
-});
-socket.on("connect", () => say("connect", socket.io.engine.transport.name));
-socket.on("disconnect", (reason) => say("disconnect", reason));
-socket.on("connect_error", (error) => say("error", error.message));
-socket.io.on("open", () => socket.io.engine.on("upgrade", (transport) => say("upgrade", transport.name)));
-socket.onAny((...event) => say("event", ...event));
+const say = (what) => process.stdout.write(JSON.stringify(what) + "\n");
+const order = drive(io, JSON.parse(process.argv[2]), say);
+require("readline")
+    .createInterface({ input: process.stdin })
+    .on("line", (line) => order(JSON.parse(line)))
+    .on("close", () => process.exit(0));

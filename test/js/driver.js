@@ -1,0 +1,68 @@
+// What a test does with socket.io-client, in Node and on a page alike.
+//
+// drive(io, options, say) connects. say() is called with what happens, and the function returned takes orders; both are
+// arrays, as JSON has them.
+//
+//   options  {url, namespaces, io: options of socket.io-client}; one connection for all namespaces
+//   happens  [connect, namespace, sid of the connection, transport]  [disconnect, namespace, reason]
+//            [error, namespace, message]  [upgrade, transport]
+//            [event, namespace, name, argument...]  [ack, number, argument...]
+//   orders   [emit, namespace, number of the ack wanted or null, name, argument...]  [leave, namespace]
+//
+// Bytes are {"bytes": base64}. An event that wants an ack gets its own arguments back.
+"use strict";
+
+function drive(io, options, say) {
+    const isBytes = (value) => value instanceof ArrayBuffer || ArrayBuffer.isView(value);
+    const view = (bytes) =>
+        bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const encode = (bytes) => btoa(Array.from(view(bytes), (byte) => String.fromCharCode(byte)).join(""));
+    const decode = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const each = (value, change) =>
+        Array.isArray(value)
+            ? value.map(change)
+            : Object.fromEntries(Object.entries(value).map(([key, item]) => [key, change(item)]));
+
+    function pack(value) {
+        if (isBytes(value)) return { bytes: encode(value) };
+        return value && typeof value === "object" ? each(value, pack) : value;
+    }
+
+    function unpack(value) {
+        if (value && typeof value.bytes === "string") return decode(value.bytes);
+        return value && typeof value === "object" ? each(value, unpack) : value;
+    }
+
+    const sockets = {};
+    const tell = (...what) => say(pack(what));
+
+    function connect(namespace) {
+        const socket = io(options.url + namespace, options.io);
+        const engine = () => socket.io.engine;
+        socket.on("connect", () => tell("connect", namespace, engine().id, engine().transport.name));
+        socket.on("disconnect", (reason) => tell("disconnect", namespace, reason));
+        socket.on("connect_error", (error) => tell("error", namespace, error.message));
+        socket.onAny((name, ...args) => {
+            const answer = typeof args.at(-1) === "function" ? args.pop() : null;
+            tell("event", namespace, name, ...args);
+            if (answer) answer(...args);
+        });
+        sockets[namespace] = socket;
+        return socket;
+    }
+
+    options.namespaces.forEach(connect);
+    const manager = sockets[options.namespaces[0]].io;
+    manager.on("open", () => manager.engine.on("upgrade", (transport) => tell("upgrade", transport.name)));
+
+    const orders = {
+        emit(namespace, number, name, ...args) {
+            const ack = number === null ? [] : [(...answer) => tell("ack", number, ...answer)];
+            sockets[namespace].emit(name, ...args, ...ack);
+        },
+        leave: (namespace) => sockets[namespace].disconnect(),
+    };
+    return ([order, ...rest]) => orders[order](...unpack(rest));
+}
+
+if (typeof module !== "undefined") module.exports = drive;
