@@ -3,6 +3,7 @@ import pytest
 
 from browser import Chromium
 from clients import Node, Python
+from facts import wait_for
 
 N3, USER = 3, 15  # a node of collaboration 1; a user of global scope
 
@@ -78,3 +79,28 @@ def test_an_acknowledgement_is_always_answered(v5, clients):
     client = clients(Python(v5, N3))
     for name in ("ping", "no_such_event", "error", "message"):
         assert client.call(name) == []
+
+
+# The only connection of a principal has been told, so that presence does not write its status any more.
+TOLD = """SELECT count(*) = 1 AND NOT EXISTS (SELECT FROM vantage6_events.pending WHERE principal_id = %s)
+    AND EXISTS (SELECT FROM vantage6_events.announced WHERE principal_id = %s AND online)
+    FROM vantage6_events.lease WHERE principal_id = %s"""
+
+
+def test_an_event_with_bytes_is_acknowledged_and_has_no_effect(v5, clients):
+    client = clients(Python(v5, N3, in_order=True))
+    v5.joined(client)
+
+    def taken():
+        return sum(row[0] for row in v5.sql("SELECT taken_seq FROM vantage6_events.instance", user="postgres"))
+
+    wait_for(lambda: v5.sql(TOLD, N3, N3, N3, user="postgres")[0][0], "presence to be told")
+    v5.sql("UPDATE authenticatable SET status = NULL WHERE id = %s", N3)
+    before = taken()
+    assert client.call("ping", b"bytes", {"more": b""}) == []
+    assert client.call("after") == []
+    wait_for(lambda: taken() > before, "the database to take what came after")
+    assert v5.sql("SELECT status FROM authenticatable WHERE id = %s", N3) == [(None,)]
+    client.emit("ping")
+    wait_for(lambda: v5.sql("SELECT status FROM authenticatable WHERE id = %s", N3) == [("online",)], "ping to count")
+    assert client.connects == 1 and client.disconnects == 0
