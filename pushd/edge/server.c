@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,14 @@ static void count_timeout(struct server_scope *scope, struct lws *wsi)
         engine_refused(scope->engine, METRIC_REFUSED_TIMEOUT);
 }
 
+/* A client that is not read from is pinged on; it has gone if that cannot be delivered for as long
+ * as any client is waited for. The system alone would try for a quarter of an hour. */
+static void limit_silence(int fd, const struct config *c)
+{
+    unsigned ms = (unsigned)(c->ping_interval + c->ping_timeout);
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
+}
+
 static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                     size_t len)
 {
@@ -46,6 +55,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return 0;
     switch (reason) {
     case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
+        limit_silence((int)(intptr_t)in, scope->config);
         return scope->draining;
     case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
         lws_set_opaque_user_data(wsi, begun(scope));

@@ -58,6 +58,23 @@ def own_lab(make_world):
         world.end()
 
 
+@pytest.fixture(scope="session")
+def small(make_world):
+    """The lab of limited()."""
+    return make_world()
+
+
+@pytest.fixture
+def limited(small):
+    """limited(*options): a lab whose pushd has been started again with these."""
+    def restart(*options):
+        small.lab.stop_pushd(0)
+        small.lab.facts["options"] = ["--drain-time", "0s", *options]
+        small.lab.start_pushd(0)
+        return small
+    return restart
+
+
 @pytest.fixture
 def clients():
     """clients(client) keeps it until the end of the test and closes it then."""
