@@ -50,6 +50,13 @@ class World:
         assert found, f"no metric {name} in:\n{text}"
         return float(found.group(1))
 
+    def reasons(self, name, instance=0):
+        """{reason: number} of a metric that has reasons."""
+        text = self.http("GET", "/metrics", instance=instance, admin=True)[2]
+        found = re.findall(rf'^vantage6_pushd_{name}_total\{{reason="(\w+)"\}} ([0-9.e+-]+)$', text, re.MULTILINE)
+        assert found, f"no metric {name} in:\n{text}"
+        return {reason: float(number) for reason, number in found}
+
     def ready(self, instance=0):
         """Does /readyz say so?"""
         return self.http("GET", "/readyz", instance=instance, admin=True)[0] == 200
