@@ -172,6 +172,7 @@ static void admit(const struct step *s)
     a.greeting = greeting;
     if (g->accepted) {
         g->nobody = !principal;
+        g->waits = false;
         g->principal = principal;
         g->rooms = principal ? rooms : 0;
         if (principal && !g->welcome) {
@@ -279,8 +280,10 @@ static void renew(const struct step *s)
 {
     (void)s;
     hub_renew(house.hub, house.now);
-    for (int i = 0; i < SOCKETS; i++)
+    for (int i = 0; i < SOCKETS; i++) {
         paper.guests[i].rooms = 0;
+        paper.guests[i].waits = paper.guests[i].welcome;
+    }
 }
 
 static void set_keys(const struct step *s)

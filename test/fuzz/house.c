@@ -44,7 +44,7 @@ static void set_up(void)
                                        "--namespaces=/ /tasks",
                                        "--max-connections=8",
                                        "--max-connections-per-address=5",
-                                       "--max-polling=6",
+                                       "--max-polling=3",
                                        "--handshake-rate=0",
                                        "--event-rate=50",
                                        "--byte-rate=2000",
@@ -159,29 +159,27 @@ static void check_sessions(void)
 
 static void check_sockets(void)
 {
-    size_t n = 0, joined = 0, waits = 0;
+    size_t n = 0, joined = 0;
     for (const struct socket *k = house.hub->sockets; k; k = k->hh.next) {
         n++;
         joined += k->joined;
-        waits += k->waits;
     }
     check_count(METRIC_SOCKETS, "sockets", n);
     check_count(METRIC_JOINED, "sockets joined", joined);
-    expect(hub_waiting(house.hub) == waits, "expected %zu waiting, found %zu", waits,
-           hub_waiting(house.hub));
 }
 
 /* The same, by the book that the backend keeps. */
 static void check_book(void)
 {
     unsigned rooms[2] = {0, 0};
-    size_t n = 0, sockets = 0, joined = 0;
+    size_t n = 0, sockets = 0, joined = 0, waits = 0;
     for (int i = 0; i < SOCKETS; i++) {
         const struct guest *g = &paper.guests[i];
         if (!g->here)
             continue;
         rooms[strcmp(g->nsp, "/tasks") == 0] |= g->rooms;
         joined += g->welcome;
+        waits += g->waits;
         sockets++;
     }
     for (int i = 0; i < 2 * ROOMS; i++)
@@ -189,6 +187,8 @@ static void check_book(void)
     check_count(METRIC_ROOMS, "rooms", n);
     check_count(METRIC_JOINED, "sockets joined", joined);
     check_count(METRIC_DELIVERIES, "deliveries", house.deliveries);
+    expect(hub_waiting(house.hub) == waits, "expected %zu waiting, found %zu", waits,
+           hub_waiting(house.hub));
     if (!house.guard) /* which keeps those without a good token to itself */
         check_count(METRIC_SOCKETS, "sockets", sockets);
 }

@@ -38,6 +38,7 @@ struct guest {
     struct visit *visit;
     bool accepted;
     bool welcome; /* admitted once with a principal: joined */
+    bool waits;   /* to be admitted again */
     bool nobody;  /* admitted last without one */
     int64_t principal;
     unsigned rooms; /* a bit each */
