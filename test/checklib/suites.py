@@ -129,15 +129,15 @@ def isolation():
     yield from _pg_regress(["REGRESS="])
 
 
-def daemon():
-    """Real processes, real clients, and the daemon under ASan and UBSan."""
+def _pytest(name, seconds):
+    """The tests of a folder, with the programs under ASan and UBSan."""
     os.makedirs(f"{TOP}/build/check", exist_ok=True)
-    results = f"{TOP}/build/check/daemon.xml"
+    results = f"{TOP}/build/check/{name}.xml"
     if os.path.exists(results):
         os.unlink(results)
     status, _ = run(["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o",
-                     "junit_family=xunit1", f"--junitxml={results}", "test/daemon"],
-                    seconds=3000, show=True, PUSHD=ASAN_PUSHD, **SANITIZERS)
+                     "junit_family=xunit1", f"--junitxml={results}", f"test/{name}"],
+                    seconds=seconds, show=True, PUSHD=ASAN_PUSHD, **SANITIZERS)
     failed = 0
     for case in xml.etree.ElementTree.parse(results).iter("testcase") if os.path.exists(results) else ():
         kinds = {child.tag for child in case}
@@ -146,6 +146,16 @@ def daemon():
         yield f"{case.get('classname')}.{case.get('name')}", result, ""
     if status and not failed:
         yield f"pytest: ended with status {status}", FAILED, ""
+
+
+def daemon():
+    """Real processes, real clients."""
+    return _pytest("daemon", 3000)
+
+
+def conformance():
+    """The protocols, without a database."""
+    return _pytest("conformance", 600)
 
 
 def _script(name, seconds, **more):
