@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from .report import FAILED, PASSED, Skip, TOP, run, say
 
 HOME = f"{TOP}/build/fuzz"
-SECONDS = 10
+SECONDS = 8
 # Fewer mean that it did not fuzz, but only began to.
 LEAST_EXECUTIONS = 200
 # Something is wrong with what takes longer than this on one input.
