@@ -5,7 +5,8 @@
  *   fixture engine|socket [FLAGS OF vantage6-pushd]
  *
  * engine: at /engine.io/, each message comes back. socket: at /socket.io/, the namespaces / and
- * /custom. A socket gets `auth`(payload of its CONNECT, or {}). In / a client may send
+ * /custom. A CONNECT with {"refuse": why, "data": more} is refused so. A socket gets `auth`(payload
+ * of its CONNECT, or {}). In / a client may send
  *   message(...)            comes back as message-back(...)
  *   message-with-ack(...)   its ack answers (...)
  *   ask(...)                asked(...) comes with an ack; what that answers comes as answered(...)
@@ -80,9 +81,42 @@ struct membership {
     char rooms[512];
 };
 
+/* An ack that a socket has been asked for. */
+struct question {
+    struct question *next;
+    char sid[32];
+    int64_t ack;
+};
+
 struct visitor {
     struct membership *list;
+    struct question *asked;
 };
+
+static void ask(struct visitor *v, const char *sid, int64_t ack)
+{
+    struct question *q = calloc(1, sizeof *q);
+    if (!q)
+        abort();
+    snprintf(q->sid, sizeof q->sid, "%s", sid);
+    q->ack = ack;
+    q->next = v->asked;
+    v->asked = q;
+}
+
+/* True for an answer that was asked for, the first time. */
+static bool take_question(struct visitor *v, const char *sid, int64_t ack)
+{
+    for (struct question **at = &v->asked; *at; at = &(*at)->next) {
+        struct question *q = *at;
+        if (q->ack == ack && strcmp(q->sid, sid) == 0) {
+            *at = q->next;
+            free(q);
+            return true;
+        }
+    }
+    return false;
+}
 
 static struct membership *membership(struct visitor *v, const char *sid)
 {
@@ -131,10 +165,15 @@ static void leave(void *ctx, void *visitor)
 {
     struct visitor *v = visitor;
     struct membership *m;
+    struct question *q;
     (void)ctx;
     while ((m = v->list) != NULL) {
         v->list = m->next;
         free(m);
+    }
+    while ((q = v->asked) != NULL) {
+        v->asked = q->next;
+        free(q);
     }
     free(v);
 }
@@ -148,7 +187,12 @@ static void connect_socket(void *ctx, void *visitor, const struct socket_info *s
                            const json_t *auth, uint64_t now)
 {
     struct fixture *f = ctx;
+    const char *refuse = json_string_value(json_object_get(auth, "refuse"));
     (void)visitor;
+    if (refuse) {
+        hub_refuse(f->hub, s->sid, refuse, json_object_get(auth, "data"));
+        return;
+    }
     hub_accept(f->hub, s->sid);
     admit(f, s->sid, "", now);
     json_t *args = json_array();
@@ -200,9 +244,10 @@ static void in_root(struct fixture *f, struct visitor *v, const struct incoming 
         answer(f, e->sid, "message-back", json_incref(args), -1, NULL, &e->with);
     else if (strcmp(name, "message-with-ack") == 0 && e->ack[0])
         answer(f, e->sid, NULL, json_incref(args), -1, e->ack, &e->with);
-    else if (strcmp(name, "ask") == 0)
+    else if (strcmp(name, "ask") == 0) {
+        ask(v, e->sid, f->asked);
         answer(f, e->sid, "asked", json_incref(args), f->asked++, NULL, &e->with);
-    else if (strcmp(name, "join") == 0 && room)
+    } else if (strcmp(name, "join") == 0 && room)
         join(f, v, e->sid, room);
     else if (strcmp(name, "room-emit") == 0 && room)
         room_emit(f, e->nsp, room, e->event);
@@ -221,8 +266,7 @@ static void acked(void *ctx, void *visitor, const char *sid, int64_t ack, const 
                   const struct attachments *with)
 {
     struct fixture *f = ctx;
-    (void)visitor;
-    if (ack < f->asked)
+    if (take_question(visitor, sid, ack))
         answer(f, sid, "answered", json_copy((json_t *)args), -1, NULL, with);
 }
 

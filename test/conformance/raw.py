@@ -94,7 +94,7 @@ class Connection:
     def taken(self):
         """Wait until the server's process has read all we have sent: what we send elsewhere comes later to it."""
         ours, theirs = self.sock.getsockname(), self.sock.getpeername()
-        wait_for(lambda: _queued(theirs, ours) == 0 == _queued(ours, theirs), "the server to read")
+        wait_for(lambda: _queued(ours, theirs)[0] == 0 == _queued(theirs, ours)[1], "the server to read")
         return self
 
     def close(self):
@@ -108,15 +108,15 @@ class Connection:
 
 
 def _queued(local, remote):
-    """Bytes that the socket at local holds, unread or not acknowledged by remote; 0 if there is no such socket."""
+    """(bytes that remote has not acknowledged, bytes that nobody has read) of the socket at local."""
     def name(address):
         return f"{socket.inet_aton(address[0])[::-1].hex().upper()}:{address[1]:04X}"
     with open("/proc/net/tcp", encoding="ascii") as file:
         for row in file:
             fields = row.split()
             if fields[1:3] == [name(local), name(remote)]:
-                return sum(int(count, 16) for count in fields[4].split(":"))
-    return 0
+                return tuple(int(count, 16) for count in fields[4].split(":"))
+    return 0, 0
 
 
 class Http(Connection):
