@@ -7,7 +7,7 @@ import pytest
 import websocket
 
 from clients import Node, Python, Raw
-from crowds import Crowd
+from crowds import OPTIONS, Crowd
 from facts import wait_for
 
 N3, N4, N5, USER = 3, 4, 5, 15  # three nodes; a user that hears of both collaborations
@@ -18,7 +18,7 @@ DRAIN_SECONDS = 3
 @pytest.fixture(scope="module")
 def world(make_world):
     """Two daemons that can be ended; a grace long enough for a restart."""
-    made = make_world(instances=2, options=["--drain-time", f"{DRAIN_SECONDS}s"])
+    made = make_world(instances=2, options=[*OPTIONS, "--drain-time", f"{DRAIN_SECONDS}s"])
     made.sql("ALTER DATABASE hq SET vantage6_events.drain_grace = '6s'", user="postgres")
     for instance in (0, 1):
         made.lab.stop_pushd(instance)

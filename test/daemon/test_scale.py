@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from crowds import Crowd, cpu, room_for, rss
+from crowds import OPTIONS, Crowd, cpu, room_for, rss
 from facts import wait_for
 from lablib.lab import TOP
 
@@ -22,7 +22,7 @@ def crowd(own_lab, monkeypatch):
     if not room_for(CLIENTS):
         pytest.skip(f"expected a hard limit of open files (ulimit -Hn) for {CLIENTS} connections, found less")
     monkeypatch.setenv("PUSHD", f"{TOP}/build/release/vantage6-pushd")
-    world = own_lab(options=["--ping-interval", f"{PING_SECONDS}s"])
+    world = own_lab(options=[*OPTIONS, "--ping-interval", f"{PING_SECONDS}s"])
     people = Crowd(world, IDENTS)
     before = rss(world.lab.daemon(0).pid())
     people.open(CLIENTS)
