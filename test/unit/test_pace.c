@@ -164,6 +164,28 @@ static void what_the_engine_ignores_counts_too(void **state)
     assert_int_equal(say_until_paused(0, "3", 100), 11);
 }
 
+/* Else one with ten of them would cost as much as eleven. */
+static void attachments_belong_to_their_event(void **state)
+{
+    (void)state;
+    w.config.event_rate = 2;
+    start();
+    for (int i = 0; i < 2; i++) {
+        world_say(
+            &w, 0,
+            "452-/"
+            "tasks,[\"x\",{\"_placeholder\":true,\"num\":0},{\"_placeholder\":true,\"num\":1}]");
+        for (int j = 0; j < 2; j++)
+            engine_ws_message(w.place[0].session, &w.place[0], true, "b", 1, w.now);
+        engine_flush(w.engine);
+    }
+    assert_false(w.place[0].closed);
+    assert_int_equal(metric(METRIC_RECEIVED), 2);
+    assert_int_equal(metric(METRIC_PAUSED_EVENTS), 0);
+    world_say(&w, 0, SMALL);
+    assert_int_equal(metric(METRIC_PAUSED_EVENTS), 1);
+}
+
 /* --- polling --- */
 
 static char query[128];
@@ -277,6 +299,31 @@ static void a_message_too_large_closes_with_1009(void **state)
     assert_non_null(strstr(w.asked, "disconnect transport error 1\n"));
 }
 
+static void a_packet_beyond_a_limit_is_counted_under_its_name(void **state)
+{
+    static const struct {
+        const char *packet;
+        enum metric_id metric;
+    } cases[] = {
+        {"42/tasks,[[[1]]]", METRIC_CLOSED_DEPTH},
+        {"453-/tasks,[\"x\"]", METRIC_CLOSED_ATTACHMENTS},
+        {"42/tasks,[\"0123456789012345678901234567890123456789\"]", METRIC_CLOSED_PAYLOAD},
+        {"42/tasks,[", METRIC_CLOSED_MALFORMED},
+    };
+    (void)state;
+    w.config.max_depth = 2;
+    w.config.max_attachments = 2;
+    w.config.max_payload = 45;
+    start();
+    for (int i = 0; i < 4; i++) {
+        world_client(&w, i + 1, "a", 1);
+        world_say(&w, i + 1, cases[i].packet);
+        assert_true(w.place[i + 1].closed);
+        for (int j = 0; j < 4; j++)
+            assert_int_equal(metric(cases[j].metric), j <= i);
+    }
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -304,12 +351,14 @@ int main(void)
         TEST(no_limit_is_none),
         TEST(others_are_not_waited_for),
         TEST(what_the_engine_ignores_counts_too),
+        TEST(attachments_belong_to_their_event),
         TEST(a_post_over_the_rate_is_answered_later),
         TEST(a_post_given_up_still_counts),
         TEST(the_end_answers_a_post_that_waits),
         TEST(an_upgrade_takes_the_pause_along),
         TEST(a_probe_is_answered_once),
         TEST(a_message_too_large_closes_with_1009),
+        TEST(a_packet_beyond_a_limit_is_counted_under_its_name),
     };
     return cmocka_run_group_tests_name("pace", tests, NULL, NULL);
 }
