@@ -254,10 +254,11 @@ static bool load_flags(struct loading *l, int argc, char **argv, const char **fi
         const struct option *o = option_find(f.name, &nearest);
         if (o == NULL && !is_file)
             return fail_unknown_flag(l, place, nearest);
-        if (f.value == NULL && i + 1 < argc)
+        /* Another option is no value, and may hold a password. */
+        if (f.value == NULL && i + 1 < argc && strncmp(argv[i + 1], "--", 2) != 0)
             f.value = argv[++i];
         if (f.value == NULL)
-            return fail(l, "%s: expected a value after it, found nothing: give one", place);
+            return fail(l, "%s: expected a value after it, found none: give one", place);
         if (is_file && file != NULL)
             *file = f.value;
         if (!is_file && file == NULL && !set(l, place, o, f.value))

@@ -3,9 +3,10 @@
  * table and, printed, reads back the same; what is refused is said in one line; and the password of
  * the conninfo is in neither.
  *
- * An input is lines: "-..." is an argument, "+NAME=value" a variable (VANTAGE6_PUSHD_ is put before
- * NAME), all else a line of the file. What stands in PLACES, first letter of the input, is where
- * the conninfo with the password is put.
+ * An input begins with the place of the conninfo that has the password: f, in the file; e, in the
+ * environment; z, the last argument; else the first. Then come lines: "-..." and ">..." (without
+ * the >) are arguments, "+NAME=value" a variable (VANTAGE6_PUSHD_ is put before NAME), all else is
+ * a line of the file.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,8 +76,8 @@ static void give_secret(struct given *g, char place)
 
 static void give_line(struct given *g, char *line)
 {
-    if (*line == '-' && g->argc < WORDS_MAX - 1) {
-        g->argv[g->argc++] = strdup(line);
+    if ((*line == '-' || *line == '>') && g->argc < WORDS_MAX - 2) {
+        g->argv[g->argc++] = strdup(line + (*line == '>'));
     } else if (*line == '+' && g->n < WORDS_MAX - 1) {
         g->variables[g->n++] = joined(PREFIX, line + 1);
     } else {
@@ -165,10 +166,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (char *p = text; (p = strchr(p, '~'));)
         *p = '.'; /* only the password has one */
     begin(&g);
-    give_secret(&g, *text);
+    char place = *text;
+    if (place != 'z')
+        give_secret(&g, place);
     for (char *line = strtok_r(*text ? text + 1 : text, "\n", &save); line;
          line = strtok_r(NULL, "\n", &save))
         give_line(&g, line);
+    if (place == 'z')
+        give_secret(&g, place);
     int status = load(&g, &c, err, sizeof err);
     expect((status != 0) == (*err != '\0'), "expected a message with failure only: %s", err);
     expect(is_one_line(err) && !strstr(err, SECRET), "expected one line without password: %s", err);

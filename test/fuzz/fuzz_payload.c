@@ -11,6 +11,7 @@
 #include "frame.h"
 #include "fuzz.h"
 #include "payload.h"
+#include "utf8.h"
 
 static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -50,11 +51,11 @@ static bool decode(const char *text, size_t len, struct bytes *out)
     return true;
 }
 
-/* One packet by its text; false if it is wrong. */
-static bool check_packet(const struct packet *p, const char *text, size_t len)
+/* One packet by its text; false if it is wrong. A single one is a frame: its UTF-8 is known. */
+static bool check_packet(const struct packet *p, const char *text, size_t len, bool single)
 {
     struct bytes message = {NULL, 0};
-    bool good = len > 0 && text[0] >= '0' && text[0] <= '6';
+    bool good = len > 0 && text[0] >= '0' && text[0] <= '6' && (single || utf8_valid(text, len));
     if (len > 0 && text[0] == 'b') {
         good = decode(text + 1, len - 1, &message);
         expect(!p || !good ||
@@ -120,7 +121,7 @@ static void check_payload(const char *body, size_t len, bool single)
         const char *stop = single ? NULL : memchr(at, 0x1e, (size_t)(end - at));
         size_t n = (size_t)((stop ? stop : end) - at);
         enum payload_step step = payload_next(&payload, &p, &wrong);
-        good = check_packet(step == PAYLOAD_PACKET ? &p : NULL, at, n);
+        good = check_packet(step == PAYLOAD_PACKET ? &p : NULL, at, n, single);
         expect(step == (good ? PAYLOAD_PACKET : PAYLOAD_WRONG) && (good || wrong),
                "%.*s: expected the other answer than %d", (int)n, at, (int)step);
         if (good) {

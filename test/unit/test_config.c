@@ -164,6 +164,7 @@ static void mistakes_in_flags_are_named(void **state)
         {"file.ini", "found the argument \"file.ini\"|--name value"},
         {"--listen", "--listen: expected a value"},
         {"--config", "--config: expected a value"},
+        {"--listen|--conninfo=password=x", "--listen: expected a value"},
         {"--config|/nonexistent", "/nonexistent|No such file"},
         {"--config|/", "/|Is a directory"},
         {"--ping-interval|", "--ping-interval: expected a value"},
