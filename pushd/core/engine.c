@@ -224,6 +224,11 @@ void engine_refused(struct engine *e, enum metric_id metric)
     engine_count(e, metric, 1);
 }
 
+void engine_receiving(struct engine *e, double bytes)
+{
+    engine_count(e, METRIC_RECEIVING, bytes);
+}
+
 void engine_writable(struct session *s, void *ws)
 {
     if (ws != s->ws && ws != s->probe)

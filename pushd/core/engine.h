@@ -68,6 +68,9 @@ void engine_ws_gone(struct session *s, void *ws, uint64_t now);
 /* The network has refused a request: by engine_refuses_ws(), or by itself. */
 void engine_refused(struct engine *e, enum metric_id metric);
 
+/* The network keeps so many bytes more, or fewer, of requests and messages that came in part. */
+void engine_receiving(struct engine *e, double bytes);
+
 /* Is this origin (NULL = none) allowed by a list as in config.cors_allowed_origins? */
 bool engine_origin_allowed(const char *list, const char *origin);
 

@@ -46,6 +46,8 @@ static const char *phrase(int status)
         return "Forbidden";
     case 404:
         return "Not Found";
+    case 408:
+        return "Request Timeout";
     case 411:
         return "Length Required";
     case 413:

@@ -23,6 +23,8 @@
     X(METRIC_JOINED, gauge, "sockets_joined", "Sockets whose rooms have been read")                \
     X(METRIC_ROOMS, gauge, "rooms", "Rooms that have at least one member")                         \
     X(METRIC_QUEUED_BYTES, gauge, "queued_bytes", "Bytes waiting in the queues of all clients")    \
+    X(METRIC_RECEIVING, gauge, "receiving_bytes",                                                  \
+      "Bytes kept of requests and messages that have come in part")                                \
     X(METRIC_HANDSHAKES, counter, "handshakes", "Engine.IO handshakes accepted")                   \
     X(METRIC_UPGRADES, counter, "upgrades", "Upgrades from polling to WebSocket completed")        \
     X(METRIC_EVENTS, counter, "events", "Events read from the log")                                \

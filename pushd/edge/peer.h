@@ -19,7 +19,7 @@ enum stage {
     STAGE_NONE,   /* there is none */
     STAGE_BODY,   /* its body comes */
     STAGE_CORE,   /* the core has it, and has not answered */
-    STAGE_ANSWER, /* the answer waits to be written, if it has not been written early */
+    STAGE_ANSWER, /* the answer waits to be written */
     STAGE_REST,   /* refused and answered: what still comes is thrown away */
     STAGE_DONE    /* the answer is with lws */
 };
@@ -46,6 +46,9 @@ struct peer {
     bool closing;
     unsigned close_code;
 };
+
+/* A timeout of lws is seen so much earlier, by the clock of the loop. */
+enum { TICK_MS = 100 };
 
 struct server_scope {
     struct engine *engine;

@@ -64,21 +64,17 @@ static void compose(const struct config *config, struct peer *peer, int status, 
     peer->answer_len = n + len;
 }
 
-/* Let it be written. For a client that reads nothing there is an end. */
-static void schedule(struct lws *wsi, struct peer *peer)
-{
-    peer->stage = STAGE_ANSWER;
-    peer->turn = scope_of(wsi)->turn;
-    lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT,
-                    ANSWER_SECONDS + (int)(peer->answer_len / BYTES_PER_SECOND));
-    lws_callback_on_writable(wsi);
-}
-
 static void reply(void *request, int status, const char *type, const void *body, size_t len)
 {
     struct peer *peer = lws_wsi_user(request);
-    compose(scope_of(request)->config, peer, status, type, body, len);
-    schedule(request, peer);
+    struct server_scope *scope = scope_of(request);
+    compose(scope->config, peer, status, type, body, len);
+    peer->stage = STAGE_ANSWER;
+    peer->turn = scope->turn;
+    /* For a client that reads nothing. */
+    lws_set_timeout(request, PENDING_TIMEOUT_HTTP_CONTENT,
+                    ANSWER_SECONDS + (int)(peer->answer_len / BYTES_PER_SECOND));
+    lws_callback_on_writable(request);
 }
 
 static void set_cookie(void *request, const char *value)
@@ -142,22 +138,15 @@ static int refuse(struct lws *wsi, struct peer *peer, int status)
     struct server_scope *scope = scope_of(wsi);
     engine_refused(scope->engine, reason(status));
     peer_drop(scope, peer);
+    peer->close_after = true;
     compose(scope->config, peer, status, NULL, NULL, 0);
     peer->stage = STAGE_REST;
-    peer->since = uv_now(scope->loop);
     if (write_answer(wsi, peer) != 0)
         return -1;
-    if (peer->close_after) {
-        shutdown(lws_get_socket_fd(wsi), SHUT_WR);
-        lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, REST_SECONDS);
-    }
+    shutdown(lws_get_socket_fd(wsi), SHUT_WR);
+    lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, REST_SECONDS);
+    peer->since = uv_now(scope->loop);
     return 0;
-}
-
-static int refuse_and_close(struct lws *wsi, struct peer *peer, int status)
-{
-    peer->close_after = true;
-    return refuse(wsi, peer, status);
 }
 
 /* --- requests --- */
@@ -205,11 +194,8 @@ static int begin_post(struct server_scope *scope, struct lws *wsi, struct peer *
                       long long length)
 {
     char go_on[LWS_PRE + 32];
-    if (length > (long long)scope->config->max_payload) {
-        /* The connection stays if the rest is worth reading. */
-        peer->close_after |= length > 2 * (long long)scope->config->max_payload;
+    if (length > (long long)scope->config->max_payload)
         return refuse(wsi, peer, 413);
-    }
     peer->stage = STAGE_BODY;
     if (length > 0 && peer_list_has(wsi, WSI_TOKEN_HTTP_EXPECT, "100-continue")) {
         int n = sprintf(go_on + LWS_PRE, "HTTP/1.1 100 Continue\r\n\r\n");
@@ -228,12 +214,14 @@ static int begin(struct server_scope *scope, struct lws *wsi, struct peer *peer)
     note(scope, wsi, peer);
     bool body = peer_body(wsi, &length);
     if (!peer_head_is_plain(wsi) || length == -2)
-        return refuse_and_close(wsi, peer, 400);
-    if (body && (!ours || peer->method != METHOD_POST))
-        return refuse_and_close(wsi, peer, ours ? 400 : 404);
+        return refuse(wsi, peer, 400);
+    /* lws says that a POST is complete also if it has no body, and before an answer is written. */
+    if (!ours && (body || peer->method == METHOD_POST))
+        return refuse(wsi, peer, 404);
+    if (body && peer->method != METHOD_POST)
+        return refuse(wsi, peer, 400);
     if (ours && peer->method == METHOD_POST)
-        return length == -1 ? refuse_and_close(wsi, peer, 411)
-                            : begin_post(scope, wsi, peer, length);
+        return length == -1 ? refuse(wsi, peer, 411) : begin_post(scope, wsi, peer, length);
     peer->close_after |= is_waited_for(wsi);
     if (ours) {
         hand_over(scope, wsi, peer);
@@ -258,22 +246,18 @@ static int body(struct server_scope *scope, struct lws *wsi, struct peer *peer, 
         return is_late(scope, peer) ? -1 : 0;
     if (peer->stage != STAGE_BODY || len == 0)
         return 0;
+    if (is_late(scope, peer))
+        return refuse(wsi, peer, 408);
     if (peer->len + len > scope->config->max_payload)
         return -1;
-    if (is_late(scope, peer))
-        return refuse_and_close(wsi, peer, 408);
-    return peer_store(scope, peer, in, len) ? 0 : refuse_and_close(wsi, peer, 503);
+    return peer_store(scope, peer, in, len) ? 0 : refuse(wsi, peer, 503);
 }
 
 static int complete(struct server_scope *scope, struct lws *wsi, struct peer *peer)
 {
-    if (peer->stage == STAGE_BODY) {
-        hand_over(scope, wsi, peer);
-        return 0;
-    }
-    if (peer->stage != STAGE_REST || peer->close_after)
+    if (peer->stage != STAGE_BODY)
         return -1; /* lws says so again when more comes */
-    schedule(wsi, peer);
+    hand_over(scope, wsi, peer);
     return 0;
 }
 
@@ -282,7 +266,7 @@ static void gone(struct server_scope *scope, struct lws *wsi, struct peer *peer)
     uint64_t now = uv_now(scope->loop);
     if (peer->stage == STAGE_CORE)
         engine_gone(scope->engine, wsi, peer->query, now);
-    if (peer->stage == STAGE_BODY && now - peer->heard >= scope->config->request_timeout)
+    if (peer->stage == STAGE_BODY && now - peer->heard + TICK_MS >= scope->config->request_timeout)
         engine_refused(scope->engine, METRIC_REFUSED_TIMEOUT);
     peer_clear(scope, peer);
 }

@@ -8,6 +8,15 @@
  * all. */
 enum { SMALL = 4096 };
 
+static void set_size(struct server_scope *scope, struct peer *peer, size_t size)
+{
+    if (size == peer->size)
+        return;
+    engine_receiving(scope->engine, (double)size - (double)peer->size);
+    scope->stored += size - peer->size;
+    peer->size = size;
+}
+
 bool peer_store(struct server_scope *scope, struct peer *peer, const void *in, size_t len)
 {
     size_t need = peer->len + len;
@@ -21,8 +30,7 @@ bool peer_store(struct server_scope *scope, struct peer *peer, const void *in, s
         peer->data = realloc(peer->data, size);
         if (!peer->data)
             abort();
-        scope->stored += size - peer->size;
-        peer->size = size;
+        set_size(scope, peer, size);
     }
     if (len)
         memcpy(peer->data + peer->len, in, len);
@@ -32,10 +40,10 @@ bool peer_store(struct server_scope *scope, struct peer *peer, const void *in, s
 
 void peer_drop(struct server_scope *scope, struct peer *peer)
 {
-    scope->stored -= peer->size;
     free(peer->data);
     peer->data = NULL;
-    peer->len = peer->size = 0;
+    peer->len = 0;
+    set_size(scope, peer, 0);
 }
 
 void peer_clear(struct server_scope *scope, struct peer *peer)

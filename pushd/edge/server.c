@@ -32,7 +32,6 @@ static void *begun(const struct server_scope *scope)
 /* lws closes a connection whose head does not come, and does not say why it closes. */
 static void count_timeout(struct server_scope *scope, struct lws *wsi)
 {
-    enum { TICK_MS = 100 };
     uintptr_t since = (uintptr_t)lws_get_opaque_user_data(wsi);
     if (since && (uintptr_t)begun(scope) - since + TICK_MS >= scope->config->request_timeout)
         engine_refused(scope->engine, METRIC_REFUSED_TIMEOUT);

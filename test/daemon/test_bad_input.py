@@ -1,7 +1,6 @@
 """Whatever strangers send: they are refused, and an honest client goes on hearing events."""
 import json
 import os
-import re
 import socket
 import time
 
@@ -11,11 +10,7 @@ import websocket
 from clients import Raw
 from facts import wait_for
 from forge import Forge
-
-POLLING, WEBSOCKET = "/socket.io/?EIO=4&transport=polling", "/socket.io/?EIO=4&transport=websocket"
-UPGRADE = ("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")
-USER = 11
+from wire import POLLING, UPGRADE, USER, WEBSOCKET, Poll, Wire, request
 
 
 @pytest.fixture(autouse=True)
@@ -29,88 +24,6 @@ def honest(v5, clients):
     assert not client.closed and v5.lab.daemon(0).pid() == pid
     another = clients(Raw(v5, 12))
     v5.joined(another)
-
-
-class Wire:
-    """A TCP connection to pushd and what comes back."""
-
-    def __init__(self, world, data=b""):
-        self.sock = socket.create_connection(("127.0.0.1", world.lab.facts["http"][0]), timeout=20)
-        self.got = b""
-        self.send(data)
-
-    def send(self, data):
-        """Send bytes or text."""
-        self.sock.sendall(data.encode() if isinstance(data, str) else data)
-
-    def until(self, end):
-        """Read until this has come, or the end of it."""
-        while end not in self.got:
-            try:
-                data = self.sock.recv(65536)
-            except ConnectionResetError:
-                data = b""
-            if not data:
-                break
-            self.got += data
-        return self.got
-
-    def finish(self):
-        """Nothing more will be sent; the server may have closed already."""
-        try:
-            self.sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
-    def closed(self):
-        """Read until the server closes; what came."""
-        self.until(b"\0never\0")
-        self.sock.close()
-        return self.got
-
-    def status(self):
-        """The status of the next answer, whose body is read too; 0 if it closes without one."""
-        self.got = b""
-        head = self.until(b"\r\n\r\n")
-        found = re.match(rb"HTTP/1.1 (\d+) ", head)
-        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
-        while length and len(self.got) < head.index(b"\r\n\r\n") + 4 + int(length.group(1)):
-            self.got += self.sock.recv(65536)
-        return int(found.group(1)) if found else 0
-
-
-class Poll:
-    """An Engine.IO session by polling."""
-
-    def __init__(self, world, ident=USER):
-        self.world = world
-        status, _, body = world.http("GET", POLLING, headers={"Authorization": f"Bearer {world.token(ident)}"})
-        assert status == 200
-        self.path = f"{POLLING}&sid={json.loads(body[1:])['sid']}"
-
-    def get(self):
-        """(status, body)"""
-        return self.world.http("GET", self.path)[::2]
-
-    def post(self, body, **headers):
-        """(status, body)"""
-        return self.world.http("POST", self.path, body, headers)[::2]
-
-    def works(self):
-        """CONNECT is answered."""
-        assert self.post("40/tasks,{}") == (200, "ok")
-        assert self.get()[1].startswith('40/tasks,{"sid":"')
-        self.post("1")
-        return True
-
-    def gone(self):
-        """The session is closed."""
-        return self.get() == (400, '{"code":1,"message":"Session ID unknown"}')
-
-
-def request(method, path, *headers, body=""):
-    """A request as text."""
-    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: x", *headers, "", body])
 
 
 # --- HTTP ----------------------------------------------------------------------------------------
