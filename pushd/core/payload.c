@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "utf8.h"
+
 enum { SEPARATOR = 0x1e };
 
 /* EVP's blocks are counted in int: long data goes in runs of whole groups. */
@@ -82,6 +84,9 @@ static const char *read_packet(struct payload *p, const char *text, size_t len, 
         return read_binary(p, text + 1, len - 1, out);
     if (*text < '0' || *text > '6')
         return "unknown packet type of Engine.IO";
+    /* That a frame is UTF-8 was seen to where frames are read. */
+    if (!p->single && !utf8_valid(text + 1, len - 1))
+        return "text is not UTF-8";
     *out = (struct packet){(enum packet_type)(*text - '0'), false, text + 1, len - 1};
     return NULL;
 }

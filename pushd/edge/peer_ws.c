@@ -87,7 +87,9 @@ static int established(struct server_scope *scope, struct lws *wsi, struct peer 
     peer_clear(scope, peer);
     peer_request(wsi, &h, &rq);
     peer->session = engine_ws(scope->engine, &rq, wsi, uv_now(scope->loop));
-    return peer->session ? 0 : -1;
+    if (!peer->session)
+        peer_ws_close(wsi, 0);
+    return 0;
 }
 
 /* --- messages --- */
