@@ -75,6 +75,22 @@ bool is_one_line(const char *text)
     return true;
 }
 
+size_t utf8_character(const uint8_t *p, const uint8_t *end)
+{
+    uint8_t low = 0x80, high = 0xbf;
+    if (p == end || *p < 0x80)
+        return p < end;
+    if (*p < 0xc2 || *p > 0xf4)
+        return 0;
+    size_t n = *p >= 0xf0 ? 4 : *p >= 0xe0 ? 3 : 2;
+    low = *p == 0xe0 ? 0xa0 : *p == 0xf0 ? 0x90 : low;
+    high = *p == 0xed ? 0x9f : *p == 0xf4 ? 0x8f : high;
+    for (size_t i = 1; i < n; i++, low = 0x80, high = 0xbf)
+        if (i >= (size_t)(end - p) || p[i] < low || p[i] > high)
+            return 0;
+    return n;
+}
+
 static size_t base64url(const void *data, size_t len, char *out)
 {
     size_t n = (size_t)EVP_EncodeBlock((unsigned char *)out, data, (int)len);

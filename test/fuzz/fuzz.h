@@ -43,6 +43,9 @@ char *text_of(const uint8_t *bytes, size_t len);
 /* No character below a blank, and no DEL. */
 bool is_one_line(const char *text);
 
+/* The bytes of the character of UTF-8 that begins at p (RFC 3629, 4); 0 if there is none. */
+size_t utf8_character(const uint8_t *p, const uint8_t *end);
+
 enum { SIGNATURE_MAX = 128 };
 /* The signature of a text by HS256 with secret, in base64url; its length. out: SIGNATURE_MAX. */
 size_t sign_text(const char *secret, const char *text, size_t len, char *out);

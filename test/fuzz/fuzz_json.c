@@ -56,21 +56,12 @@ static bool number(struct text *t)
     return some_digits(t);
 }
 
-/* A character of UTF-8 (RFC 3629, 4). */
 static bool character(struct text *t)
 {
-    unsigned c = *t->at++;
-    unsigned low = 0x80, high = 0xbf, more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
-    if (c < 0x80)
-        return c >= ' ';
-    if (c < 0xc2 || c > 0xf4)
-        return false;
-    low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : low;
-    high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : high;
-    for (; more-- > 0; low = 0x80, high = 0xbf)
-        if (t->at == t->end || *t->at < low || *t->at++ > high)
-            return false;
-    return true;
+    size_t n = utf8_character(t->at, t->end);
+    bool good = n > 0 && *t->at >= ' ';
+    t->at += n;
+    return good;
 }
 
 static bool escape(struct text *t, bool *zero)
