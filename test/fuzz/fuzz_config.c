@@ -28,6 +28,7 @@ struct given {
     char path[64];
     char *argv[WORDS_MAX], *variables[WORDS_MAX];
     int argc, n;
+    bool impossible; /* the file has a number that no option takes */
 };
 
 static void begin(struct given *g)
@@ -74,6 +75,17 @@ static void give_secret(struct given *g, char place)
         g->argv[g->argc++] = joined("--conninfo=", CONNINFO);
 }
 
+/* A number that is too long must not come out as a short one. */
+static bool is_impossible(const char *line)
+{
+    char *name = strndup(line, strcspn(line, " ="));
+    const char *value = line + strlen(name), *nearest;
+    const struct option *o = option_find(name, &nearest);
+    value += strspn(value, " =");
+    free(name);
+    return o && o->kind != OPTION_TEXT && strspn(value, "0123456789") > 12;
+}
+
 static void give_line(struct given *g, char *line)
 {
     if ((*line == '-' || *line == '>') && g->argc < WORDS_MAX - 2) {
@@ -81,6 +93,7 @@ static void give_line(struct given *g, char *line)
     } else if (*line == '+' && g->n < WORDS_MAX - 1) {
         g->variables[g->n++] = joined(PREFIX, line + 1);
     } else {
+        g->impossible |= is_impossible(line);
         fputs(line, g->file);
         fputc('\n', g->file);
     }
@@ -178,6 +191,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     expect((status != 0) == (*err != '\0'), "expected a message with failure only: %s", err);
     expect(is_one_line(err) && !strstr(err, SECRET), "expected one line without password: %s", err);
     expect(!*err || strstr(err, "expected"), "expected to read what was expected: %s", err);
+    bool read = status == 0 && c.action != CONFIG_HELP && c.action != CONFIG_VERSION;
+    expect(!read || !g.impossible, "expected a number that is too long to be refused");
     if (status == 0)
         check_loaded(&c);
     config_free(&c);
