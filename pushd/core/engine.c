@@ -16,6 +16,7 @@ static const struct refusal BAD_METHOD = {400, "{\"code\":2,\"message\":\"Bad ha
                                           METRIC_REFUSED_METHOD};
 static const struct refusal BAD_REQUEST = {400, "{\"code\":3,\"message\":\"Bad request\"}",
                                            METRIC_REFUSED_MALFORMED};
+static const struct refusal OVERLAP = {400, "", METRIC_REFUSED_MALFORMED};
 static const struct refusal FORBIDDEN = {403, "{\"code\":4,\"message\":\"Forbidden\"}",
                                          METRIC_REFUSED_ORIGIN};
 static const struct refusal BAD_PROTOCOL = {
@@ -144,6 +145,8 @@ void engine_request(struct engine *e, const struct request *rq, void *request, u
     }
     struct parameters p = query_parse(rq->query);
     const struct refusal *no = check(e, rq, &p, &s, now);
+    if (s && s->coming == request)
+        s->coming = NULL;
     if (no) {
         engine_count(e, no->metric, 1);
         e->net->reply(request, no->status, "application/json", no->body, strlen(no->body));
@@ -161,6 +164,22 @@ void engine_request(struct engine *e, const struct request *rq, void *request, u
     }
 }
 
+const struct refusal *engine_refuses_post(struct engine *e, const struct request *rq, void *request,
+                                          uint64_t now)
+{
+    struct session *s;
+    struct parameters p = query_parse(rq->query);
+    const struct refusal *no = check(e, rq, &p, &s, now);
+    if (no || !s)
+        return no;
+    if (s->post || s->coming) {
+        session_end(s, END_ERROR);
+        return &OVERLAP;
+    }
+    s->coming = request;
+    return NULL;
+}
+
 void engine_gone(struct engine *e, void *request, const char *query, uint64_t now)
 {
     (void)now;
@@ -170,6 +189,8 @@ void engine_gone(struct engine *e, void *request, const char *query, uint64_t no
         return;
     if (s->post == request)
         s->post = NULL;
+    if (s->coming == request)
+        s->coming = NULL;
     if (s->poll == request) {
         s->poll = NULL;
         session_end(s, END_CLOSED);

@@ -47,6 +47,12 @@ extern const struct refusal engine_unknown_sid;
 
 /* A polling request, complete with its body; answered now or later. */
 void engine_request(struct engine *e, const struct request *rq, void *request, uint64_t now);
+/*
+ * A POST whose body may take a while to come: NULL if it may. It is the one POST of its session
+ * until engine_request() or engine_gone(); another meanwhile ends the session.
+ */
+const struct refusal *engine_refuses_post(struct engine *e, const struct request *rq, void *request,
+                                          uint64_t now);
 /* The client of an unanswered request has gone. */
 void engine_gone(struct engine *e, void *request, const char *query, uint64_t now);
 

@@ -67,6 +67,7 @@ struct session {
     unsigned char paused;   /* enum pause_reason, or-ed */
     enum end_reason ending; /* at the end of the turn; 0 = it does not */
     void *poll, *post;      /* requests not answered yet */
+    void *coming;           /* a POST whose body is still to come */
     void *ws, *probe;
     bool probed; /* the probe has been answered */
     struct queue queue;

@@ -48,7 +48,7 @@ void session_post(struct session *s, void *request, const char *body, size_t len
     const struct net *net = s->engine->net;
     struct payload payload;
     /* Paused, and no post: the one before was given up, and is none the less not taken yet. */
-    if (s->post || s->paused) {
+    if (s->post || s->coming || s->paused) {
         net->reply(request, 400, NULL, NULL, 0);
         session_end(s, END_ERROR);
         return;

@@ -133,13 +133,16 @@ static enum metric_id reason(int status)
  * At once: the body need not come for it. What of it still comes is read and thrown away, or the
  * system would reset the connection and the client might never see the answer.
  */
-static int refuse(struct lws *wsi, struct peer *peer, int status)
+static int refuse_as(struct lws *wsi, struct peer *peer, const struct refusal *no)
 {
     struct server_scope *scope = scope_of(wsi);
-    engine_refused(scope->engine, reason(status));
+    size_t len = strlen(no->body);
+    engine_refused(scope->engine, no->metric);
+    if (peer->stage == STAGE_BODY)
+        engine_gone(scope->engine, wsi, peer->query, uv_now(scope->loop));
     peer_drop(scope, peer);
     peer->close_after = true;
-    compose(scope->config, peer, status, NULL, NULL, 0);
+    compose(scope->config, peer, no->status, len ? "application/json" : NULL, no->body, len);
     peer->stage = STAGE_REST;
     if (write_answer(wsi, peer) != 0)
         return -1;
@@ -147,6 +150,11 @@ static int refuse(struct lws *wsi, struct peer *peer, int status)
     lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, REST_SECONDS);
     peer->since = uv_now(scope->loop);
     return 0;
+}
+
+static int refuse(struct lws *wsi, struct peer *peer, int status)
+{
+    return refuse_as(wsi, peer, &(struct refusal){status, "", reason(status)});
 }
 
 /* --- requests --- */
@@ -193,9 +201,18 @@ static bool is_waited_for(struct lws *wsi)
 static int begin_post(struct server_scope *scope, struct lws *wsi, struct peer *peer,
                       long long length)
 {
+    enum { SMALL = 4096 }; /* it comes at once: what is wrong can be said when it has */
     char go_on[LWS_PRE + 32];
+    struct headers h;
+    struct request rq = {.method = METHOD_POST};
+    const struct refusal *no = NULL;
     if (length > (long long)scope->config->max_payload)
         return refuse(wsi, peer, 413);
+    peer_request(wsi, &h, &rq);
+    if (length > SMALL)
+        no = engine_refuses_post(scope->engine, &rq, wsi, uv_now(scope->loop));
+    if (no)
+        return refuse_as(wsi, peer, no);
     peer->stage = STAGE_BODY;
     if (length > 0 && peer_list_has(wsi, WSI_TOKEN_HTTP_EXPECT, "100-continue")) {
         int n = sprintf(go_on + LWS_PRE, "HTTP/1.1 100 Continue\r\n\r\n");
@@ -264,7 +281,7 @@ static int complete(struct server_scope *scope, struct lws *wsi, struct peer *pe
 static void gone(struct server_scope *scope, struct lws *wsi, struct peer *peer)
 {
     uint64_t now = uv_now(scope->loop);
-    if (peer->stage == STAGE_CORE)
+    if (peer->stage == STAGE_CORE || peer->stage == STAGE_BODY)
         engine_gone(scope->engine, wsi, peer->query, now);
     if (peer->stage == STAGE_BODY && now - peer->heard + TICK_MS >= scope->config->request_timeout)
         engine_refused(scope->engine, METRIC_REFUSED_TIMEOUT);

@@ -1,5 +1,6 @@
 """HTTP byte by byte: what is a request, when its connection may be used again, and what comes in part."""
 import os
+import signal
 import time
 
 import pytest
@@ -66,6 +67,20 @@ def test_a_post_with_bytes_behind_it_closes_the_connection(edge):
         poll = Poll(edge)
         assert Wire(edge, post(poll.path, "6") + more).answers() <= 1
         assert poll.works()
+
+
+def test_bytes_behind_a_post_are_seen_before_its_answer_also_in_a_crowd(own_lab):
+    """With more than 1024 events libuv looks for others in the same turn: an answer could be written too early."""
+    world = own_lab(options=["--event-rate", "0"])
+    poll, daemon = Poll(world), world.lab.daemon(0)
+    wires = [Wire(world, request("GET", "/elsewhere")) for _ in range(1500)]
+    assert all(wire.status() == 404 for wire in wires)
+    os.kill(daemon.pid(), signal.SIGSTOP)
+    for wire in wires:
+        wire.send(post(poll.path, "6") * 2)
+    os.kill(daemon.pid(), signal.SIGCONT)
+    assert sum(wire.closed().count(b" 200 OK") for wire in wires) == 0
+    assert poll.works()
 
 
 def test_a_head_that_comes_while_a_get_is_held_is_no_second_request(edge):
@@ -245,6 +260,35 @@ def test_a_body_that_comes_byte_by_byte_is_refused_with_408(edge):
     wire = Wire(edge, request("POST", poll.path, "Content-Length: 1000"))
     assert slowly(wire, "4" * 1000).startswith(b"HTTP/1.1 408 Request Timeout\r\n")
     assert refused(edge, "request_timeout") == before + 1
+    assert poll.works()
+
+
+def test_a_large_body_for_no_session_is_not_waited_for(edge):
+    for path, code in ((POLLING, 2), (POLLING + "&sid=" + "x" * 20, 1), ("/socket.io/?EIO=4", 0)):
+        wire = Wire(edge, request("POST", path, f"Content-Length: {MAX}", "Origin: https://ui.example"))
+        assert wire.status() == 400
+        assert f'{{"code":{code},'.encode() in wire.got and b"Access-Control-Allow-Origin: https://ui.example\r\n" in wire.got
+
+
+@pytest.mark.parametrize("size", [1, MAX])
+def test_a_post_while_another_comes_ends_the_session(edge, size):
+    poll, before = Poll(edge), edge.metric("closed_sessions", reason="overlap")
+    first = Wire(edge, request("POST", poll.path, f"Content-Length: {MAX}", body="6" * 5000))
+    wait_for(lambda: edge.metric("receiving_bytes") >= 5000, "the first to come")
+    second = Wire(edge, post(poll.path, "6" * size))
+    assert second.status() == 400 and second.got.endswith(b"\r\n\r\n")
+    assert edge.metric("closed_sessions", reason="overlap") == before + 1
+    first.send("6" * (MAX - 5000))
+    assert first.status() == 400, "there is no session"
+    assert poll.gone()
+
+
+def test_a_post_after_one_that_was_given_up_is_taken(edge):
+    poll = Poll(edge)
+    first = Wire(edge, request("POST", poll.path, f"Content-Length: {MAX}", body="6" * 5000))
+    wait_for(lambda: edge.metric("receiving_bytes") >= 5000, "the first to come")
+    first.sock.close()
+    wait_for(lambda: edge.metric("receiving_bytes") == 0, "it to be forgotten")
     assert poll.works()
 
 
