@@ -86,6 +86,7 @@ static const struct refusal *check(struct engine *e, const struct request *rq,
     bool polling = strcmp(p->transport, "polling") == 0;
     bool websocket = strcmp(p->transport, "websocket") == 0;
     *s = NULL;
+    wheel_advance(e->wheel, now); /* a loop that is late shows us requests before timers */
     if (!polling && !websocket)
         return &UNKNOWN_TRANSPORT;
     if (!printable(rq->origin))

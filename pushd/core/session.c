@@ -45,6 +45,14 @@ static bool is_excused(const struct session *s)
     return (s->paused || s->held) && (s->websocket || s->poll || s->seen);
 }
 
+/* A busy process is late: the client is gone at its time all the same, but has most of it to answer
+ * in. */
+static uint64_t lateness(const struct timer *t, uint64_t now, uint64_t wait)
+{
+    uint64_t late = now - t->due;
+    return late < wait / 4 ? late : wait / 4;
+}
+
 static void heartbeat(struct timer *t, uint64_t now)
 {
     struct session *s = SESSION_OF(t, heartbeat);
@@ -60,8 +68,8 @@ static void heartbeat(struct timer *t, uint64_t now)
     s->held = s->paused;
     s->seen = false;
     bool often = s->paused && s->websocket && c->ping_interval < c->ping_timeout;
-    timer_start(s->engine->wheel, &s->heartbeat, now + (often ? c->ping_interval : c->ping_timeout),
-                heartbeat);
+    uint64_t wait = often ? c->ping_interval : c->ping_timeout;
+    timer_start(s->engine->wheel, &s->heartbeat, now + wait - lateness(t, now, wait), heartbeat);
 }
 
 static char *address_text(const struct address *a)

@@ -1,4 +1,5 @@
-/* Heartbeats of a client that is not read from: it lives on, and is not kept when it has gone. */
+/* Heartbeats: a client that is not read from lives on, and is not kept when it has gone; a process
+ * that is late. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -170,6 +171,55 @@ static void one_that_came_for_its_ping_is_there(void **state)
     assert_int_equal(engine_sessions(w.engine), 0);
 }
 
+/* The loop had no time for timers. */
+static void stall(uint64_t ms)
+{
+    w.now += ms;
+    wheel_advance(w.wheel, w.now);
+    engine_flush(w.engine);
+}
+
+static void a_late_ping_is_not_a_late_end(void **state)
+{
+    (void)state;
+    start_slow();
+    world_start(&w);
+    world_client(&w, 0, "a", 1);
+    world_pass(&w, 990);
+    stall(110);
+    assert_int_equal(pings(0), 1);
+    world_pass(&w, 2899);
+    assert_false(w.place[0].closed);
+    world_pass(&w, 1);
+    assert_true(w.place[0].closed);
+}
+
+static void a_very_late_ping_leaves_time_to_answer(void **state)
+{
+    (void)state;
+    start_slow();
+    world_start(&w);
+    world_client(&w, 0, "a", 1);
+    stall(30000);
+    assert_int_equal(pings(0), 1);
+    world_pass(&w, 2249);
+    assert_false(w.place[0].closed);
+    world_pass(&w, 1);
+    assert_true(w.place[0].closed);
+}
+
+static void what_is_due_comes_before_a_request(void **state)
+{
+    (void)state;
+    start_slow();
+    start_polling();
+    world_pass(&w, 1000);
+    w.now += 3000;
+    world_get(&w, 2, query);
+    assert_int_equal(w.place[2].status, 400);
+    assert_int_equal(metric(METRIC_CLOSED_TIMEOUT), 1);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -194,6 +244,9 @@ int main(void)
         TEST(a_pause_between_ping_and_timeout_excuses_once),
         TEST(a_polling_client_that_has_gone_is_noticed),
         TEST(one_that_came_for_its_ping_is_there),
+        TEST(a_late_ping_is_not_a_late_end),
+        TEST(a_very_late_ping_leaves_time_to_answer),
+        TEST(what_is_due_comes_before_a_request),
     };
     return cmocka_run_group_tests_name("heartbeat", tests, NULL, NULL);
 }
