@@ -30,6 +30,8 @@ from wire import Connection, WebSocket
 
 PATIENCE = 10  # seconds for what is owed
 ORDER = 0.3    # seconds for the answer to an older GET, which has to be read first
+LONGEST = 40   # seconds for a move: some wait for a session to end by itself
+SMALL = 4000   # bytes: a POST that a server takes whole, or waits for with all others
 DECISION = 1   # seconds, where some model says that nothing is owed
 SID = re.compile(r'"sid":"([^"]*)"')
 
@@ -56,12 +58,19 @@ class Client:
         self.tasks, self.events = set(), []                # events of WebSockets, in order
         self.changed = asyncio.Event()
         self.finding, self.muted = None, False
+        self.noops = 0
         self.frames = Frames(rules)
 
     # --- a history ---
 
     async def play(self, move):
         """One move, until all that it has caused has come."""
+        try:
+            await asyncio.wait_for(self._play(move), LONGEST)
+        except asyncio.TimeoutError:
+            raise Finding(f"after {LONGEST} s {move[0]} is not done; owed are {self.court.debts()}") from None
+
+    async def _play(self, move):
         if move == ["get"] and self.court.likely.poll is not None:
             await asyncio.sleep(0.05)  # so that the server has the first one
         step = self.step(move)
@@ -166,7 +175,9 @@ class Client:
             await asyncio.sleep(0.005)
         if self.flying.pop(rid, None) is None:  # it was aborted
             return
-        opened = self.court.likely.expect.get(rid) == "open"
+        kind = self.court.likely.expect.get(rid)
+        opened = kind == "open"
+        self.noops += kind == "held" and answer.body == b"6"
         self.court.judge(lambda model: model.answered(rid, answer), answer.ended)
         if opened:
             self._opened(answer.body.decode())
@@ -362,6 +373,8 @@ class Client:
         """Two moves at once: the server may see either first."""
         if [one, other].count(["get"]) == 2 and (self.court.likely.poll is not None or self.court.likely.stream):
             return  # of three GETs any may be the second, and of two either may be answered first
+        if one[0] == other[0] == "post" and len(json.dumps([one, other])) > SMALL:
+            return  # of two that come at the same time the second may be refused
         steps = [step for step in (self.step(one), self.step(other)) if step]
         if len(steps) == 2:
             self.court.either(steps[0].act, steps[1].act)
@@ -396,6 +409,7 @@ class Client:
         model = self.court.likely
         if not model.alive or self.frames.half(model.main) or model.aborted is not None:
             return
+        hears = model.main in self.sockets
         self.muted = True
         end = time.monotonic() + self.rules.ping_interval + self.rules.late
         while self.court.likely.alive and not self.court.likely.pinged and time.monotonic() < end:
@@ -403,7 +417,7 @@ class Client:
                 await self.play(["get"])
             await asyncio.sleep(0.02)
             await self.settle()
-        if self.court.likely.alive and not self.court.likely.pinged:
+        if not self.court.likely.pinged and (hears or self.court.likely.alive):
             raise Finding("no ping has come")
         await asyncio.sleep(self.rules.ping_timeout * 0.4)
         self.muted = False

@@ -395,6 +395,8 @@ class Model:
         owed += [f"the end of WebSocket {ws}" for ws in self.closing]
         if self.alive and self.stream and (self.main is not None or self.poll is not None):
             owed.append(f"packet {self.stream[0]}")
+        if self.alive and self.poll is not None and self.probe not in (None, "ghost") and self.probed:
+            owed.append("a noop")  # the client's GET must end before it may send its 5; a ping may be as quick
         if self.probe_owed and (self.probe is not None or (self.alive and self.main is not None)):
             owed.append("3probe")
         return owed

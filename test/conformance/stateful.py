@@ -44,7 +44,7 @@ class Run:
     def __init__(self, address, rules, seed, say=print):
         self.address, self.rules, self.seed, self.say = address, rules, seed, say
         self.seen = set()  # all sids
-        self.histories = self.moves = 0
+        self.histories = self.moves = self.noops = 0
 
     async def history(self, name, end):
         """One history, drawn from its name; raises Failure."""
@@ -63,6 +63,7 @@ class Run:
             raise Failure(name, finding, played) from None
         finally:
             self.histories, self.moves = self.histories + 1, self.moves + len(played)
+            self.noops += client.noops
             await client.close()
 
     async def play(self, history):
@@ -153,7 +154,7 @@ def main():
     finally:
         if server:
             server.end()
-    print(f"{run.histories} histories, {run.moves} moves, {len(run.seen)} sids")
+    print(f"{run.histories} histories, {run.moves} moves, {len(run.seen)} sids, {run.noops} noops")
 
 
 if __name__ == "__main__":
