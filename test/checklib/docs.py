@@ -27,7 +27,7 @@ def _versions():
     control = re.search(r"^default_version *= *'(.*)'", _read("vantage6_events.control"), re.MULTILINE)
     version = control.group(1) if control else None
     found = {"META.json": json.loads(_read("META.json") or "{}").get("version"),
-             "CHANGELOG.md": next(iter(re.findall(r"^## (\S+)", _read("CHANGELOG.md"), re.MULTILINE)), None),
+             "CHANGELOG.md": next(iter(re.findall(r"^## (\d\S*)", _read("CHANGELOG.md"), re.MULTILINE)), None),
              "vantage6-pushd --version":
                  next(iter(re.findall(r"\d+\.\d+\.\d+", run(["build/release/vantage6-pushd", "--version"])[1])), None)}
     return [f"{where}: expected {version}, found {what}" for where, what in found.items() if what != version]
