@@ -164,8 +164,8 @@ class Model:
 
     def _crossed(self, rid, now):
         """There may have been something for the first GET just before the second came."""
-        if not self.stream and now < self.pong + self.rules.ping_interval - self.rules.early and (
-                self.poll not in self.noops):
+        soon = now + self.rules.late / 10  # until the server has the second
+        if not self.stream and soon < self.pong + self.rules.ping_interval and self.poll not in self.noops:
             return []
         model = copy.deepcopy(self)
         model.hold(rid, now)
