@@ -74,14 +74,14 @@ static size_t number_len(const char *p, const char *end, bool *integer)
     return (size_t)(at - p);
 }
 
-static void rewrite_number(struct rewrite *r)
+/* False: it is no number, and nothing makes JSON of the text. To go on behind it would look at what
+ * is left of a long one again and again. */
+static bool rewrite_number(struct rewrite *r)
 {
     bool integer;
     size_t n = number_len(r->at, r->end, &integer);
-    if (n == 0) { /* jansson will say so */
-        copy(r, 1);
-        return;
-    }
+    if (n == 0)
+        return false;
     char *start = r->out;
     copy(r, n);
     *r->out = '\0';
@@ -95,6 +95,7 @@ static void rewrite_number(struct rewrite *r)
         r->out += 2;
         r->changed = true;
     }
+    return true;
 }
 
 /* The code unit of the escape \uXXXX at p, -1 if there is none. */
@@ -140,21 +141,21 @@ static char *rewritten(const char *text, size_t len, size_t *out_len)
     /* An integer that grows by 2 has 19 digits at least; 1 for the 0 after the last number. */
     char *buffer = malloc(len + len / 9 + 1);
     struct rewrite r = {text, text + len, buffer, false};
-    bool in_string = false;
+    bool in_string = false, good = true;
     if (!buffer)
         abort();
-    while (r.at < r.end) {
+    while (good && r.at < r.end) {
         if (in_string && *r.at == '\\') {
             rewrite_escape(&r);
         } else if (!in_string && (*r.at == '-' || (*r.at >= '0' && *r.at <= '9'))) {
-            rewrite_number(&r);
+            good = rewrite_number(&r);
         } else {
             in_string ^= *r.at == '"';
             copy(&r, 1);
         }
     }
     *out_len = (size_t)(r.out - buffer);
-    if (!r.changed) {
+    if (!good || !r.changed) {
         free(buffer);
         return NULL;
     }

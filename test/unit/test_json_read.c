@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -81,12 +82,34 @@ static void many_numbers_grow(void **state)
     free(text);
 }
 
+/* A long run of digits that is no number is looked at once, not once from each of its digits: a
+ * client would stop the whole process with one message. */
+static void long_bad_numbers_take_no_time(void **state)
+{
+    static const char digit[] = {'0', '1', '1'}, *const end[] = {"]", ".]", "e]"};
+    enum { DIGITS = 300000, SECONDS = 10 };
+    char *text = malloc(DIGITS + 4);
+    const char *wrong;
+    (void)state;
+    alarm(SECONDS);
+    for (size_t i = 0; i < sizeof digit; i++) {
+        text[0] = '[';
+        memset(text + 1, digit[i], DIGITS);
+        strcpy(text + 1 + DIGITS, end[i]);
+        assert_null(read_exactly(text, strlen(text), &wrong));
+        assert_string_equal(wrong, "payload is not JSON");
+    }
+    alarm(0);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_json_is_kept),
         cmocka_unit_test(bad_json_is_refused),
         cmocka_unit_test(many_numbers_grow),
+        cmocka_unit_test(long_bad_numbers_take_no_time),
     };
     return cmocka_run_group_tests_name("json_read", tests, NULL, NULL);
 }
