@@ -15,6 +15,8 @@ DESTDIR ?=
 prefix ?= /usr/local
 sbindir ?= $(prefix)/sbin
 mandir ?= $(prefix)/share/man
+docdir ?= $(prefix)/share/doc/vantage6-pushd
+unitdir ?= $(prefix)/lib/systemd/system
 
 PYTHON := /usr/bin/python3
 EXTENSION_MAKE = -f extension.mk PG_CONFIG=$(PG_CONFIG) DESTDIR=$(DESTDIR)
@@ -41,6 +43,10 @@ install: all
 	install -D -m 755 $(PUSHD) $(DESTDIR)$(sbindir)/vantage6-pushd
 	if [ -f doc/vantage6-pushd.8 ]; then \
 	    install -D -m 644 doc/vantage6-pushd.8 $(DESTDIR)$(mandir)/man8/vantage6-pushd.8; fi
+	install -D -m 644 doc/vantage6-pushd.ini $(DESTDIR)$(docdir)/vantage6-pushd.ini
+	install -d $(DESTDIR)$(unitdir)
+	sed 's|/usr/local/sbin/|$(sbindir)/|' contrib/systemd/vantage6-pushd.service > $(DESTDIR)$(unitdir)/vantage6-pushd.service
+	chmod 644 $(DESTDIR)$(unitdir)/vantage6-pushd.service
 
 # Runs in the cluster that PGHOST, PGPORT and PGUSER (a superuser) name; `make check` makes its own.
 installcheck:
