@@ -134,3 +134,9 @@ def test_the_depth_is_a_setting(start):
 @pytest.mark.ours("a namespace has a greatest length; Node answers any")
 def test_a_namespace_has_a_greatest_length(client):
     assert client.breaks("40/" + "x" * 2000 + ",")
+
+
+@pytest.mark.ours("a namespace is sent back: 0x1e in it would end the packet that holds it. Node sends any")
+@pytest.mark.parametrize("character", ["\x01", "\x1f", "\0"])
+def test_a_namespace_has_no_control_characters(client, character):
+    assert client.breaks(f"40/a{character}b,")
