@@ -10,8 +10,6 @@
 /* One send: what lws takes in one write (tx_packet_size). */
 enum { SEND_BYTES = 65536 };
 
-/* RFC 6455, 7.4.1: message too big. */
-
 static const struct end_kind {
     const char *reason; /* as Socket.IO names it where it does */
     /* To a waiting GET: a close packet, after which python-socketio never comes back, or a noop for

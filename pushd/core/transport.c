@@ -92,7 +92,7 @@ static void upgrading(struct timer *t, uint64_t now)
 void session_probe(struct session *s, void *ws, uint64_t now)
 {
     s->probe = ws;
-    s->probed = false;
+    s->probed = s->backlog = false; /* the one before may have gone with a backlog */
     s->upgrade_until = now + s->engine->config->upgrade_timeout;
     timer_start(s->engine->wheel, &s->upgrade, s->upgrade_until, upgrading);
 }

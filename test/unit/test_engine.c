@@ -316,6 +316,23 @@ static void an_upgrade_waits_for_a_probe_to_be_sent(void **state)
     assert_string_equal(world_heard(&w, 1), "43/tasks,1[]\n");
 }
 
+static void an_upgrade_after_a_probe_that_went_unsent(void **state)
+{
+    char query[128];
+    (void)state;
+    begin_upgrade(query, sizeof query);
+    w.place[1].stalled = true;
+    world_say(&w, 1, "2probe");
+    struct session *s = w.place[1].session;
+    w.place[1].session = NULL;
+    engine_ws_gone(s, &w.place[1], w.now);
+    world_pass(&w, 100);
+    assert_true(world_ws(&w, 2, query, NULL));
+    world_say(&w, 2, "5"); /* ends the GET that waits */
+    world_say(&w, 2, "42/tasks,1[\"x\"]");
+    assert_string_equal(world_heard(&w, 2), "43/tasks,1[]\n");
+}
+
 static void an_upgrade_without_a_probe(void **state)
 {
     char query[128];
@@ -381,6 +398,7 @@ int main(void)
         TEST(no_namespace_in_time_ends_a_session),
         TEST(an_upgrade),
         TEST(an_upgrade_waits_for_a_probe_to_be_sent),
+        TEST(an_upgrade_after_a_probe_that_went_unsent),
         TEST(an_upgrade_without_a_probe),
         TEST(a_failed_upgrade_leaves_polling),
         TEST(a_session_that_ends_closes_its_probe),
