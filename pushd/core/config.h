@@ -34,6 +34,7 @@ struct config {
     uint64_t request_timeout;       /* ms until it is complete, and more for a body */
     size_t max_payload;             /* bytes in */
     int max_attachments, max_depth; /* of an event in */
+    int max_packets;                /* of a POST in */
     int event_rate;       /* per second and client, 0 = any; over it the client is not read */
     size_t byte_rate;     /* likewise */
     size_t queue_bytes;   /* bytes queued per client, then it is closed */

@@ -58,6 +58,7 @@
     BY(METRIC_CLOSED_RECEIVE, counter, "closed_sessions", "reason", "receive_bytes", "")           \
     BY(METRIC_CLOSED_ATTACHMENTS, counter, "closed_sessions", "reason", "max_attachments", "")     \
     BY(METRIC_CLOSED_DEPTH, counter, "closed_sessions", "reason", "max_depth", "")                 \
+    BY(METRIC_CLOSED_PACKETS, counter, "closed_sessions", "reason", "max_packets", "")             \
     BY(METRIC_CLOSED_SLOW, counter, "closed_sessions", "reason", "queue_bytes", "")                \
     BY(METRIC_CLOSED_TIMEOUT, counter, "closed_sessions", "reason", "ping_timeout", "")            \
     BY(METRIC_CLOSED_IDLE, counter, "closed_sessions", "reason", "connect_timeout", "")            \

@@ -48,6 +48,7 @@ static const struct option OPTIONS[] = {
     DURATION(request_timeout, "10s", 1, 10 * MINUTE, "time that a request may take to arrive, and one second more for each 10 kB"),
     SIZE(max_payload, "1MB", 1000, 100000000, "largest message of a client"),
     COUNT(max_attachments, "10", 0, 1000, "binary attachments of one event of a client"),
+    COUNT(max_packets, "10000", 16, 1000000, "packets in one POST of a client"),
     COUNT(max_depth, "64", 1, 1000, "nesting of the JSON of a client"),
     COUNT(event_rate, "200", 0, 1000000, "events a second of one client; past it, reading waits; 0: any"),
     SIZE(byte_rate, "2MB", 0, 1000000000, "bytes a second of one client; past it, reading waits; 0: any"),

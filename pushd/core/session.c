@@ -28,6 +28,7 @@ static const struct end_kind {
     [END_RECEIVE] = {"transport error", NULL, METRIC_CLOSED_RECEIVE, WS_TRY_LATER, true},
     [END_ATTACHMENTS] = {"parse error", "1", METRIC_CLOSED_ATTACHMENTS, 0, false},
     [END_DEPTH] = {"parse error", "1", METRIC_CLOSED_DEPTH, 0, false},
+    [END_PACKETS] = {"parse error", "1", METRIC_CLOSED_PACKETS, 0, false},
     [END_SLOW] = {"queue full", NULL, METRIC_CLOSED_SLOW, 0, true},
     [END_DISMISSED] = {"dismissed", NULL, METRIC_CLOSED_TOKEN, 0, false},
     [END_IDLE] = {"no namespace", NULL, METRIC_CLOSED_IDLE, 0, false},

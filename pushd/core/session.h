@@ -41,6 +41,7 @@ enum end_reason {
     END_RECEIVE,     /* a message, when those of all clients that came in part had no room */
     END_ATTACHMENTS, /* a packet beyond max_attachments */
     END_DEPTH,       /* JSON beyond max_depth */
+    END_PACKETS,     /* a POST of more than max_packets */
     END_SLOW,        /* its queue was full */
     END_DISMISSED,   /* a layer above will not have it */
     END_IDLE,        /* no namespace within connect_timeout */

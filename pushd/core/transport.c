@@ -33,8 +33,14 @@ static bool packets(struct session *s, struct payload *payload, uint64_t now)
     struct packet p = {.type = PACKET_NOOP};
     const char *wrong;
     enum payload_step step = PAYLOAD_END;
-    while (!s->ended && (step = payload_next(payload, &p, &wrong)) == PAYLOAD_PACKET)
+    int left = s->engine->config->max_packets;
+    while (!s->ended && !s->ending &&
+           (step = payload_next(payload, &p, &wrong)) == PAYLOAD_PACKET && left-- > 0)
         session_packet(s, &p, now);
+    if (left < 0) {
+        session_end(s, END_PACKETS);
+        step = PAYLOAD_END;
+    }
     if (step == PAYLOAD_WRONG) {
         log_debug("packet refused: %s address=%s", wrong, s->address);
         session_end(s, END_PACKET);

@@ -79,6 +79,7 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_int_equal(config.event_rate, 200);
     assert_int_equal(config.byte_rate, 2000000);
     assert_int_equal(config.max_attachments, 10);
+    assert_int_equal(config.max_packets, 10000);
     assert_int_equal(config.max_depth, 64);
     assert_string_equal(config.trusted_proxies, "");
     assert_string_equal(config.cookie, "");

@@ -324,6 +324,23 @@ static void a_packet_beyond_a_limit_is_counted_under_its_name(void **state)
     }
 }
 
+static void a_post_of_too_many_packets_ends_its_session(void **state)
+{
+    char noops[64] = "6";
+    (void)state;
+    w.config.max_packets = 16;
+    start();
+    snprintf(query, sizeof query, "EIO=4&transport=polling&sid=%s", world_handshake(&w, NULL));
+    while (strlen(noops) < 2 * 16 - 1)
+        strcat(noops, "\x1e\x36");
+    world_post(&w, 1, query, noops);
+    assert_int_equal(w.place[1].status, 200);
+    strcat(noops, "\x1e\x36");
+    world_post(&w, 2, query, noops);
+    assert_int_equal(w.place[2].status, 400);
+    assert_int_equal(metric(METRIC_CLOSED_PACKETS), 1);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -359,6 +376,7 @@ int main(void)
         TEST(a_probe_is_answered_once),
         TEST(a_message_too_large_closes_with_1009),
         TEST(a_packet_beyond_a_limit_is_counted_under_its_name),
+        TEST(a_post_of_too_many_packets_ends_its_session),
     };
     return cmocka_run_group_tests_name("pace", tests, NULL, NULL);
 }
