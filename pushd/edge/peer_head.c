@@ -115,7 +115,7 @@ bool peer_head_is_plain(struct lws *wsi)
         return false;
     if (hosts > 1 || (hosts == 0 && strcmp(v, "HTTP/1.1") == 0))
         return false;
-    return times(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 1 && !disguised(wsi);
+    return !disguised(wsi);
 }
 
 bool peer_list_has(struct lws *wsi, enum lws_token_indexes header, const char *token)
@@ -162,6 +162,7 @@ bool peer_body(struct lws *wsi, long long *length)
         return true; /* lws does not decode it */
     if (times(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) == 0)
         return false;
+    /* Two are joined by a comma. */
     int n = lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_CONTENT_LENGTH);
     *length = n > 0 && strspn(text, "0123456789") == (size_t)n ? strtoll(text, NULL, 10) : -2;
     return *length != 0;

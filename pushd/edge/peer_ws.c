@@ -94,15 +94,13 @@ static int established(struct server_scope *scope, struct lws *wsi, struct peer 
 
 /* --- messages --- */
 
-/* The client broke a rule that is WebSocket's: its session ends now, whatever the closing takes. */
+/* The client broke a rule that is WebSocket's. Closed by us: lws would lose its place between the
+ * frames that still come, and reset the connection before the client has read why. */
 static int broken(struct lws *wsi, struct peer *peer, unsigned code)
 {
-    struct session *s = peer->session;
-    peer->session = NULL;
-    engine_ws_broken(s, wsi, code);
-    peer->closing = false; /* lws closes it */
-    lws_close_reason(wsi, (enum lws_close_status)code, NULL, 0);
-    return -1;
+    engine_ws_broken(peer->session, wsi, code);
+    peer->close_code = code;
+    return 0;
 }
 
 static int message(struct server_scope *scope, struct lws *wsi, struct peer *peer, const char *data,
