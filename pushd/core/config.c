@@ -8,12 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_check.h"
 #include "option.h"
 
 #define DEFAULT_FILE "/etc/vantage6-pushd.ini"
 #define ENVIRONMENT "VANTAGE6_PUSHD_"
 
-enum { NAME_SIZE = 128, REASON_SIZE = 512, OPTIONS_MAX = 64 };
+enum { NAME_SIZE = 128, REASON_SIZE = 512, OPTIONS_MAX = 128 };
 
 /* Where the errors go; each is one line that begins with the place of the mistake. */
 struct loading {
@@ -269,44 +270,23 @@ static bool load_flags(struct loading *l, int argc, char **argv, const char **fi
 
 /* --- all together --- */
 
-/* While a client pays off a debt its pongs are not read. */
-static bool check_rates(struct loading *l)
+/* HQ's own containers have these two: they count where no other source of keys is given. */
+static bool load_keycloak(struct loading *l, char **variables)
 {
-    enum { DEBT_SECONDS = 60 };
-    const struct config *c = l->config;
-    size_t least = (c->max_payload + DEBT_SECONDS - 1) / DEBT_SECONDS;
-    if (c->byte_rate == 0 || c->byte_rate >= least)
+    static const char *const names[][2] = {{"KEYCLOAK_URL", "keycloak_url"},
+                                           {"KEYCLOAK_REALM", "keycloak_realm"}};
+    struct config *c = l->config;
+    const char *nearest;
+    if (*c->jwks_file != '\0' || *c->jwks_url != '\0' || *c->jwt_secret_file != '\0')
         return true;
-    return fail(
-        l,
-        "expected a byte_rate that lets one message of max_payload through in %d s, at "
-        "least %zuB, found %zuB: raise byte_rate, lower max_payload, or give 0 for no limit",
-        DEBT_SECONDS, least, c->byte_rate);
-}
-
-static bool check_together(struct loading *l)
-{
-    const struct config *c = l->config;
-    bool jwks = *c->jwks_file != '\0', secret = *c->jwt_secret_file != '\0';
-    size_t len = strlen(c->listen);
-    if (jwks == secret)
-        return fail(
-            l, "expected one of jwks_file and jwt_secret_file, found %s: give %s",
-            jwks ? "both" : "neither",
-            jwks ? "only the one that the token issuer uses"
-                 : "--jwks-file FILE for public keys, or --jwt-secret-file FILE for a shared "
-                   "secret (HS256)");
-    bool any_port = len > 2 && strcmp(c->listen + len - 2, ":0") == 0;
-    if (strcmp(c->listen, c->admin_listen) == 0 && !any_port)
-        return fail(l,
-                    "expected listen and admin_listen to differ, found both at %s: give one of "
-                    "them another port",
-                    c->listen);
-    const char *word;
-    if (config_word(c->namespaces, CONFIG_NAMESPACES_MAX, &word) > 0)
-        return fail(l, "namespaces: expected at most %d, found more: take some out",
-                    CONFIG_NAMESPACES_MAX);
-    return check_rates(l);
+    for (size_t i = 0; i < 2; i++) {
+        const char *value = environment_value(variables, names[i][0]);
+        const char *given = i == 0 ? c->keycloak_url : c->keycloak_realm;
+        if (value != NULL && *given == '\0' &&
+            !set(l, names[i][0], option_find(names[i][1], &nearest), value))
+            return false;
+    }
+    return true;
 }
 
 static bool load_all(struct loading *l, int argc, char **argv, char **variables)
@@ -317,9 +297,10 @@ static bool load_all(struct loading *l, int argc, char **argv, char **variables)
     if (l->config->action == CONFIG_HELP || l->config->action == CONFIG_VERSION)
         return true; /* both must answer when nothing else is right */
     if (!load_file(l, file != NULL ? file : DEFAULT_FILE, file != NULL) ||
-        !load_environment(l, variables) || !load_flags(l, argc, argv, NULL))
+        !load_environment(l, variables) || !load_flags(l, argc, argv, NULL) ||
+        !load_keycloak(l, variables))
         return false;
-    return l->config->action == CONFIG_PRINT || check_together(l);
+    return l->config->action == CONFIG_PRINT || config_check(l->config, l->err, l->errlen);
 }
 
 int config_load(struct config *c, int argc, char **argv, char **environ, char *err, size_t errlen)

@@ -15,6 +15,11 @@
 #include <stdio.h>
 
 enum { CONFIG_NAMESPACES_MAX = 32 };
+/* Of signatures. */
+#define CONFIG_ALGORITHMS "RS256 ES256 EdDSA HS256"
+
+/* What becomes of a connection whose token expires; in the order of the option's words. */
+enum token_expiry { TOKEN_EXPIRY_KEEP, TOKEN_EXPIRY_CLOSE };
 
 struct config {
     /* network */
@@ -41,15 +46,23 @@ struct config {
     size_t receive_bytes; /* of all clients, of requests and messages that came in part */
     size_t inbox_bytes;   /* bytes received per client and not yet taken by the database */
     /* tokens */
-    char *jwks_file, *jwt_secret_file;
+    char *jwks_file, *jwks_url, *keycloak_url, *jwt_secret_file; /* exactly one is given */
+    char *keycloak_realm;
+    char *jwks_ca_file; /* whom the server of the keys must be certified by; "" = the system's */
+    char *algorithms;   /* list */
     char *issuer;       /* "" = any */
     char *audience;     /* list, "" = any; compared with aud and azp */
     char *client_types; /* "node=30s user=10min": accepted types and their grace once expired */
     char *client_type_claims; /* names of the claim that holds the type, first one present counts */
     char *expired_event, *invalid_event;
-    uint64_t leeway;        /* ms */
-    uint64_t refused_grace; /* ms until a connection without a good token is closed */
-    uint64_t keys_interval; /* ms between looks at the key file */
+    uint64_t leeway;                /* ms */
+    uint64_t refused_grace;         /* ms until a connection without a good token is closed */
+    int token_expiry;               /* enum token_expiry */
+    uint64_t keys_interval;         /* ms between looks at the key file */
+    uint64_t keys_max_age;          /* ms between fetches from a URL */
+    uint64_t keys_refresh_interval; /* ms between fetches because of unknown keys */
+    uint64_t keys_timeout;          /* ms that a fetch may take */
+    size_t keys_bytes;              /* of an answer or a file */
     /* database */
     char *conninfo; /* libpq's; "" = PGHOST, PGSERVICE and so on */
     char *instance; /* "" = <hostname>:<port of listen> */

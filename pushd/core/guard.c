@@ -1,127 +1,17 @@
 /* guard: see guard.h. */
-#include "guard.h"
+#include "guard_state.h"
 #include "log.h"
 #include "net.h"
-#include "told.h"
 
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-/* How long an unknown key may take to be fetched. */
-enum { KEY_WAIT_MS = 2000 };
+/* A clock that is set is noticed in this time. */
+enum { EXPIRY_CHECK_MS = 60000 };
 
-/*
- * What the guard keeps of a client. Its verdict is that of all its sockets: once it is final, each
- * has been acted upon.
- */
-struct visitor {
-    struct guard *guard;
-    struct client *client;
-    void *inner; /* the other backend's visitor */
-    enum verdict verdict;
-    unsigned sockets;
-    struct claims claims;
-    char *token;                  /* only while it waits for a key */
-    struct timer grace;           /* until it is dismissed, or an unknown key is an invalid one */
-    struct visitor *next, **link; /* in the list of those that wait for a key */
-};
-
-struct guard {
-    struct backend backend;
-    const struct backend *inner;
-    const struct config *config;
-    struct metrics *metrics;
-    struct wheel *wheel;
-    struct hub *hub;
-    const struct keyset *keys;
-    void (*unknown_key)(void *ctx);
-    void *unknown_key_ctx;
-    int64_t unix_ms;         /* wall clock minus the clock of the wheel */
-    struct visitor *waiting; /* for a key */
-    struct visitor *again;   /* those of them that are still to be judged by new keys */
-    struct told *told;       /* addresses that got the invalid_event */
-};
-
-/* --- the judgement --- */
-
-static const char *bearer(const char *authorization, size_t *len)
-{
-    if (!authorization || strncasecmp(authorization, "Bearer ", 7) != 0)
-        return NULL;
-    authorization += 7;
-    authorization += strspn(authorization, " ");
-    *len = strcspn(authorization, " ");
-    return *len ? authorization : NULL;
-}
-
-static void count(struct guard *g, enum verdict v)
-{
-    static const enum metric_id metric[] = {
-        [TOKEN_GOOD] = METRIC_TOKENS_GOOD,       [TOKEN_EXPIRED] = METRIC_TOKENS_EXPIRED,
-        [TOKEN_NO_KEYS] = METRIC_COUNT,          [TOKEN_UNKNOWN_KEY] = METRIC_COUNT,
-        [TOKEN_INVALID] = METRIC_TOKENS_INVALID, [TOKEN_REFUSED] = METRIC_TOKENS_REFUSED};
-    if (metric[v] != METRIC_COUNT)
-        metrics_add(g->metrics, metric[v], 1);
-}
-
-static bool waits(const struct visitor *v)
-{
-    return v->verdict == TOKEN_NO_KEYS || v->verdict == TOKEN_UNKNOWN_KEY;
-}
-
-static void stop_waiting(struct visitor *v)
-{
-    free(v->token);
-    v->token = NULL;
-    if (!v->link)
-        return;
-    *v->link = v->next;
-    if (v->next)
-        v->next->link = v->link;
-    v->link = NULL;
-}
-
-/* The token is kept only while a key is awaited. */
-static void wait_for_key(struct visitor *v, const char *token, size_t len)
-{
-    struct guard *g = v->guard;
-    v->token = strndup(token, len);
-    if (!v->token)
-        abort();
-    v->next = g->waiting;
-    v->link = &g->waiting;
-    if (v->next)
-        v->next->link = &v->next;
-    g->waiting = v;
-}
-
-static void judge(struct visitor *v, const char *token, size_t len, uint64_t now)
-{
-    struct guard *g = v->guard;
-    const char *why = "absent";
-    stop_waiting(v);
-    claims_clear(&v->claims);
-    v->verdict = token_judge(g->keys, g->config, token, len, (g->unix_ms + (int64_t)now) / 1000,
-                             &v->claims, &why);
-    count(g, v->verdict);
-    if (waits(v))
-        wait_for_key(v, token, len);
-    else if (v->verdict != TOKEN_GOOD)
-        log_info("token refused: %s address=%s", why, hub_address(v->client));
-}
-
-/* Last of what is done for a visitor: it may come back at once in guard_set_keys(). */
-static void ask_for_key(struct visitor *v)
-{
-    struct guard *g = v->guard;
-    if (v->verdict == TOKEN_UNKNOWN_KEY && g->unknown_key)
-        g->unknown_key(g->unknown_key_ctx);
-}
-
-/* --- what follows from it --- */
+/* --- what follows from a judgement --- */
 
 static struct visitor *visitor_of(struct timer *grace)
 {
@@ -161,7 +51,7 @@ static void pass_on(struct visitor *v, const struct socket_info *s, uint64_t now
 static void act(struct visitor *v, const struct socket_info *s, uint64_t now)
 {
     struct guard *g = v->guard;
-    hub_mute(g->hub, s->sid, v->verdict != TOKEN_GOOD && !waits(v));
+    hub_mute(g->hub, s->sid, v->verdict != TOKEN_GOOD && !visitor_waits(v));
     if (v->verdict == TOKEN_GOOD)
         pass_on(v, s, now);
     else if (v->verdict == TOKEN_EXPIRED)
@@ -170,7 +60,34 @@ static void act(struct visitor *v, const struct socket_info *s, uint64_t now)
         tell(v, s->sid, g->config->invalid_event);
 }
 
+static void end_at_expiry(struct timer *t, uint64_t now);
+
+static void watch_expiry(struct visitor *v, uint64_t now)
+{
+    struct guard *g = v->guard;
+    int64_t left =
+        v->claims.expires * 1000 + (int64_t)g->config->leeway - (g->unix_ms + (int64_t)now);
+    if (left <= 0) {
+        log_info("token expired: closed address=%s", hub_address(v->client));
+        hub_dismiss(v->client);
+        return;
+    }
+    timer_start(g->wheel, &v->expiry,
+                now + (left < EXPIRY_CHECK_MS ? (uint64_t)left : EXPIRY_CHECK_MS), end_at_expiry);
+}
+
+static void end_at_expiry(struct timer *t, uint64_t now)
+{
+    watch_expiry((struct visitor *)((char *)t - offsetof(struct visitor, expiry)), now);
+}
+
 static void key_stays_unknown(struct timer *t, uint64_t now);
+
+/* A look may have to wait for its turn, and then for its answer. */
+static uint64_t key_wait(const struct config *c)
+{
+    return c->keys_refresh_interval + c->keys_timeout;
+}
 
 /* What it means for the client, once that has a socket. */
 static void limit_stay(struct visitor *v, uint64_t now)
@@ -178,8 +95,11 @@ static void limit_stay(struct visitor *v, uint64_t now)
     struct guard *g = v->guard;
     if (v->sockets == 0)
         return;
-    if (v->verdict == TOKEN_UNKNOWN_KEY && !timer_running(&v->grace))
-        timer_start(g->wheel, &v->grace, now + KEY_WAIT_MS, key_stays_unknown);
+    if (v->verdict == TOKEN_GOOD && g->config->token_expiry == TOKEN_EXPIRY_CLOSE &&
+        !timer_running(&v->expiry))
+        watch_expiry(v, now);
+    else if (v->verdict == TOKEN_UNKNOWN_KEY && !timer_running(&v->grace))
+        timer_start(g->wheel, &v->grace, now + key_wait(g->config), key_stays_unknown);
     else if (v->verdict == TOKEN_EXPIRED)
         start_grace(v, v->claims.grace, now);
     else if (v->verdict == TOKEN_INVALID || v->verdict == TOKEN_REFUSED)
@@ -207,14 +127,11 @@ static void settle(struct visitor *v, uint64_t now)
 static void key_stays_unknown(struct timer *t, uint64_t now)
 {
     struct visitor *v = visitor_of(t);
-    stop_waiting(v);
-    v->verdict = TOKEN_INVALID;
-    count(v->guard, TOKEN_INVALID);
-    log_info("token refused: its key is not in the key set address=%s", hub_address(v->client));
+    visitor_give_up(v);
     settle(v, now);
 }
 
-void guard_set_keys(struct guard *g, const struct keyset *keys, uint64_t now)
+void guard_set_keys(struct guard *g, const struct keyset *keys, uint64_t as_of, uint64_t now)
 {
     struct visitor *v;
     g->keys = keys;
@@ -225,9 +142,13 @@ void guard_set_keys(struct guard *g, const struct keyset *keys, uint64_t now)
     while ((v = g->again) != NULL) {
         char *token = v->token;
         v->token = NULL;
-        timer_stop(&v->grace);
-        judge(v, token, strlen(token), now);
+        visitor_judge(v, token, strlen(token), now);
         free(token);
+        if (v->verdict == TOKEN_UNKNOWN_KEY && v->came <= as_of)
+            visitor_give_up(v);
+        if (v->verdict != TOKEN_UNKNOWN_KEY)
+            timer_stop(&v->grace);
+        visitor_ask_for_key(v);
         settle(v, now);
     }
 }
@@ -239,16 +160,17 @@ static void *arrive(void *ctx, struct client *c, const struct request *rq, uint6
     struct guard *g = ctx;
     struct visitor *v = calloc(1, sizeof *v);
     size_t len = 0;
-    const char *token = bearer(rq->authorization, &len);
+    const char *token = guard_bearer(rq->authorization, &len);
     if (!v)
         abort();
     v->guard = g;
     v->client = c;
     v->verdict = TOKEN_REFUSED;
+    v->came = now;
     v->inner = g->inner->arrive(g->inner->ctx, c, rq, now);
     if (token)
-        judge(v, token, len, now);
-    ask_for_key(v);
+        visitor_judge(v, token, len, now);
+    visitor_ask_for_key(v);
     return v;
 }
 
@@ -258,9 +180,17 @@ static void leave(void *ctx, void *visitor)
     struct visitor *v = visitor;
     g->inner->leave(g->inner->ctx, v->inner);
     timer_stop(&v->grace);
-    stop_waiting(v);
+    timer_stop(&v->expiry);
+    visitor_stop_waiting(v);
     claims_clear(&v->claims);
     free(v);
+}
+
+/* A page that renews its token shows it in CONNECT, and the old one still in the header. */
+static bool is_replaceable(const struct visitor *v)
+{
+    bool bad = v->verdict == TOKEN_EXPIRED || v->verdict == TOKEN_INVALID;
+    return v->verdict == TOKEN_REFUSED || (bad && !v->from_connect);
 }
 
 /* CONNECT is answered at once, which needs no judgement: what the token is worth follows. */
@@ -270,6 +200,7 @@ static void connect_socket(void *ctx, void *visitor, const struct socket_info *s
     struct guard *g = ctx;
     struct visitor *v = visitor;
     const json_t *token = auth ? json_object_get(auth, "token") : NULL;
+    enum verdict was = v->verdict;
     if (s->again) {
         if (v->verdict == TOKEN_GOOD)
             pass_on(v, s, now);
@@ -277,18 +208,22 @@ static void connect_socket(void *ctx, void *visitor, const struct socket_info *s
     }
     v->sockets++;
     hub_accept(g->hub, s->sid);
-    if (v->verdict == TOKEN_REFUSED && json_is_string(token))
-        judge(v, json_string_value(token), json_string_length(token), now);
-    else
+    if (is_replaceable(v) && json_is_string(token)) {
+        v->came = now;
+        v->from_connect = true;
+        visitor_judge(v, json_string_value(token), json_string_length(token), now);
+    } else {
         token = NULL;
+    }
     if (!token || v->verdict == TOKEN_REFUSED) {
         limit_stay(v, now);
         act(v, s, now);
         return;
     }
-    timer_stop(&v->grace);
+    if (was == TOKEN_REFUSED || v->verdict == TOKEN_GOOD || visitor_waits(v)) /* else it goes on */
+        timer_stop(&v->grace);
     settle(v, now); /* it counts for all namespaces */
-    ask_for_key(v);
+    visitor_ask_for_key(v);
 }
 
 static void identified(void *ctx, void *visitor, const char *sid, int64_t principal, uint64_t now)

@@ -21,13 +21,18 @@ struct guard *guard_new(const struct config *config, struct metrics *metrics, st
 void guard_set_backend(struct guard *g, const struct backend *inner);
 /* For hub_set_backend(). */
 const struct backend *guard_backend(struct guard *g);
-/* Called when a token names a key that is not in the set: fetch them again. */
+/* Called when a token names a key that is not in the set: look for them again. f must not answer
+ * within the call. */
 void guard_on_unknown_key(struct guard *g, void (*f)(void *ctx), void *ctx);
 /* The wall clock: unix_ms since the epoch at the monotonic time now. Call now and then. */
 void guard_set_clock(struct guard *g, int64_t unix_ms, uint64_t now);
-/* Judge tokens by these keys from now on; those that waited for a key are judged now. The keys are
- * borrowed: the caller frees the old set after this call. */
-void guard_set_keys(struct guard *g, const struct keyset *keys, uint64_t now);
+/*
+ * Judge tokens by these keys from now on, which may be those in use; those that waited for a key
+ * are judged now. as_of is when the look began that brought the keys: one that a token names, and
+ * that they lack, is unknown if the token had come by then. The keys are borrowed: the caller frees
+ * the old set after this call.
+ */
+void guard_set_keys(struct guard *g, const struct keyset *keys, uint64_t as_of, uint64_t now);
 /* All clients must have left. */
 void guard_free(struct guard *g);
 

@@ -90,6 +90,21 @@ struct keyset *keyset_from_secret(const void *secret, size_t len, char *err, siz
     return k;
 }
 
+void keyset_keep(struct keyset *k, const char *algorithms)
+{
+    size_t kept = 0;
+    if (k->secret != NULL)
+        return;
+    for (size_t i = 0; i < k->count; i++) {
+        const char *alg = jwk_alg_name(k->keys[i].alg);
+        if (config_list_has(algorithms, alg, strlen(alg)))
+            k->keys[kept++] = k->keys[i];
+        else
+            jwk_clear(&k->keys[i]);
+    }
+    k->count = kept;
+}
+
 size_t keyset_count(const struct keyset *k)
 {
     return k == NULL ? 0 : k->count;
@@ -130,6 +145,16 @@ static bool names(const struct jwk *key, const char *kid)
     return kid == NULL || (key->kid != NULL && strcmp(key->kid, kid) == 0);
 }
 
+bool keyset_has(const struct keyset *k, const char *kid)
+{
+    if (k != NULL && k->secret != NULL)
+        return true;
+    for (size_t i = 0; kid != NULL && i < keyset_count(k); i++)
+        if (k->keys[i].kid != NULL && strcmp(k->keys[i].kid, kid) == 0)
+            return true;
+    return false;
+}
+
 enum verdict keyset_verify(const struct keyset *k, const struct signature *s, const char **why)
 {
     if (keyset_count(k) == 0) {
@@ -138,6 +163,10 @@ enum verdict keyset_verify(const struct keyset *k, const struct signature *s, co
     }
     if (k->secret != NULL)
         return verify_hs256(k, s, why);
+    if (strcmp(s->alg, "HS256") == 0 && !keyset_has(k, s->kid)) {
+        *why = "it is signed by a secret, and keys are public here";
+        return TOKEN_REFUSED;
+    }
     if (s->kid == NULL && k->count > 1) {
         *why = "it names no key and there are several";
         return TOKEN_INVALID;

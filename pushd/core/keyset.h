@@ -7,6 +7,8 @@
 #ifndef PUSHD_KEYSET_H
 #define PUSHD_KEYSET_H
 
+#include <stdbool.h>
+
 #include "token.h"
 
 /* What the header of a token says of its signature. */
@@ -19,7 +21,10 @@ struct signature {
     size_t len;
 };
 
-/* TOKEN_GOOD, TOKEN_NO_KEYS, TOKEN_UNKNOWN_KEY or TOKEN_INVALID. */
+/* True if kid (NULL: none) names a key of the set. A secret needs no name. */
+bool keyset_has(const struct keyset *k, const char *kid);
+/* TOKEN_GOOD, TOKEN_NO_KEYS, TOKEN_UNKNOWN_KEY, TOKEN_INVALID, or TOKEN_REFUSED: it names no key of
+ * the set, and is not signed as such a key could. */
 enum verdict keyset_verify(const struct keyset *k, const struct signature *s, const char **why);
 
 #endif

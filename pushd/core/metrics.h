@@ -73,6 +73,11 @@
     BY(METRIC_TOKENS_INVALID, counter, "tokens", "verdict", "invalid", "")                         \
     BY(METRIC_TOKENS_REFUSED, counter, "tokens", "verdict", "refused", "")                         \
     X(METRIC_UNKNOWN_SUBJECTS, counter, "unknown_subjects", "Good tokens of no known principal")   \
+    X(METRIC_KEYS, gauge, "keys", "Keys that tokens are judged by")                                \
+    X(METRIC_KEYS_AGE, gauge, "keys_age_seconds",                                                  \
+      "Time since the keys were last found right; before that, since the start")                   \
+    BY(METRIC_KEYS_GOOD, counter, "keys_refreshes", "result", "good", "Looks for the keys")        \
+    BY(METRIC_KEYS_FAILED, counter, "keys_refreshes", "result", "failed", "")                      \
     X(METRIC_DB_READS, counter, "database_reads", "Reads of the event log")                        \
     X(METRIC_DB_RECONNECTS, counter, "database_reconnects", "Connections made to the database")    \
     X(METRIC_DB_ERRORS, counter, "database_errors", "Statements that the database refused")        \

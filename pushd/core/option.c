@@ -63,6 +63,13 @@ static void *value_of(const struct option *o, struct config *c)
     return (char *)c + o->offset;
 }
 
+/* https://user:password@host */
+static bool may_hold_password(const char *text)
+{
+    const char *scheme = strstr(text, "://");
+    return scheme != NULL && strchr(scheme, '@') != NULL;
+}
+
 static bool set_text(const struct option *o, struct config *c, const char *text, char *err,
                      size_t errlen)
 {
@@ -83,7 +90,9 @@ static bool set_text(const struct option *o, struct config *c, const char *text,
     if (o->wrong != NULL)
         expected = o->wrong(text);
     if (expected != NULL) {
-        snprintf(err, errlen, "expected %s, found \"%s\"", expected, text);
+        bool secret = may_hold_password(text);
+        snprintf(err, errlen, "expected %s, found %s%s%s", expected, secret ? "" : "\"",
+                 secret ? "one with a user, and perhaps a password" : text, secret ? "" : "\"");
         return false;
     }
     char *copy = strdup(text);

@@ -10,6 +10,7 @@
 
 #include "address.h"
 #include "option.h"
+#include "url.h"
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
@@ -142,4 +143,35 @@ const char *wrong_cookie(const char *text)
 {
     bool good = strspn(text, LETTERS DIGITS "_.-") == strlen(text);
     return good ? NULL : "the name of a cookie (letters, digits, _ . -) such as io";
+}
+
+const char *wrong_url(const char *text)
+{
+    struct url url;
+    return *text == '\0' || url_parse(text, &url)
+               ? NULL
+               : "an address without user or fragment such as https://iam.example.org/certs";
+}
+
+const char *wrong_base_url(const char *text)
+{
+    return wrong_url(text) == NULL && strchr(text, '?') == NULL
+               ? NULL
+               : "an address without user or query such as https://iam.example.org";
+}
+
+const char *wrong_realm(const char *text)
+{
+    bool good = strspn(text, LETTERS DIGITS "_.~-") == strlen(text);
+    return good ? NULL : "the name of a realm (letters, digits, _ . ~ -) such as vantage6";
+}
+
+const char *wrong_algorithms(const char *text)
+{
+    const char *word;
+    size_t len, i;
+    for (i = 0; (len = config_word(text, i, &word)) > 0; i++)
+        if (!config_list_has(CONFIG_ALGORITHMS, word, len))
+            return "a list of algorithms among " CONFIG_ALGORITHMS;
+    return i > 0 ? NULL : "a list of algorithms among " CONFIG_ALGORITHMS;
 }

@@ -16,5 +16,9 @@ const char *wrong_event(const char *text);
 const char *wrong_name(const char *text);
 const char *wrong_proxies(const char *text);
 const char *wrong_cookie(const char *text);
+const char *wrong_url(const char *text);
+const char *wrong_base_url(const char *text); /* without a query */
+const char *wrong_realm(const char *text);
+const char *wrong_algorithms(const char *text);
 
 #endif

@@ -201,6 +201,11 @@ static enum verdict judge_claims(struct parts *p, const struct config *rules, in
     return TOKEN_GOOD;
 }
 
+static bool is_accepted(const struct config *rules, const char *alg)
+{
+    return config_list_has(rules->algorithms, alg, strlen(alg));
+}
+
 enum verdict token_judge(const struct keyset *keys, const struct config *rules, const char *token,
                          size_t len, int64_t now, struct claims *out, const char **why)
 {
@@ -208,6 +213,10 @@ enum verdict token_judge(const struct keyset *keys, const struct config *rules, 
     const char *reason = split(token, len, &p);
     enum verdict verdict = TOKEN_REFUSED;
     memset(out, 0, sizeof *out);
+    if (reason == NULL && !is_accepted(rules, p.signature.alg)) {
+        reason = "its algorithm is not accepted here";
+        verdict = keyset_has(keys, p.signature.kid) ? TOKEN_INVALID : TOKEN_REFUSED;
+    }
     if (reason == NULL)
         verdict = keyset_verify(keys, &p.signature, &reason);
     if (verdict == TOKEN_GOOD)

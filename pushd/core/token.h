@@ -29,6 +29,8 @@ enum {
 struct keyset *keyset_from_jwks(const char *json, size_t len, char *err, size_t errlen);
 /* A key set of one HS256 secret (SECRET_MIN bytes or more), or NULL with one line in err. */
 struct keyset *keyset_from_secret(const void *secret, size_t len, char *err, size_t errlen);
+/* Take out the public keys whose algorithm is not in this list. */
+void keyset_keep(struct keyset *k, const char *algorithms);
 size_t keyset_count(const struct keyset *k);
 void keyset_free(struct keyset *k);
 
@@ -38,7 +40,7 @@ enum verdict {
     TOKEN_NO_KEYS,     /* well formed, and the key set is empty or NULL */
     TOKEN_UNKNOWN_KEY, /* well formed, its kid is not in the set: refresh, then judge again */
     TOKEN_INVALID,     /* bad signature, wrong algorithm for the key */
-    TOKEN_REFUSED      /* absent, malformed, alg none, crit, not for here */
+    TOKEN_REFUSED      /* absent, malformed, alg none, crit, not for here: whatever the keys */
 };
 
 /* The claims in use of a token judged TOKEN_GOOD or TOKEN_EXPIRED. */

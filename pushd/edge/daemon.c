@@ -119,16 +119,17 @@ static char *metrics(void *ctx, size_t *len)
     bool ready = true;
     reasons(d, not_ready, &ready);
     metrics_set(&d->metrics, METRIC_READY, ready);
+    metrics_set(&d->metrics, METRIC_KEYS_AGE, keys_age(d->keys));
     return metrics_text(&d->metrics, len);
 }
 
 /* --- keys --- */
 
-static void use_keys(void *ctx, const struct keyset *keys)
+static void use_keys(void *ctx, const struct keyset *keys, uint64_t as_of)
 {
     struct daemon *d = ctx;
     set_clock(d);
-    guard_set_keys(d->guard, keys, uv_now(&d->loop));
+    guard_set_keys(d->guard, keys, as_of, uv_now(&d->loop));
 }
 
 static void unknown_key(void *ctx)
@@ -149,7 +150,7 @@ static void on_database_told(void *ctx)
 {
     struct daemon *d = ctx;
     d->db = NULL;
-    guard_set_keys(d->guard, NULL, uv_now(&d->loop));
+    guard_set_keys(d->guard, NULL, 0, uv_now(&d->loop));
     keys_close(d->keys);
     admin_close(d->admin);
     server_close(d->server);
@@ -193,7 +194,7 @@ static void on_term(uv_signal_t *handle, int number)
 static void on_hangup(uv_signal_t *handle, int number)
 {
     (void)number;
-    keys_refresh(((struct daemon *)handle->data)->keys);
+    keys_refresh_now(((struct daemon *)handle->data)->keys);
 }
 
 /* --- the beginning --- */
@@ -242,7 +243,8 @@ static void start_loop(struct daemon *d)
 static int open_all(struct daemon *d, char *err, size_t size)
 {
     struct admin_source source = {.ctx = d, .reasons = reasons, .metrics = metrics};
-    d->keys = keys_open(d->config, &d->loop, use_keys, d, err, size);
+    struct keys_env keys = {d->config, &d->loop, &d->metrics, use_keys, d};
+    d->keys = keys_open(&keys, err, size);
     if (!d->keys)
         return -1;
     d->server = server_open(d->config, &d->loop, d->engine, err, size);

@@ -1,213 +1,218 @@
-/*
- * keys: see keys.h.
- */
+/* keys: see keys.h. */
 #include "keys.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "fetch.h"
+#include "key_file.h"
+#include "keys_plan.h"
+#include "keys_source.h"
 #include "log.h"
+#include "tls.h"
 
-enum { FILE_MAX = 1 << 20, ERROR_MAX = 4608, REFRESH_MIN_MS = 1000 };
-
-/* What tells one content of the file from the next without reading it. */
-struct stamp {
-    dev_t dev;
-    ino_t ino;
-    off_t size;
-    struct timespec mtime;
-    int missing; /* errno, 0 if it is there */
-};
+/* A look at a file costs little. */
+enum { FILE_GAP_MS = 1000, DIGEST = 32 };
 
 struct keys {
-    const struct config *config;
-    keys_changed changed;
-    void *ctx;
-    uv_timer_t timer;
+    struct keys_env env;
+    struct keys_source source;
+    struct keys_plan plan;
+    uv_timer_t timer;    /* to the next look */
+    struct fetch *fetch; /* NULL: none under way */
     struct keyset *set;
-    struct stamp stamp;
-    uint64_t looked; /* when the file was last looked at */
-    char problem[ERROR_MAX];
+    uint8_t digest[DIGEST]; /* of the text of the set */
 };
 
-static const char *file_of(const struct config *config)
+static void arm(struct keys *k);
+
+/* --- what a look brings --- */
+
+static void count(struct keys *k, enum metric_id result)
 {
-    return *config->jwks_file != '\0' ? config->jwks_file : config->jwt_secret_file;
+    metrics_add(k->env.metrics, result, 1);
+    metrics_set(k->env.metrics, METRIC_KEYS, (double)keyset_count(k->set));
 }
 
-static const char *option_of(const struct config *config)
+static void failed(struct keys *k, const char *problem)
 {
-    return *config->jwks_file != '\0' ? "jwks_file" : "jwt_secret_file";
+    if (keys_plan_failed(&k->plan, problem, uv_now(k->env.loop)))
+        log_warning(k->set ? "keys stay as they were: %s" : "no keys yet: %s", problem);
+    count(k, METRIC_KEYS_FAILED);
 }
 
-static struct stamp stamp_of(const char *path)
+static void adopt(struct keys *k, struct keyset *set, bool changed)
 {
-    struct stat st;
-    struct stamp s = {0};
-    if (stat(path, &st) != 0) {
-        s.missing = errno;
-        return s;
-    }
-    s.dev = st.st_dev;
-    s.ino = st.st_ino;
-    s.size = st.st_size;
-    s.mtime = st.st_mtim;
-    return s;
-}
-
-static bool is_same(const struct stamp *a, const struct stamp *b)
-{
-    return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
-           a->mtime.tv_sec == b->mtime.tv_sec && a->mtime.tv_nsec == b->mtime.tv_nsec &&
-           a->missing == b->missing;
-}
-
-/* The whole file, malloc'd, or NULL with errno. A pipe would block the loop: only files are read.
- */
-static char *read_file(const char *path, size_t *len)
-{
-    struct stat st = {0};
-    char *text = NULL;
-    ssize_t n = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return NULL;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > FILE_MAX) {
-        errno = S_ISDIR(st.st_mode) ? EISDIR : st.st_size > FILE_MAX ? EFBIG : EINVAL;
-        close(fd);
-        return NULL;
-    }
-    text = malloc(FILE_MAX);
-    *len = 0;
-    while (text != NULL && *len < FILE_MAX &&
-           ((n = read(fd, text + *len, FILE_MAX - *len)) > 0 || (n < 0 && errno == EINTR)))
-        *len += n > 0 ? (size_t)n : 0;
-    int saved = errno;
-    close(fd);
-    if (n < 0) {
-        free(text);
-        text = NULL;
-    }
-    errno = saved;
-    return text;
-}
-
-/* A text editor ends the secret with a line feed, which is not part of it. */
-static size_t without_line_end(const char *text, size_t len)
-{
-    while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
-        len--;
-    return len;
-}
-
-static struct keyset *read_keys(const struct config *config, char *err, size_t errlen)
-{
-    const char *path = file_of(config);
-    char reason[512];
-    size_t len;
-    char *text = read_file(path, &len);
-    if (text == NULL) {
-        snprintf(err, errlen,
-                 "%s: expected a readable file at %s, found: %s: correct the option or "
-                 "the file's permissions",
-                 option_of(config), path, errno == EINVAL ? "no regular file" : strerror(errno));
-        return NULL;
-    }
-    struct keyset *set =
-        *config->jwks_file != '\0'
-            ? keyset_from_jwks(text, len, reason, sizeof reason)
-            : keyset_from_secret(text, without_line_end(text, len), reason, sizeof reason);
-    if (set == NULL)
-        snprintf(err, errlen, "%s: in %s: %s", option_of(config), path, reason);
-    OPENSSL_cleanse(text, len);
-    free(text);
-    return set;
-}
-
-int keys_check(const struct config *config, char *err, size_t errlen)
-{
-    struct keyset *set = read_keys(config, err, errlen);
-    keyset_free(set);
-    return set == NULL ? -1 : 0;
-}
-
-static void adopt(struct keys *k, struct keyset *set)
-{
-    struct keyset *old = k->set;
+    struct keyset *old = changed ? k->set : NULL;
+    size_t usable = keyset_count(set);
     k->set = set;
-    *k->problem = '\0';
-    if (keyset_count(set) == 0)
-        snprintf(k->problem, sizeof k->problem, "no usable key in %s", file_of(k->config));
-    k->changed(k->ctx, set);
+    if (keys_plan_good(&k->plan, usable, changed, uv_now(k->env.loop)))
+        log_write(usable > 0 ? LOG_INFO : LOG_WARNING, "keys read from=%.*s usable=%zu",
+                  k->source.to_tell, k->source.place, usable);
+    count(k, METRIC_KEYS_GOOD);
+    k->env.found(k->env.ctx, set, k->plan.begun);
     keyset_free(old);
 }
 
-/* Read the file if it is not what it was. Each content, good or bad, is reported once. */
-static bool look(struct keys *k)
+/* The text is what the source holds now. */
+static bool take(struct keys *k, const char *text, size_t len, char *err, size_t errlen)
 {
-    char err[ERROR_MAX];
-    struct stamp now = stamp_of(file_of(k->config));
-    k->looked = uv_now(k->timer.loop);
-    if (is_same(&now, &k->stamp))
+    uint8_t digest[DIGEST];
+    if (EVP_Digest(text, len, digest, NULL, EVP_sha256(), NULL) != 1)
+        abort();
+    bool changed = !k->set || memcmp(digest, k->digest, DIGEST) != 0;
+    struct keyset *set =
+        changed ? keys_source_read(&k->source, k->env.config, text, len, err, errlen) : k->set;
+    if (!set)
         return false;
-    k->stamp = now; /* taken before reading: what is written meanwhile is seen next time */
-    struct keyset *set = read_keys(k->config, err, sizeof err);
-    if (set == NULL) {
-        log_warning("keys stay as they were: %s", err);
-        return false;
-    }
-    adopt(k, set);
-    log_write(*k->problem == '\0' ? LOG_INFO : LOG_WARNING, "keys read file=%s usable=%zu",
-              file_of(k->config), keyset_count(set));
+    memcpy(k->digest, digest, DIGEST);
+    adopt(k, set, changed);
     return true;
+}
+
+/* --- a look --- */
+
+/* What the file holds, for free_text(); NULL with one line in err. */
+static char *read_file(const struct keys_source *source, const struct config *config, size_t *len,
+                       char *err, size_t errlen)
+{
+    char *text = key_file_read(source->place, config->keys_bytes, len);
+    if (!text)
+        snprintf(err, errlen,
+                 "%s: expected a readable file at %s, found: %s: correct the option or the file's "
+                 "permissions",
+                 source->option, source->place,
+                 errno == EINVAL  ? "no regular file"
+                 : errno == EFBIG ? "more than keys_bytes"
+                                  : strerror(errno));
+    return text;
+}
+
+/* It may be a secret. */
+static void free_text(char *text, size_t len)
+{
+    OPENSSL_cleanse(text, len);
+    free(text);
+}
+
+static bool look_at_file(struct keys *k, char *err, size_t errlen)
+{
+    size_t len;
+    keys_plan_begin(&k->plan, uv_now(k->env.loop));
+    char *text = read_file(&k->source, k->env.config, &len, err, errlen);
+    if (!text)
+        return false;
+    bool good = take(k, text, len, err, errlen);
+    free_text(text, len);
+    return good;
+}
+
+static void on_fetched(void *ctx, const struct fetched *f)
+{
+    struct keys *k = ctx;
+    char err[KEYS_PROBLEM];
+    k->fetch = NULL;
+    if (f->problem)
+        snprintf(err, sizeof err, "GET %.*s: %s", k->source.to_tell, k->source.place, f->problem);
+    if (f->problem || !take(k, f->body ? f->body : "", f->len, err, sizeof err))
+        failed(k, err);
+    arm(k);
+}
+
+static void fetch(struct keys *k)
+{
+    const struct config *c = k->env.config;
+    struct fetch_request request = {k->source.place, c->jwks_ca_file, c->keys_bytes,
+                                    c->keys_timeout};
+    keys_plan_begin(&k->plan, uv_now(k->env.loop));
+    k->fetch = fetch_start(k->env.loop, &request, on_fetched, k);
+}
+
+static void look(struct keys *k)
+{
+    char err[KEYS_PROBLEM];
+    if (k->source.kind == KEYS_URL)
+        fetch(k);
+    else if (!look_at_file(k, err, sizeof err))
+        failed(k, err);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
     look(timer->data);
+    arm(timer->data);
 }
 
-bool keys_refresh(struct keys *k)
+static void arm(struct keys *k)
 {
-    uint64_t due = k->looked + REFRESH_MIN_MS, now = uv_now(k->timer.loop);
-    if (now >= due)
-        return look(k);
-    if (uv_timer_get_due_in(&k->timer) > due - now) /* too early: when it may be */
-        uv_timer_start(&k->timer, on_timer, due - now, k->config->keys_interval);
-    return false;
+    int64_t wait = keys_plan_due(&k->plan, uv_now(k->env.loop));
+    if (wait >= 0)
+        uv_timer_start(&k->timer, on_timer, (uint64_t)wait, 0);
+}
+
+void keys_refresh(struct keys *k)
+{
+    keys_plan_want(&k->plan);
+    arm(k);
+}
+
+void keys_refresh_now(struct keys *k)
+{
+    keys_plan_force(&k->plan);
+    arm(k);
 }
 
 const char *keys_reason(const struct keys *k)
 {
-    return *k->problem == '\0' ? NULL : k->problem;
+    static char reason[KEYS_PROBLEM + 64];
+    int len = k->source.to_tell;
+    if (keyset_count(k->set) > 0)
+        return NULL;
+    if (k->set)
+        snprintf(reason, sizeof reason, "no usable key in %.*s", len, k->source.place);
+    else if (*k->plan.problem)
+        snprintf(reason, sizeof reason, "no keys yet: %s", k->plan.problem);
+    else
+        snprintf(reason, sizeof reason, "no keys yet: GET %.*s: not answered yet", len,
+                 k->source.place);
+    return reason;
 }
 
-struct keys *keys_open(const struct config *config, uv_loop_t *loop, keys_changed changed,
-                       void *ctx, char *err, size_t errlen)
+double keys_age(const struct keys *k)
 {
-    struct stamp stamp = stamp_of(file_of(config));
-    struct keyset *set = read_keys(config, err, errlen);
-    struct keys *k = set == NULL ? NULL : calloc(1, sizeof *k);
-    if (k == NULL) {
-        keyset_free(set);
+    return keys_plan_age(&k->plan, uv_now(k->env.loop));
+}
+
+/* --- begin and end --- */
+
+static bool check_ca(const struct config *c, char *err, size_t errlen)
+{
+    return *c->jwks_ca_file == '\0' || tls_check_ca(c->jwks_ca_file, err, errlen);
+}
+
+struct keys *keys_open(const struct keys_env *env, char *err, size_t errlen)
+{
+    const struct config *c = env->config;
+    struct keys *k = calloc(1, sizeof *k);
+    if (!k)
+        abort();
+    k->env = *env;
+    keys_source_init(&k->source, c);
+    bool url = k->source.kind == KEYS_URL;
+    keys_plan_init(&k->plan, url ? c->keys_max_age : c->keys_interval,
+                   url ? c->keys_refresh_interval : FILE_GAP_MS, uv_now(env->loop));
+    if (!check_ca(c, err, errlen) || (!url && !look_at_file(k, err, errlen))) {
+        keys_source_clear(&k->source);
+        free(k);
         return NULL;
     }
-    k->config = config;
-    k->changed = changed;
-    k->ctx = ctx;
-    k->stamp = stamp;
-    uv_timer_init(loop, &k->timer);
+    uv_timer_init(env->loop, &k->timer);
     k->timer.data = k;
-    uv_timer_start(&k->timer, on_timer, config->keys_interval, config->keys_interval);
-    adopt(k, set);
-    if (k->problem[0] != '\0')
-        log_warning("tokens cannot be judged yet: %s", k->problem);
+    arm(k);
     return k;
 }
 
@@ -215,11 +220,38 @@ static void on_closed(uv_handle_t *handle)
 {
     struct keys *k = handle->data;
     keyset_free(k->set);
+    keys_source_clear(&k->source);
     free(k);
 }
 
 void keys_close(struct keys *k)
 {
-    if (k != NULL)
-        uv_close((uv_handle_t *)&k->timer, on_closed);
+    if (!k)
+        return;
+    if (k->fetch)
+        fetch_cancel(k->fetch);
+    uv_close((uv_handle_t *)&k->timer, on_closed);
+}
+
+static bool check_file(const struct keys_source *source, const struct config *config, char *err,
+                       size_t errlen)
+{
+    size_t len;
+    char *text = read_file(source, config, &len, err, errlen);
+    if (!text)
+        return false;
+    struct keyset *set = keys_source_read(source, config, text, len, err, errlen);
+    free_text(text, len);
+    keyset_free(set);
+    return set != NULL;
+}
+
+int keys_check(const struct config *config, char *err, size_t errlen)
+{
+    struct keys_source source;
+    keys_source_init(&source, config);
+    bool good = check_ca(config, err, errlen) &&
+                (source.kind == KEYS_URL || check_file(&source, config, err, errlen));
+    keys_source_clear(&source);
+    return good ? 0 : -1;
 }

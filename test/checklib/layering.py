@@ -11,7 +11,7 @@ OWN_HEADER = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 # The layers of the core from below: each may use those below it. A module that is in none is below all.
 LAYERS = ({"engine", "engine_state", "gate", "pace", "session", "transport"},
           {"backend", "hub", "hub_state", "hub_event", "client", "socket"},
-          {"guard", "roster"})
+          {"guard", "guard_state", "guard_judge", "roster"})
 # HQ's words. Those that pushd sends or takes as settings (/tasks, expired_token) are not among them.
 POLICY = re.compile(r"\b(collaborations?|organi[sz]ations?|task_id|run_id|kill_containers|kill_list|job_id|"
                     r"node-online|node-offline|node-status-changed|new_task|new_task_update|status_update|"

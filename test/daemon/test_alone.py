@@ -95,7 +95,7 @@ def test_a_wrong_option_or_key_file_ends_it_with_78_and_one_line(tmp_path):
     keys, secret = tmp_path / "keys", tmp_path / "secret"
     keys.write_text("no key set")
     secret.write_text("too short\n")
-    cases = {(): "expected one of jwks_file and jwt_secret_file, found neither",
+    cases = {(): "expected one of jwks_file, jwks_url, keycloak_url and jwt_secret_file, found none",
              ("--jwks-file", str(keys), "--ping-intervall", "1s"): "did you mean --ping-interval?",
              ("--jwks-file", str(tmp_path / "none")): "No such file or directory",
              ("--jwks-file", str(tmp_path)): "Is a directory",

@@ -65,6 +65,16 @@ WRONG = {
     "expired-event": ["", "two words", 'quo"te'],
     "leeway": ["6min"],
     "keys-interval": ["0"],
+    "jwks-url": ["iam.example.org/certs", "ftp://iam.example.org/certs", "https://", f"https://u:{SECRET}@h/c", "http://h:0/c",
+                 "http://h:65536/", "http://h/a b", "http://h/a#b", "http://[::1/c", "http://::1/c", "http://h:80x/c"],
+    "keycloak-url": ["iam.example.org", "https://iam.example.org/?realm=x", f"https://{SECRET}@h"],
+    "keycloak-realm": ["a/b", "a b", "a?b", "x" * 257],
+    "algorithms": ["", " ", "none", "RS256 none", "RS384", "rs256", "RS256;ES256"],
+    "token-expiry": ["", "end", "KEEP"],
+    "keys-max-age": ["0", "25h"],
+    "keys-refresh-interval": ["0", "2h"],
+    "keys-timeout": ["0", "2min"],
+    "keys-bytes": ["1", "1GB"],
     "beat-interval": ["1min"],
     "instance": ["two words", "x" * 129, "ä"],
     "read-rows": ["0"],
@@ -122,8 +132,8 @@ def test_flags_win_over_the_environment_and_that_over_the_file(run):
 def test_the_two_sources_of_keys(run):
     secret = run.folder / "secret"
     secret.write_text(SECRET * 4)
-    one_line(run(), "found neither", "--jwks-file", "--jwt-secret-file")
-    one_line(run(*run.keys, "--jwt-secret-file", str(secret)), "found both")
+    one_line(run(), "found none", "--jwks-url", "--jwks-file", "--jwt-secret-file")
+    one_line(run(*run.keys, "--jwt-secret-file", str(secret)), "found several")
     secret.write_text(SECRET)
     one_line(run("--jwt-secret-file", str(secret), *PLAIN), "jwt_secret_file", "at least 16 bytes, found 9")
 

@@ -157,8 +157,15 @@ static void mistakes_in_flags_are_named(void **state)
 {
     (void)state;
     static const char *const cases[][2] = {
-        {"", "neither|--jwks-file FILE|--jwt-secret-file FILE"},
-        {"--jwks-file|a|--jwt-secret-file|b", "found both|give only"},
+        {"",
+         "found none|--keycloak-url URL|--jwks-url URL|--jwks-file FILE|--jwt-secret-file FILE"},
+        {"--jwks-file|a|--jwt-secret-file|b", "found several|give only"},
+        {"--jwks-file|a|--jwks-url|http://a/b", "found several|give only"},
+        {"--keycloak-url|http://a|--jwks-url|http://a/b", "found several|give only"},
+        {"--keycloak-url|http://a", "keycloak_realm|found none"},
+        {"--jwks-file|a|--algorithms|HS256", "public keys|RS256"},
+        {"--jwt-secret-file|a|--algorithms|RS256 ES256", "secret|add HS256"},
+        {"--jwks-url|https://u:pass@a/b", "--jwks-url|found one with a user"},
         {"--ping-intervall|3s", "--ping-intervall|did you mean --ping-interval?"},
         {"--ping_interval|3s", "did you mean --ping-interval?"},
         {"-x", "found the argument \"-x\""},
@@ -284,7 +291,7 @@ static void help_and_version_answer_whatever_else_is_wrong(void **state)
     assert_int_equal(config.action, CONFIG_VERSION);
     assert_loads(NULL, NULL, "--print-config");
     assert_int_equal(config.action, CONFIG_PRINT);
-    refused(NULL, NULL, "--check-config", "neither");
+    refused(NULL, NULL, "--check-config", "found none");
 }
 
 static char *printed(void)

@@ -98,7 +98,7 @@ static void a_token_in_the_connect_packet(void **state)
 static void an_ack_before_the_key_is_known_goes_nowhere(void **state)
 {
     (void)state;
-    guard_set_keys(w.guard, NULL, w.now);
+    guard_set_keys(w.guard, NULL, 0, w.now);
     world_connect_as(&w, 0, world_bearer(&w, 7, 3600, ""));
     world_say(&w, 0, "43/tasks,0[]");
     assert_string_equal(w.asked, "");
@@ -143,14 +143,14 @@ static void what_a_client_sends_while_its_token_waits_is_held(void **state)
 {
     char packet[1200];
     (void)state;
-    guard_set_keys(w.guard, NULL, w.now);
+    guard_set_keys(w.guard, NULL, 0, w.now);
     assert_true(world_ws(&w, 0, WS, NULL));
     world_say(&w, 0, "40/b,"); /* without a token: muted */
     snprintf(packet, sizeof packet, "40/tasks,{\"token\":\"%s\"}",
              world_bearer(&w, 9, 3600, "") + strlen("Bearer "));
     world_say(&w, 0, packet);
     world_say(&w, 0, "42/b,[\"e\"]");
-    guard_set_keys(w.guard, w.keys, w.now);
+    guard_set_keys(w.guard, w.keys, 0, w.now);
     assert_string_equal(w.asked, "connect /tasks 9 websocket\nconnect /b 9 websocket\n");
     world_admit(&w, w.sid, "a", 3, "10:10:");
     assert_non_null(strstr(w.asked, "receive 3 /b e "));
@@ -162,14 +162,14 @@ static void tokens_wait_for_the_first_keys(void **state)
     struct keyset *none = keyset_from_jwks("{\"keys\":[]}", 11, err, sizeof err);
     struct keyset *secret = world_keys();
     (void)state;
-    guard_set_keys(w.guard, none, w.now);
+    guard_set_keys(w.guard, none, 0, w.now);
     world_connect_as(&w, 0, world_bearer(&w, 7, 3600, ""));
     world_pass(&w, 60000);
     assert_string_equal(w.asked, "");
-    guard_set_keys(w.guard, secret, w.now);
+    guard_set_keys(w.guard, secret, 0, w.now);
     assert_string_equal(w.asked, "connect /tasks 7 websocket\n");
     keyset_free(none);
-    guard_set_keys(w.guard, NULL, w.now);
+    guard_set_keys(w.guard, NULL, 0, w.now);
     keyset_free(secret);
 }
 

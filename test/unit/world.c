@@ -186,7 +186,7 @@ void world_start(struct world *w)
     w->backend.ctx = w;
     guard_set_backend(w->guard, &w->backend);
     guard_set_clock(w->guard, (int64_t)WORLD_UNIX * 1000, w->now);
-    guard_set_keys(w->guard, w->keys, w->now);
+    guard_set_keys(w->guard, w->keys, 0, w->now);
 }
 
 void world_end(struct world *w)

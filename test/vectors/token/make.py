@@ -160,7 +160,7 @@ def key_ids(cases, k):
     for kid in ("for encryption", "for wrapping", "small", "private", "RS384", "exponent 1"):
         cases.add(f"the key is unusable: {kid}", "unknown_key", by(kid, "small" if kid == "small" else "rsa"))
     cases.add("the key is unusable: P-384", "unknown_key", by("P-384", "ec", "ES256"))
-    cases.add("the key is unusable: a secret among public keys", "unknown_key",
+    cases.add("the key is unusable: a secret among public keys", "refused",
               assemble({"alg": "HS256", "kid": "secret"}, claims(), mac(SECRET)))
     cases.add("no key in the set", "no_keys", by("rsa"), keys="none usable")
     cases.add("no key set yet", "no_keys", by("rsa"), keys=None)
@@ -189,6 +189,58 @@ def secrets(cases, k):
     add("not signed", "refused", {**hs, "alg": "none"}, v4, lambda t: b"")
     add("refresh token", "refused", hs, {**v4, "type": "refresh"}, mac(SECRET))
     add("container token", "refused", hs, {**v4, "client_type": "container"}, mac(SECRET))
+
+
+def issued(cases, k):
+    """What the issuers of tokens that HQ has write, claim by claim; some of it is no principal's."""
+    realm = {"exp": NOW + 300, "iat": NOW, "jti": "e6c0", "iss": "https://iss", "aud": "account", "typ": "Bearer",
+             "sub": "6b9f0c5e-6f6e-4d2b-9d57-1b2c3d4e5f60", "azp": "alpha-node-client", "acr": "1",
+             "realm_access": {"roles": ["uma_authorization"]}, "scope": "email profile", "clientId": "alpha-node-client",
+             "vantage6_client_type": "node", "preferred_username": "service-account-alpha-node-client"}
+    user = {**realm, "azp": "public_client", "sid": "1f", "vantage6_client_type": "user", "preferred_username": "u"}
+    rs = {"alg": "RS256", "typ": "JWT", "kid": "rsa"}
+    # Keycloak signs refresh tokens by a secret of its own, whose id is in no key set.
+    own = {"alg": "HS512", "typ": "JWT", "kid": "43a5c7d2-0b1e-4a52-9ad6-6e0f1d2c3b4a"}
+    refresh = {"exp": NOW + 1800, "iat": NOW, "jti": "e6c1", "iss": "https://iss", "aud": "https://iss", "typ": "Refresh",
+               "sub": realm["sub"], "azp": "public_client", "sid": "1f", "scope": "openid"}
+    container = {"vantage6_client_type": "container", "node_id": 3, "organization_id": 3, "collaboration_id": 1,
+                 "study_id": None, "store_id": 1, "session_id": 1, "task_id": 7, "image": "hello", "databases": []}
+    cases.add("v5: node", "good", assemble(rs, realm, k["rsa"].sign), subject=realm["sub"], grace=30000)
+    cases.add("v5: user", "good", assemble(rs, user, k["rsa"].sign), subject=realm["sub"], grace=600000)
+    cases.add("v5: refresh", "refused", assemble(own, refresh, mac(SECRET, hashlib.sha512)))
+    cases.add("v5: refresh, no keys yet", "refused", assemble(own, refresh, mac(SECRET, hashlib.sha512)), keys=None)
+    cases.add("v5: refresh, signed as access tokens are", "refused", assemble(rs, refresh, k["rsa"].sign))
+    cases.add("v5: identity", "refused", assemble(rs, {**user, "typ": "ID"}, k["rsa"].sign))
+    for keys in ("several", "one", "one without id"):
+        cases.add(f"v5: container ({keys})", "refused",
+                  assemble({"alg": "HS256", "typ": "JWT"}, {"sub": container}, mac(SECRET)), keys=keys)
+    cases.add("v5: container, no keys yet", "no_keys",
+              assemble({"alg": "HS256", "typ": "JWT"}, {"sub": container}, mac(SECRET)), keys=None)
+    hs = {"alg": "HS256", "typ": "JWT"}
+    old = {"fresh": False, "iat": NOW, "jti": "e6c2", "type": "access", "sub": 3, "nbf": NOW, "csrf": "e6c3",
+           "exp": NOW + 21600, "client_type": "node", "roles": []}
+    for name, expect, changes in (
+            ("node", "good", {}), ("user", "good", {"client_type": "user", "roles": ["Researcher"]}),
+            ("refresh", "refused", {"type": "refresh", "fresh": None, "exp": NOW + 172800}),
+            ("container, which never ends", "refused", {"client_type": "container", "exp": None, "sub": {
+                **container, "client_type": "container"}}),
+            ("password reset", "refused", {"client_type": "container", "sub": {"id": "12"}, "exp": NOW + 3600})):
+        payload = {n: v for n, v in {**old, **changes}.items() if v is not None}
+        cases.add(f"v4: {name}", expect, assemble(hs, payload, mac(SECRET)), keys="secret")
+
+
+def algorithms(cases, k):
+    es, hs = {"config": {"algorithms": "ES256"}}, {"config": {"algorithms": "RS256, HS256"}}
+    cases.add("algorithms: the one accepted", "good",
+              assemble({"alg": "ES256", "kid": "ec"}, claims(), k["ec"].sign), **es)
+    cases.rsa("algorithms: another, by a key of the set", "invalid", claims(), **es)
+    cases.rsa("algorithms: another, by an unknown key", "refused", claims(), {"alg": "RS256", "kid": "nobody"}, **es)
+    cases.rsa("algorithms: another, by no key in particular", "refused", claims(), {"alg": "RS256"}, **es)
+    cases.rsa("algorithms: one of two", "good", claims(), **hs)
+    cases.add("algorithms: HS256 beside public keys, by the id of one", "invalid",
+              assemble({"alg": "HS256", "kid": "rsa"}, claims(), mac(SECRET)), **hs)
+    cases.add("algorithms: HS256 beside public keys, by no key", "refused",
+              assemble({"alg": "HS256"}, claims(), mac(SECRET)), **hs)
 
 
 def exactly(length, header, sign):
@@ -349,6 +401,8 @@ def main():
         secrets(cases, k)
         forms(cases, k)
         claim_rules(cases)
+        issued(cases, k)
+        algorithms(cases, k)
         sets = key_sets(k)
     for name, content in (("keysets", {"secret": SECRET.decode(), "keysets": sets}), ("tokens", {"now": NOW, "tokens": cases})):
         (HERE / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,56 @@
+/*
+ * guard_state: the inside of the guard, for the files that make it up.
+ */
+#ifndef PUSHD_GUARD_STATE_H
+#define PUSHD_GUARD_STATE_H
+
+#include "guard.h"
+#include "told.h"
+
+/*
+ * What the guard keeps of a client. Its verdict is that of all its sockets: once it is final, each
+ * has been acted upon.
+ */
+struct visitor {
+    struct guard *guard;
+    struct client *client;
+    void *inner; /* the other backend's visitor */
+    enum verdict verdict;
+    unsigned sockets;
+    struct claims claims;
+    char *token;                  /* only while it waits for a key */
+    uint64_t came;                /* when the token did */
+    bool from_connect;            /* it came in a CONNECT packet */
+    struct timer grace;           /* until it is dismissed, or an unknown key is an invalid one */
+    struct timer expiry;          /* of a good token, if that ends the connection */
+    struct visitor *next, **link; /* in the list of those that wait for a key */
+};
+
+struct guard {
+    struct backend backend;
+    const struct backend *inner;
+    const struct config *config;
+    struct metrics *metrics;
+    struct wheel *wheel;
+    struct hub *hub;
+    const struct keyset *keys;
+    void (*unknown_key)(void *ctx);
+    void *unknown_key_ctx;
+    int64_t unix_ms;         /* wall clock minus the clock of the wheel */
+    struct visitor *waiting; /* for a key */
+    struct visitor *again;   /* those of them that are still to be judged by new keys */
+    struct told *told;       /* addresses that got the invalid_event */
+};
+
+/* The token of a header Authorization: Bearer, or NULL. */
+const char *guard_bearer(const char *authorization, size_t *len);
+/* A new verdict for this token; nothing follows from it yet. It is kept if a key is awaited. */
+void visitor_judge(struct visitor *v, const char *token, size_t len, uint64_t now);
+bool visitor_waits(const struct visitor *v);
+void visitor_stop_waiting(struct visitor *v);
+/* The key that its token names will not come: it is invalid. */
+void visitor_give_up(struct visitor *v);
+/* Have its key looked for, if that is unknown. */
+void visitor_ask_for_key(struct visitor *v);
+
+#endif

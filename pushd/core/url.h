@@ -1,0 +1,27 @@
+/*
+ * url: an http or https address, taken apart (RFC 3986, of which a user, a fragment and anything
+ * but visible ASCII are refused).
+ */
+#ifndef PUSHD_URL_H
+#define PUSHD_URL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { URL_HOST = 256, URL_AUTHORITY = URL_HOST + 8 };
+
+struct url {
+    bool https;
+    bool numeric;        /* the host is an IP address */
+    char host[URL_HOST]; /* without brackets */
+    char port[6];        /* in decimal */
+    const char *target;  /* path and query, in the text that was parsed; may lack the first slash */
+};
+
+bool url_parse(const char *text, struct url *out);
+/* Host and port as the header Host has them: brackets around IPv6, no port if it is the default. */
+void url_authority(const struct url *u, char out[URL_AUTHORITY]);
+/* The length of text without its query, which may hold what should not be told. */
+size_t url_length_to_tell(const char *text);
+
+#endif
