@@ -58,6 +58,17 @@ static void adopt(struct keys *k, struct keyset *set, bool changed)
     keyset_free(old);
 }
 
+/* A realm that shows no key is being made or mended: tokens cannot come from it. What a file says
+ * is the operator's word. */
+static bool is_usable(const struct keys *k, const struct keyset *set, char *err, size_t errlen)
+{
+    if (k->source.kind != KEYS_URL || keyset_count(set) > 0)
+        return true;
+    snprintf(err, errlen, "GET %.*s: expected keys for %s, found none of them", k->source.to_tell,
+             k->source.place, k->env.config->algorithms);
+    return false;
+}
+
 /* The text is what the source holds now. */
 static bool take(struct keys *k, const char *text, size_t len, char *err, size_t errlen)
 {
@@ -69,6 +80,10 @@ static bool take(struct keys *k, const char *text, size_t len, char *err, size_t
         changed ? keys_source_read(&k->source, k->env.config, text, len, err, errlen) : k->set;
     if (!set)
         return false;
+    if (!is_usable(k, set, err, errlen)) {
+        keyset_free(set);
+        return false;
+    }
     memcpy(k->digest, digest, DIGEST);
     adopt(k, set, changed);
     return true;
