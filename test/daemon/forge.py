@@ -56,9 +56,18 @@ class Forge:
         head, payload, _ = self.world.token(ident).split(".")
         head, payload = {**decode(head), **(header or {})}, {**decode(payload), **(claims or {})}
         payload = {name: value for name, value in payload.items() if value is not None}
-        text = f"{encode(head)}.{encode(payload)}"
-        self.made.append(f"{text}.{encode(self._sign(head['alg'], text.encode(), key or self.signer))}")
-        return self.made[-1]
+        return self.whole(head, payload, key)
+
+    def whole(self, header, claims, key=None):
+        """Of just these."""
+        text = f"{encode(header)}.{encode(claims)}"
+        return self.keep(f"{text}.{encode(self._sign(header['alg'], text.encode(), key or self.signer))}")
+
+    def secret(self):
+        """A file of some secret."""
+        with open(f"{self.keys}/some.secret", "w", encoding="ascii") as file:
+            file.write(str(uuid.uuid4()))
+        return file.name
 
     @staticmethod
     def _sign(alg, text, key):

@@ -13,7 +13,7 @@ import pytest
 
 from clients import Python, Raw
 from facts import wait_for
-from forge import Forge, rsa_key
+from forge import Forge, decode, rsa_key
 
 HONEST, WATCHER = 1, 15  # a node and a user of global scope, with good tokens
 NODE, USER = 3, 13
@@ -21,6 +21,12 @@ NODE_GRACE, USER_GRACE, REFUSED_GRACE = 2, 4, 2
 OPTIONS = ["--client-types", f"node={NODE_GRACE}s user={USER_GRACE}s", "--refused-grace", f"{REFUSED_GRACE}s",
            "--keys-interval", "1h", "--log-level", "debug"]
 UNTOUCHED = ("before", "2000-01-01")
+
+# What HQ gives to algorithm containers: v5 {"sub": this} alone, by a secret of its own; v4 as the identity.
+CONTAINER = {"vantage6_client_type": "container", "client_type": "container", "node_id": NODE, "organization_id": 3,
+             "collaboration_id": 1, "study_id": None, "store_id": None, "session_id": 1, "task_id": 1, "image": "hello",
+             "databases": []}
+HS256 = {"alg": "HS256", "typ": "JWT"}
 
 INVALID, EXPIRED = [["invalid_token"]], [["expired_token"]]
 # name: (principal, token, what it is told, seconds until it is closed)
@@ -49,15 +55,23 @@ ROWS_OF = {
         "unknown subject": (NODE, lambda f: f.other(NODE, claims={"sub": "00000000-0000-4000-8000-000000000099"}), [],
                             REFUSED_GRACE),
         "subject of the other version": (NODE, lambda f: f.other(NODE, claims={"sub": NODE}), [], REFUSED_GRACE),
-        "container": (NODE, lambda f: f.other(NODE, claims={"vantage6_client_type": "container"}), [], REFUSED_GRACE),
-        "refresh": (NODE, lambda f: f.other(NODE, claims={"typ": "Refresh"}), [], REFUSED_GRACE),
+        "container": (NODE, lambda f: f.whole(HS256, {"sub": CONTAINER}, key=f.secret()), [], REFUSED_GRACE),
+        "container by the key of the realm": (NODE, lambda f: f.other(NODE, claims={"vantage6_client_type": "container"}),
+                                              [], REFUSED_GRACE),
+        "refresh": (USER, lambda f: f.whole({"alg": "HS512", "typ": "JWT", "kid": "43a5c7d2-0b1e-4a52-9ad6-6e0f1d2c3b4a"}, {
+            **claims_of(f, USER), "typ": "Refresh", "vantage6_client_type": None}, key=f.secret()), [], REFUSED_GRACE),
+        "refresh by the key of access tokens": (NODE, lambda f: f.other(NODE, claims={"typ": "Refresh"}), [], REFUSED_GRACE),
+        "identity": (USER, lambda f: f.other(USER, claims={"typ": "ID"}), [], REFUSED_GRACE),
     },
     "v4": {
         "wrong algorithm": (NODE, lambda f: f.other(NODE, {"alg": "HS384"}), INVALID, REFUSED_GRACE),
         "RS256 by some key": (NODE, lambda f: f.other(NODE, {"alg": "RS256"}, key=some_key(f)), INVALID, REFUSED_GRACE),
         "unknown subject": (NODE, lambda f: f.other(NODE, claims={"sub": 99}), [], REFUSED_GRACE),
-        "container": (NODE, lambda f: f.other(NODE, claims={"client_type": "container"}), [], REFUSED_GRACE),
-        "refresh": (NODE, lambda f: f.other(NODE, claims={"type": "refresh"}), [], REFUSED_GRACE),
+        "container, which never ends": (NODE, lambda f: f.other(NODE, claims={
+            "client_type": "container", "sub": CONTAINER, "exp": None}), [], REFUSED_GRACE),
+        "password reset": (USER, lambda f: f.other(USER, claims={"client_type": "container", "sub": {"id": str(USER)}}), [],
+                           REFUSED_GRACE),
+        "refresh": (NODE, lambda f: f.other(NODE, claims={"type": "refresh", "fresh": None}), [], REFUSED_GRACE),
     },
 }
 CASES = [(hq, name) for hq in ("v5", "v4") for name in {**ROWS, **ROWS_OF[hq]}]
@@ -68,6 +82,11 @@ def public_key(forge):
     path = f"{forge.keys}/public.pem"
     os.system(f"openssl rsa -in {forge.signer} -pubout -out {path} 2>/dev/null")
     return path
+
+
+def claims_of(forge, ident):
+    """Those of the good token."""
+    return decode(forge.good(ident).split(".")[1])
 
 
 def some_key(forge):
@@ -233,7 +252,7 @@ def test_new_keys_are_used_without_a_restart(labs, clients):
     assert first.heard() == []
     write_keys(world, new)
     os.kill(world.lab.daemon(0).pid(), signal.SIGHUP)
-    wait_for(lambda: world.log().count(" keys read ") == 2, "the key set to be read again")
+    wait_for(lambda: world.log().count(" keys read ") == 3, "the key set to be read again")
     gone = clients(Raw(world, USER, token=by_old, source="127.0.3.1"))
     assert gone.wait("invalid_token")
     with open(f"{forge.keys}/jwks.json", "w", encoding="ascii") as file:

@@ -289,7 +289,7 @@ static void renew(const struct step *s)
 static void set_keys(const struct step *s)
 {
     if (house.guard)
-        guard_set_keys(house.guard, s->first & 1 ? house.keys : NULL, house.now);
+        guard_set_keys(house.guard, s->first & 1 ? house.keys : NULL, house.now, house.now);
 }
 
 static void close_some(const struct step *s)

@@ -91,7 +91,7 @@ void house_build(unsigned way)
     hub_set_backend(house.hub, guard_backend(house.guard));
     guard_set_backend(house.guard, &paper.backend);
     guard_set_clock(house.guard, (int64_t)UNIX_START * 1000, house.now);
-    guard_set_keys(house.guard, house.keys, house.now);
+    guard_set_keys(house.guard, house.keys, house.now, house.now);
 }
 
 /* --- looking --- */
@@ -292,7 +292,7 @@ static void take_all(void)
 static void fall_silent(void)
 {
     if (house.guard)
-        guard_set_keys(house.guard, house.keys, house.now);
+        guard_set_keys(house.guard, house.keys, house.now, house.now);
     take_all();
     engine_flush(house.engine);
     house_pass(SILENCE_MS);

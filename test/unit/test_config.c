@@ -83,6 +83,12 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_int_equal(config.max_depth, 64);
     assert_string_equal(config.trusted_proxies, "");
     assert_string_equal(config.cookie, "");
+    assert_string_equal(config.algorithms, CONFIG_ALGORITHMS);
+    assert_int_equal(config.token_expiry, TOKEN_EXPIRY_KEEP);
+    assert_int_equal(config.keys_max_age, 300000);
+    assert_int_equal(config.keys_refresh_interval, 10000);
+    assert_int_equal(config.keys_timeout, 10000);
+    assert_int_equal(config.keys_bytes, 1000000);
     assert_int_equal(config.log_level, LOG_INFO);
     assert_false(config.log_json);
     assert_int_equal(config.action, CONFIG_SERVE);
