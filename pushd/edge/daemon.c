@@ -244,9 +244,6 @@ static int open_all(struct daemon *d, char *err, size_t size)
 {
     struct admin_source source = {.ctx = d, .reasons = reasons, .metrics = metrics};
     struct keys_env keys = {d->config, &d->loop, &d->metrics, use_keys, d};
-    d->keys = keys_open(&keys, err, size);
-    if (!d->keys)
-        return -1;
     d->server = server_open(d->config, &d->loop, d->engine, err, size);
     if (!d->server)
         return -1;
@@ -254,6 +251,9 @@ static int open_all(struct daemon *d, char *err, size_t size)
     if (!d->admin)
         return -1;
     if (!conninfo_check(d->config->conninfo, err, size))
+        return -1;
+    d->keys = keys_open(&keys, err, size); /* the first that has something to say */
+    if (!d->keys)
         return -1;
     d->db = db_open(d->config, &d->loop, d->hub, &d->metrics, flush, d);
     guard_set_backend(d->guard, db_backend(d->db));
