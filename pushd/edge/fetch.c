@@ -236,6 +236,7 @@ static void begin_talk(struct fetch *f)
 {
     char err[512];
     uint64_t now = uv_now(f->loop);
+    *f->problem = '\0'; /* of the addresses before */
     uv_timer_start(&f->timer, on_deadline, f->deadline > now ? f->deadline - now : 0, 0);
     if (uv_read_start((uv_stream_t *)f->tcp, on_alloc, on_read) != 0) {
         fail(f, "the connection cannot be read");

@@ -18,12 +18,12 @@ from test_alone import EX_CONFIG, KEYSETS, PUSHD, ask
 class Pushd:
     """The daemon with these options; environment goes over that of the test."""
 
-    def __init__(self, folder, *options, **environment):
+    def __init__(self, folder, *options, before=(), **environment):
         self.log, self.port = f"{folder}/pushd.log", free_ports(2)
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("KEYCLOAK_", "SSL_CERT"))}
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                [PUSHD, "--config", "/dev/null", "--max-connections", "100", "--listen", f"127.0.0.1:{self.port + 1}",
+                [*before, PUSHD, "--config", "/dev/null", "--max-connections", "100", "--listen", f"127.0.0.1:{self.port + 1}",
                  "--admin-listen", f"127.0.0.1:{self.port}", "--conninfo", "host=/nonexistent", *options],
                 stderr=log, stdin=subprocess.DEVNULL, env={**clean, **environment})
         wait_for(lambda: "listening" in self.logged(), "the daemon to listen")
@@ -49,8 +49,8 @@ class Pushd:
 def start(tmp_path):
     daemons = []
 
-    def start_one(*options, **environment):
-        daemons.append(Pushd(str(tmp_path), *options, **environment))
+    def start_one(*options, **kwargs):
+        daemons.append(Pushd(str(tmp_path), *options, **kwargs))
         return daemons[-1]
     yield start_one
     for daemon in daemons:
@@ -134,14 +134,40 @@ def test_any_address_with_its_query_which_is_not_told(start, keycloak):
     assert "Gr8Secret" not in daemon.logged()
 
 
-def test_a_name_of_several_addresses_of_which_one_answers(start, keycloak):
-    """localhost is ::1 and 127.0.0.1."""
-    addresses = {info[4][0] for info in socket.getaddrinfo("localhost", 80, type=socket.SOCK_STREAM)}
-    if "::1" not in addresses:
-        pytest.skip("expected localhost to have ::1, found " + ", ".join(addresses))
-    for host in ("127.0.0.1", "::1"):
-        server = keycloak(host=host)
-        fetched(start("--jwks-url", f"http://localhost:{server.port}{PATH}"))
+@pytest.fixture
+def hosts(tmp_path):
+    """hosts(line...): the words before a command that has it see these lines as /etc/hosts."""
+    def write(*lines):
+        path = tmp_path / "hosts"
+        path.write_text("".join(f"{line}\n" for line in lines))
+        words = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(path)]
+        if subprocess.run([*words, "true"], check=False, capture_output=True).returncode:
+            pytest.skip("expected to be allowed another /etc/hosts (root), found that it is not so")
+        return words
+    return write
+
+
+def test_a_name_of_several_addresses_of_which_one_answers(start, keycloak, hosts):
+    words = hosts("127.0.0.2 iam", "127.0.0.3 iam", "127.0.0.4 iam")
+    for number in (2, 3, 4):
+        server = keycloak(host=f"127.0.0.{number}")
+        fetched(start("--jwks-url", server.url("iam"), before=words))
+    daemon = start("--jwks-url", "http://iam:1/certs", before=words)
+    wait_for(lambda: "cannot connect to port 1: connection refused" in daemon.reason(), "the reason")
+
+
+def test_an_address_that_does_not_answer_leaves_time_for_the_next(start, keycloak, hosts):
+    """It listens, but nobody accepts: its queue is full, so that a connection waits."""
+    with socket.socket() as deaf, socket.socket() as first, socket.socket() as second:
+        server = keycloak(host="127.0.0.3")
+        deaf.bind(("127.0.0.2", server.port))
+        deaf.listen(0)
+        for filler in (first, second):
+            filler.setblocking(False)
+            filler.connect_ex(deaf.getsockname())
+        daemon = start("--jwks-url", server.url("iam"), "--keys-timeout", "2s", before=hosts("127.0.0.2 iam", "127.0.0.3 iam"))
+        fetched(daemon)
+        assert daemon.metric('keys_refreshes_total{result="failed"}') == 0
 
 
 def test_no_proxy_is_used(start, keycloak):
