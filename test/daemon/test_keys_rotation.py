@@ -4,7 +4,7 @@ import types
 
 import pytest
 
-from clients import Python, Raw
+from clients import Node, Python, Raw
 from crowds import Crowd
 from facts import wait_for
 from forge import Forge
@@ -139,7 +139,7 @@ def test_a_token_in_the_data_of_connect(realm, clients):
     node = clients(Python(world, NODE, token=at.token(NODE)))
     world.joined(node)
     at.rotate()
-    page = clients(Raw(world, USER, token="", auth={"token": at.token(USER)}))
+    page = clients(Node(world, USER, token=at.token(USER), transports=("websocket",), headers=False))
     world.joined(page)
     at.rotate()
     expired = at.token(OTHER, exp=1700000000)
