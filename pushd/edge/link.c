@@ -345,6 +345,10 @@ static void on_io(uv_poll_t *poll, int status, int events)
         connect_step(l);
         return;
     }
+    /* libuv has stopped it. What is read now may be the server's last words, and the end be behind
+     * them: watched again by flush(). */
+    if (status < 0)
+        unwatch(l);
     if ((status < 0 || events & UV_READABLE) && !PQconsumeInput(l->conn)) {
         lost(l);
         return;

@@ -1,6 +1,9 @@
 """PostgreSQL goes away in every way there is: clients stay, and what was committed meanwhile reaches them once."""
+import contextlib
+import os
 import random
 import re
+import signal
 import threading
 from collections import Counter
 
@@ -24,7 +27,7 @@ def world(make_world):
     """Two daemons whose PostgreSQL comes and goes."""
     made = make_world(instances=2, options=OPTIONS)
     for grace in ("drain_grace", "epoch_grace"):
-        made.sql(f"ALTER DATABASE hq SET vantage6_events.{grace} = '3s'", user="postgres")
+        made.sql(f"ALTER DATABASE hq SET vantage6_events.{grace} = '8s'", user="postgres")
     terminate(made, ANY_LINK)
     wait_ready(made)
     return made
@@ -85,12 +88,11 @@ def test_daemons_whose_backends_are_terminated_at_random_lose_and_repeat_nothing
     seed = new_seed()
     dice, killed = random.Random(seed), 0
     storm = Storm(world, cast_rooms(world), seed, writers=8).start()
-    for _ in range(15):
+    while killed < 15:  # some times there is none
         storm.wait_commits(dice.randint(1, 40))
         killed += terminate(world, dice.choice((ANY_LINK, LOG_LINK, WORK_LINK)))
     storm.stop()
     wait_ready(world)
-    assert killed >= 15
     assert watch.check() > 500
     assert never_dropped(made)
     wait_for(lambda: registered(world, made), "every client to be registered again")
@@ -118,14 +120,48 @@ def test_a_transaction_open_across_the_last_read_before_a_lost_link_is_delivered
 def test_a_read_that_is_lost_half_way_is_gone_on_with(world, clients):
     made = crowd(world, clients)
     watch = Watch(world, made)
-    world.sql("SELECT vantage6_events.emit('long', to_json(i), 'everyone') FROM generate_series(1, 3000) i")
-    for _ in range(3):
-        made[0].wait("long", times=len(made[0].heard("long")) + 1)
-        wait_for(lambda: terminate(world, LOG_LINK), "a link to end")
-    assert len(made[0].heard("long")) < 3000, "it was over too soon to be lost"
+    total = 0
+
+    def so_far():
+        return len(made[0].heard("long"))
+
+    def lost_half_way():  # on a busy machine it may be over before it can be lost
+        nonlocal total
+        world.sql("SELECT vantage6_events.emit('long', to_json(i), 'everyone') FROM generate_series(%s, %s) i",
+                  total + 1, total + 3000)
+        total += 3000
+        for _ in range(3):
+            seen = so_far()
+            wait_for(lambda: so_far() > seen or so_far() == total, f"a page after {seen} events of {total}")  # noqa: B023
+            wait_for(lambda: terminate(world, LOG_LINK), "a link to end")
+        return so_far() < total
+    assert any(lost_half_way() for _ in range(5)), "each was over too soon to be lost"
     wait_ready(world)
     watch.check()
-    assert [event[1] for event in made[0].heard("long")] == list(range(1, 3001))
+    assert [event[1] for event in made[0].heard("long")] == list(range(1, total + 1))
+
+
+def test_a_link_whose_last_words_come_with_an_error_is_made_anew_at_once(own_lab, clients):
+    """As on a busy machine: the server ends with a statement unread (ECONNRESET) before the daemon has read why."""
+    world = own_lab(options=["--read-interval", "1h", "--retry-max", "200ms"])  # no statement by itself
+    client = clients(Raw(world, 15))
+    world.joined(client)
+    backend = world.sql("SELECT pid FROM pg_stat_activity WHERE application_name ~ %s", LOG_LINK, user="postgres")[0][0]
+    daemon = world.lab.daemon(0).pid()
+    try:
+        os.kill(backend, signal.SIGSTOP)
+        late = clients(Raw(world, 12))
+        late.round_trip()  # by now the database has been told of it
+        os.kill(daemon, signal.SIGSTOP)
+        assert terminate(world, LOG_LINK) == 1
+        os.kill(backend, signal.SIGCONT)
+        wait_for(lambda: not os.path.exists(f"/proc/{backend}"), "its process to have closed the link")
+    finally:
+        for pid in (backend, daemon):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+    world.joined(client, late)
+    assert never_dropped([client, late])
 
 
 @pytest.mark.parametrize("how", ["restart", "crash"])
@@ -310,7 +346,8 @@ def test_a_lock_on_hqs_tables_delays_only_those_who_connect_meanwhile(world, cli
     done = threading.Event()
     threading.Thread(target=lambda: (world.emit("meanwhile", None, "everyone"), done.set())).start()
     early.wait("meanwhile")
-    assert done.is_set() and not late.events and world.ready()
+    wait_for(done.is_set, "emit to return")
+    assert not late.events and world.ready()
     db.rollback()
     db.close()
     world.joined(late)
