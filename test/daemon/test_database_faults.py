@@ -12,7 +12,7 @@ import pytest
 
 from clients import Python, Raw
 from facts import wait_for
-from storm import Storm, Watch, cast_rooms, new_seed
+from storm import QUIET, Storm, Watch, cast_rooms, new_seed
 
 WATCHED = [1, 3, 5, 12, 13, 14, 15]
 # Retries and pings come often, so that many of them fit into a short outage; reads have many pages, to be lost amid.
@@ -241,6 +241,9 @@ def test_clients_that_leave_while_the_database_is_away_are_offline_after(world, 
     stays, leaves = Raw(world, 3), Raw(world, 2)
     clients(stays)
     world.joined(user, stays, leaves)
+    # Those of the tests before have been told to be gone.
+    wait_for(lambda: world.sql(QUIET, user="postgres")[0][0], "presence to be told", 60)
+    world.settled(user)
     before = len(user.events)
     down(world, "restart")
     try:
@@ -251,8 +254,8 @@ def test_clients_that_leave_while_the_database_is_away_are_offline_after(world, 
         world.lab.cluster.start()
     wait_ready(world)
 
-    def told():  # node 1 of the test before may still be on its way out
-        return [event[1]["id"] for event in user.events[before:] if event[0] == "node-offline" and event[1]["id"] > 1]
+    def told():
+        return [event[1]["id"] for event in user.events[before:] if event[0] == "node-offline"]
     wait_for(told, "node-offline")
     assert told() == [2]
     status = dict(world.sql("SELECT id, status FROM authenticatable WHERE id IN (2, 3)"))
