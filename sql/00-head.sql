@@ -21,7 +21,7 @@
 --   V6010  connect, receive: the incarnation ended
 --
 -- Settings (superuser, or ALTER DATABASE by one): vantage6_events.max_payload, .retention,
--- .drain_grace, .epoch_grace.
+-- .drain_grace, .epoch_grace, .instruction_ttl.
 \echo Use "CREATE EXTENSION vantage6_events" to load this file. \quit
 
 -- Whoever may create functions in the schema could put his own before ours.

@@ -30,10 +30,11 @@ END
 $$;
 
 CREATE FUNCTION announce(event text, args json, rooms text[],
-                         except_principal integer DEFAULT NULL) RETURNS bigint
+                         except_principal integer DEFAULT NULL, durable boolean DEFAULT false)
+    RETURNS bigint
     LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'v6e_announce';
-COMMENT ON FUNCTION announce(text, json, text[], integer) IS
+COMMENT ON FUNCTION announce(text, json, text[], integer, boolean) IS
     'As emit to namespace /tasks, but one principal does not receive it, and max_payload does not '
-    'count: HQ''s own write would fail. For the agent only. '
-    'Owned by the extension.';
+    'count: HQ''s own write would fail. durable: the event is also an instruction, which is kept. For '
+    'the agent only. Owned by the extension.';

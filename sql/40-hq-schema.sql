@@ -23,7 +23,10 @@ AS $$
         (0, 'role_rule_association', 'role_id, rule_id', 'SELECT'),
         (0, 'rule', 'id, name, operation, scope', 'SELECT'),
         (0, 'task', 'id, collaboration_id, parent_id, job_id', 'SELECT'),
-        (0, 'run', 'id, task_id, organization_id, status', ''),
+        (0, 'run', 'id, task_id, organization_id', 'SELECT'),
+        (0, 'run', 'status, finished_at', 'SELECT,UPDATE'),
+        (5, 'task_depends_on', 'task_id, depends_on_id', 'SELECT'),
+        (5, 'dataframetobedeletedatnode', 'id, dataframe_name, session_id, node_id', 'SELECT'),
         (0, 'nodeconfig', 'id, node_id, key', 'SELECT'),
         (0, 'nodeconfig', 'value', 'SELECT,UPDATE') -- UPDATE: to lock a row before deleting it
     ) AS n (v, t, cs, p), unnest(string_to_array(cs, ',')) AS c

@@ -105,20 +105,61 @@ $$;
 COMMENT ON FUNCTION displace_nodes() IS
     'HQ''s node table was emptied: so is node_at. For the agent only; owned by the extension.';
 
-CREATE FUNCTION trigger_template()
-    RETURNS TABLE (name text, on_table text, timing text, condition text, call text)
+-- fires: for each ROW, for each STATEMENT, or for each row when the transaction COMMITs.
+CREATE FUNCTION trigger_template(version integer)
+    RETURNS TABLE (name text, on_table text, timing text, fires text, condition text, call text)
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    VALUES
-    ('on_run_inserted', 'run', 'AFTER INSERT', '',
+    SELECT t.name, t.on_table, t.timing, t.fires, t.condition, t.call FROM (VALUES
+    ('on_run_inserted', 0, 'run', 'AFTER INSERT', 'ROW', '',
      'announce_run(NEW.task_id, NEW.organization_id)'),
-    ('on_run_status', 'run', 'AFTER UPDATE', 'WHEN (OLD.status IS DISTINCT FROM NEW.status)',
+    ('on_run_opened', 0, 'run', 'AFTER INSERT', 'ROW', '',
+     'note_run(NEW.id, NEW.task_id, NEW.organization_id, NEW.status, NEW.finished_at IS NOT NULL)'),
+    ('on_run_joins', 5, 'run', 'AFTER INSERT', 'COMMIT', 'WHEN (NEW.finished_at IS NULL)',
+     'join_finishers(NEW.task_id)'),
+    ('on_run_status', 0, 'run', 'AFTER UPDATE', 'ROW', 'WHEN (OLD.status IS DISTINCT FROM NEW.status)',
      'announce_status(NEW.id, NEW.task_id, NEW.organization_id, NEW.status)'),
-    ('on_node_moved', 'node', 'AFTER INSERT OR UPDATE', '',
+    ('on_run_changed', 0, 'run', 'AFTER UPDATE', 'ROW',
+     'WHEN (OLD.status IS DISTINCT FROM NEW.status OR (OLD.finished_at IS NULL) <> (NEW.finished_at IS NULL)'
+     ' OR OLD.task_id IS DISTINCT FROM NEW.task_id OR OLD.organization_id IS DISTINCT FROM NEW.organization_id)',
+     'note_run(NEW.id, NEW.task_id, NEW.organization_id, NEW.status, NEW.finished_at IS NOT NULL)'),
+    ('on_run_killed', 0, 'run', 'AFTER UPDATE', 'ROW',
+     'WHEN (NEW.status = ''killed by user'' AND OLD.status IS DISTINCT FROM NEW.status)',
+     'kill_run(NEW.id, NEW.task_id, NEW.organization_id)'),
+    ('on_run_spared', 0, 'run', 'AFTER UPDATE', 'ROW',
+     'WHEN (OLD.status = ''killed by user'' AND NEW.status IS DISTINCT FROM OLD.status)', 'spare_run(NEW.id)'),
+    ('on_run_finished', 5, 'run', 'AFTER UPDATE', 'COMMIT',
+     'WHEN (OLD.finished_at IS NULL AND NEW.finished_at IS NOT NULL)', 'announce_ready(NEW.task_id)'),
+    ('on_run_deleted', 0, 'run', 'AFTER DELETE', 'ROW', '', 'forget_run(OLD.id)'),
+    ('on_runs_truncated', 0, 'run', 'AFTER TRUNCATE', 'STATEMENT', '', 'forget_run(NULL)'),
+    ('on_task_inserted', 0, 'task', 'AFTER INSERT', 'ROW', 'WHEN (NEW.parent_id IS NOT NULL)',
+     'note_task(NEW.id, NEW.parent_id)'),
+    ('on_task_moved', 0, 'task', 'AFTER UPDATE', 'ROW',
+     'WHEN (OLD.parent_id IS DISTINCT FROM NEW.parent_id)', 'note_task(NEW.id, NEW.parent_id)'),
+    ('on_task_deleted', 0, 'task', 'AFTER DELETE', 'ROW', 'WHEN (OLD.parent_id IS NOT NULL)',
+     'note_task(OLD.id, NULL)'),
+    ('on_tasks_truncated', 0, 'task', 'AFTER TRUNCATE', 'STATEMENT', '', 'note_task(NULL, NULL)'),
+    ('on_dependency_inserted', 5, 'task_depends_on', 'AFTER INSERT', 'ROW', '',
+     'note_dependency(NEW.task_id, NEW.depends_on_id)'),
+    ('on_dependency_changed', 5, 'task_depends_on', 'AFTER UPDATE', 'ROW', '',
+     'change_dependency(OLD.task_id, OLD.depends_on_id, NEW.task_id, NEW.depends_on_id)'),
+    ('on_dependency_deleted', 5, 'task_depends_on', 'AFTER DELETE', 'ROW', '',
+     'change_dependency(OLD.task_id, OLD.depends_on_id, NULL, NULL)'),
+    ('on_dependencies_truncated', 5, 'task_depends_on', 'AFTER TRUNCATE', 'STATEMENT', '',
+     'forget_dependency(NULL, NULL)'),
+    ('on_dataframe_unwanted', 5, 'dataframetobedeletedatnode', 'AFTER INSERT OR UPDATE', 'ROW', '',
+     'unwant_dataframe(NEW.id, NEW.node_id, NEW.dataframe_name, NEW.session_id)'),
+    ('on_dataframe_deleted', 5, 'dataframetobedeletedatnode', 'AFTER DELETE', 'ROW', '',
+     'want_dataframe(OLD.id)'),
+    ('on_dataframes_truncated', 5, 'dataframetobedeletedatnode', 'AFTER TRUNCATE', 'STATEMENT', '',
+     'want_dataframe(NULL)'),
+    ('on_node_moved', 0, 'node', 'AFTER INSERT OR UPDATE', 'ROW', '',
      'place_node(NEW.id, NEW.organization_id, NEW.collaboration_id)'),
-    ('on_node_deleted', 'node', 'AFTER DELETE', '', 'place_node(OLD.id, NULL, NULL)'),
-    ('on_nodes_truncated', 'node', 'AFTER TRUNCATE', '', 'displace_nodes()')
+    ('on_node_deleted', 0, 'node', 'AFTER DELETE', 'ROW', '', 'place_node(OLD.id, NULL, NULL)'),
+    ('on_nodes_truncated', 0, 'node', 'AFTER TRUNCATE', 'STATEMENT', '', 'displace_nodes()')
+    ) AS t (name, hq, on_table, timing, fires, condition, call)
+    WHERE t.hq IN (0, version)
 $$;
-COMMENT ON FUNCTION trigger_template() IS
-    'The trigger functions that attach() makes, and where it puts them as triggers '
+COMMENT ON FUNCTION trigger_template(integer) IS
+    'The trigger functions that attach() makes for HQ version 4 or 5, and where it puts them as triggers '
     'vantage6_events_<name>. Owned by the extension.';

@@ -236,14 +236,15 @@ BEGIN
         RETURNING l.principal_id)
     SELECT array_agg(DISTINCT x.principal_id) INTO known FROM leased AS x;
     PERFORM vantage6_events.expect(replaced || known, '0');
+    PERFORM vantage6_events.greeted(known);
 
-    -- One statement: the snapshot is that of the rooms.
+    -- One statement: the snapshot is that of the rooms, and of the instructions in the greeting.
     RETURN QUERY
         WITH room AS (
             SELECT r.principal_id, string_agg(r.room, ',' ORDER BY r.room COLLATE "C") AS list
             FROM vantage6_events.rooms_of(known) AS r GROUP BY r.principal_id)
         SELECT s.sid, r.principal_id, CASE WHEN r.list IS NOT NULL THEN l.kind END, r.list,
-               CASE WHEN l.kind = 'node' AND l.nsp = '/tasks' THEN '[["sync"]]'::json END,
+               CASE WHEN l.kind = 'node' AND l.nsp = '/tasks' THEN vantage6_events.greeting(l.principal_id) END,
                pg_current_snapshot()
         FROM json_to_recordset(sockets) AS s (sid text)
         LEFT JOIN vantage6_events.lease AS l ON l.sid = s.sid
@@ -319,14 +320,14 @@ BEGIN
           AND (t.last_seen IS NULL
                OR t.last_seen < vantage6_events.utc_now() - interval '30 seconds')
         ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED);
-    DELETE FROM vantage6_events.announced_task AS t
-    WHERE t.xid < pg_snapshot_xmin(pg_current_snapshot());
+    PERFORM vantage6_events.tidy_tasks();
+    PERFORM vantage6_events.repeat_instructions();
     RETURN true;
 END
 $$;
 COMMENT ON FUNCTION beat_logic(bigint) IS
     'The incarnation lives; false if it was ended: open again. Ends dead ones, refreshes last_seen '
-    'of its nodes when older than 30 s. To be called every 5 s. 55P03 if HQ''s tables are locked for '
+    'of its nodes when older than 30 s, repeats which dataframes are to be deleted every 10 minutes. To be called every 5 s. 55P03 if HQ''s tables are locked for '
     '0.5 s. Owned by the agent.';
 
 CREATE FUNCTION receive_logic(incarnation bigint, items json) RETURNS bigint

@@ -48,6 +48,20 @@ AS $$
     ('task', $q$
         SELECT t.id, t.collaboration_id, t.parent_id, t.job_id FROM %1$I.task AS t$q$,
      'Tasks, to be looked up by id', ARRAY['Key', 'Collaboration', 'Parent task or NULL', 'Job']),
+    ('run', $q$
+        SELECT r.id, r.task_id, r.organization_id, r.status, r.finished_at FROM %1$I.run AS r$q$,
+     'Runs, to be looked up by id; updatable',
+     ARRAY['Key', 'Task', 'Organization', 'Status', 'UTC, without time zone; NULL until it has finished']),
+    ('task_dependency', CASE version WHEN 4 THEN $q$
+        SELECT NULL::integer AS task_id, NULL::integer AS depends_on_id WHERE false$q$ ELSE $q$
+        SELECT d.task_id, d.depends_on_id FROM %1$I.task_depends_on AS d$q$ END,
+     'Which task waits for which; none in HQ 4', ARRAY['The task that waits', 'The task that it waits for']),
+    ('dataframe_deletion', CASE version WHEN 4 THEN $q$
+        SELECT NULL::integer AS id, NULL::integer AS node_id, NULL::text AS df_name,
+               NULL::integer AS session_id WHERE false$q$ ELSE $q$
+        SELECT d.id, d.node_id, d.dataframe_name::text AS df_name, d.session_id
+        FROM %1$I.dataframetobedeletedatnode AS d$q$ END,
+     'Dataframes that nodes are to delete; none in HQ 4', ARRAY['Key', 'Node', 'Name', 'Session']),
     ('node_config', $q$
         SELECT c.id, c.node_id, c.key, c.value FROM %1$I.nodeconfig AS c$q$,
      'Configuration that nodes have shared; updatable',
@@ -76,7 +90,9 @@ AS $$
     WITH f AS (
         SELECT p.* FROM pg_proc AS p WHERE p.pronamespace = 'vantage6_events'::regnamespace
     ), tf AS (
-        SELECT t.*, f.oid, f.proowner, f.prosecdef FROM vantage6_events.trigger_template() AS t
+        SELECT t.*, f.oid, f.proowner, f.prosecdef
+        FROM (SELECT) AS always LEFT JOIN vantage6_events.attachment AS att ON true
+        CROSS JOIN LATERAL vantage6_events.trigger_template(att.hq_version) AS t
         LEFT JOIN f ON f.proname = t.name AND f.pronargs = 0
     )
     SELECT 'view', v.name, c.oid, c.relowner,
@@ -106,7 +122,9 @@ AS $$
            g.tgenabled IN ('O', 'A') AND (g.tgqual IS NULL) = (tf.condition = '')
            AND g.tgattr::text = '' -- of any column
            -- The bits of the catalog: 1 = for each row; BEFORE and INSTEAD have bits of their own.
-           AND g.tgtype = CASE WHEN tf.timing = 'AFTER TRUNCATE' THEN 32 ELSE 1 END
+           AND g.tgdeferrable = (tf.fires = 'COMMIT') AND g.tginitdeferred = (tf.fires = 'COMMIT')
+           AND g.tgtype = CASE WHEN tf.fires = 'STATEMENT' THEN 0 ELSE 1 END
+                          + CASE WHEN tf.timing LIKE '%TRUNCATE%' THEN 32 ELSE 0 END
                           + CASE WHEN tf.timing LIKE '%INSERT%' THEN 4 ELSE 0 END
                           + CASE WHEN tf.timing LIKE '%DELETE%' THEN 8 ELSE 0 END
                           + CASE WHEN tf.timing LIKE '%UPDATE%' THEN 16 ELSE 0 END
@@ -179,7 +197,7 @@ AS $$
             CASE WHEN t.ours THEN mode ELSE 'ACCESS SHARE' END
      FROM (SELECT to_regclass(format('%I.%I', schema, c.table_name)) AS rel,
                   bool_or(c.table_name IN (SELECT x.on_table FROM
-                                           vantage6_events.trigger_template() AS x)) AS ours
+                                           vantage6_events.trigger_template(version) AS x)) AS ours
            FROM vantage6_events.hq_columns(version) AS c GROUP BY 1) AS t
      WHERE t.rel IS NOT NULL GROUP BY t.ours ORDER BY t.ours DESC)
 $$;
@@ -303,7 +321,7 @@ $$;
 COMMENT ON FUNCTION own_function(text, name, text) IS
     'Gives a function that attach() made to the agent. For superusers; owned by the extension.';
 
-CREATE FUNCTION make_functions(agent name) RETURNS void
+CREATE FUNCTION make_functions(version integer, agent name) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -325,7 +343,7 @@ BEGIN
         PERFORM vantage6_events.own_function(
             format('vantage6_events.%I(%s)', f.name, f.identity_args), agent, f.comment);
     END LOOP;
-    FOR f IN SELECT * FROM vantage6_events.trigger_template() LOOP
+    FOR f IN SELECT * FROM vantage6_events.trigger_template(version) LOOP
         EXECUTE format(
             'CREATE FUNCTION vantage6_events.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER'
             ' SET search_path = pg_catalog, pg_temp AS %L',
@@ -336,25 +354,27 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION make_functions(name) IS
+COMMENT ON FUNCTION make_functions(integer, name) IS
     'Makes the wrappers and the trigger functions. For superusers; owned by the extension.';
 
-CREATE FUNCTION make_triggers(schema name) RETURNS void
+CREATE FUNCTION make_triggers(schema name, version integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     t record;
 BEGIN
-    FOR t IN SELECT * FROM vantage6_events.trigger_template() LOOP
+    FOR t IN SELECT * FROM vantage6_events.trigger_template(version) LOOP
         EXECUTE format(
-            'CREATE TRIGGER %I %s ON %I.%I FOR EACH %s %s EXECUTE FUNCTION vantage6_events.%I()',
+            'CREATE %s %I %s ON %I.%I %s %s EXECUTE FUNCTION vantage6_events.%I()',
+            CASE t.fires WHEN 'COMMIT' THEN 'CONSTRAINT TRIGGER' ELSE 'TRIGGER' END,
             'vantage6_events_' || t.name, t.timing, schema, t.on_table,
-            CASE t.timing WHEN 'AFTER TRUNCATE' THEN 'STATEMENT' ELSE 'ROW' END, t.condition, t.name);
+            CASE t.fires WHEN 'COMMIT' THEN 'DEFERRABLE INITIALLY DEFERRED FOR EACH ROW'
+                         ELSE 'FOR EACH ' || t.fires END, t.condition, t.name);
         EXECUTE format('COMMENT ON TRIGGER %I ON %I.%I IS %L',
                        'vantage6_events_' || t.name, schema, t.on_table,
                        'Of the extension vantage6_events; see its function detach()');
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION make_triggers(name) IS
+COMMENT ON FUNCTION make_triggers(name, integer) IS
     'Puts the triggers on HQ''s tables. For superusers; owned by the extension.';

@@ -6,7 +6,9 @@ AS $$
     SELECT 'SCHEMA', 'vantage6_events', 'USAGE'
     UNION ALL
     SELECT 'TABLE', 'vantage6_events.' || t, 'SELECT, INSERT, UPDATE, DELETE'
-    FROM unnest(ARRAY['instance', 'lease', 'pending', 'announced', 'announced_task', 'node_at']) AS t
+    FROM unnest(ARRAY['instance', 'lease', 'pending', 'announced', 'announced_task', 'node_at', 'open_run',
+                      'child_task', 'dependency', 'ready_task', 'instruction', 'killed_run', 'killed_task',
+                      'unwanted_dataframe']) AS t
     UNION ALL
     SELECT 'TABLE', 'vantage6_events.attachment', 'SELECT'
     UNION ALL
@@ -103,7 +105,8 @@ BEGIN
         JOIN pg_roles AS r ON r.rolname = g.grantee
         JOIN (SELECT 'hq' AS purpose, 'FUNCTION' AS kind, p.oid::regprocedure::text AS object
               FROM pg_proc AS p WHERE p.pronamespace = 'vantage6_events'::regnamespace
-              AND p.proname IN ('emit', 'rooms', 'may_receive', 'attach', 'make', 'detach')
+              AND p.proname IN ('emit', 'rooms', 'may_receive', 'kill_task', 'kill_node', 'attach',
+                                'make', 'detach')
               UNION ALL
               SELECT 'pushd', 'FUNCTION', p.oid::regprocedure::text
               FROM pg_proc AS p WHERE p.pronamespace = 'vantage6_events'::regnamespace
@@ -111,7 +114,7 @@ BEGIN
                                 'receive')
               UNION ALL
               SELECT 'hq', 'TABLE', 'vantage6_events.' || v
-              FROM unnest(ARRAY['connections', 'recent_events', 'status']) AS v) AS w
+              FROM unnest(ARRAY['connections', 'recent_events', 'pending_instructions', 'status']) AS v) AS w
             ON w.purpose = g.purpose
     LOOP
         EXECUTE format('GRANT USAGE ON SCHEMA vantage6_events TO %I', item.grantee);
@@ -145,7 +148,7 @@ CREATE FUNCTION grant_hq(role name) RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$ SELECT vantage6_events.remember_grant(role, 'hq') $$;
 COMMENT ON FUNCTION grant_hq(name) IS
-    'Lets the role emit, ask for rooms, see the operators'' views, and, if it owns HQ''s tables, '
+    'Lets the role emit, kill, ask for rooms, see the operators'' views, and, if it owns HQ''s tables, '
     'attach and detach. For superusers, before or after attach(). Owned by the extension.';
 
 CREATE FUNCTION grant_pushd(role name) RETURNS void
@@ -187,8 +190,8 @@ BEGIN
     END IF;
     PERFORM vantage6_events.agent_privileges(schema, version, agent, true);
     PERFORM vantage6_events.make_views(schema, version, agent);
-    PERFORM vantage6_events.make_functions(agent);
-    PERFORM vantage6_events.make_triggers(schema);
+    PERFORM vantage6_events.make_functions(version, agent);
+    PERFORM vantage6_events.make_triggers(schema, version);
     PERFORM vantage6_events.apply_grants();
     INSERT INTO vantage6_events.attachment AS a (hq_schema, hq_version, agent, attached_at)
     VALUES (schema, version, agent, now())
@@ -211,6 +214,7 @@ BEGIN
     INSERT INTO vantage6_events.node_at (node_id, organization_id, collaboration_id)
     SELECT p.id, p.organization_id, p.collaboration_id FROM vantage6_events.principal AS p
     WHERE p.kind = 'node' AND p.organization_id IS NOT NULL AND p.collaboration_id IS NOT NULL;
+    PERFORM vantage6_events.refill_tasks();
     -- Whom HQ calls online was online with the server that was here before: he may come back.
     stale := ARRAY(SELECT s.id FROM vantage6_events.principal_status AS s
                    WHERE s.status = 'online'
@@ -221,8 +225,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION refill_logic() IS
-    'The part of attach() that reads HQ''s rows: fills node_at, and announced with whom HQ calls '
-    'online. Owned by the agent.';
+    'The part of attach() that reads HQ''s rows: fills node_at and what is noted of tasks, and announced '
+    'with whom HQ calls online. Owned by the agent.';
 
 CREATE FUNCTION attach(schema name) RETURNS text
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -271,6 +275,7 @@ BEGIN
     DELETE FROM vantage6_events.announced;
     DELETE FROM vantage6_events.announced_task;
     DELETE FROM vantage6_events.node_at;
+    PERFORM vantage6_events.forget_tasks();
     DELETE FROM vantage6_events.attachment;
     RETURN format('detached from schema %I', att.hq_schema);
 END

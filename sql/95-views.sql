@@ -32,6 +32,22 @@ COMMENT ON COLUMN recent_events.except_principal IS 'A principal that it was kep
 COMMENT ON COLUMN recent_events.bytes IS 'Size of its payload';
 COMMENT ON COLUMN recent_events.payload IS 'Beginning of its payload';
 
+CREATE VIEW pending_instructions AS
+    SELECT i.id, i.node_id, i.name, left(i.args::text, 200) AS args, i.created_at, i.expires_at
+    FROM vantage6_events.instruction AS i WHERE i.acked_at IS NULL AND i.expires_at > pg_catalog.now()
+    UNION ALL
+    SELECT NULL, u.node_id, 'delete_dataframe', left(pg_catalog.json_build_object(
+               'df_name', u.df_name, 'session_id', u.session_id)::text, 200), u.created_at, NULL
+    FROM vantage6_events.unwanted_dataframe AS u;
+COMMENT ON VIEW pending_instructions IS
+    'What nodes are told to do, and will be told again when they connect';
+COMMENT ON COLUMN pending_instructions.id IS 'Id; NULL for a row of HQ''s dataframetobedeletedatnode';
+COMMENT ON COLUMN pending_instructions.node_id IS 'Node';
+COMMENT ON COLUMN pending_instructions.name IS 'Name of the event';
+COMMENT ON COLUMN pending_instructions.args IS 'Beginning of its argument';
+COMMENT ON COLUMN pending_instructions.created_at IS 'Since when';
+COMMENT ON COLUMN pending_instructions.expires_at IS 'Until when; NULL: as long as HQ''s row stands';
+
 CREATE VIEW status AS
     SELECT a.hq_schema, a.hq_version, a.agent, a.attached_at,
            (SELECT e.value FROM vantage6_events.epoch AS e) AS epoch,

@@ -3,8 +3,8 @@
  * commit.
  *
  * Called from SQL: emit(event, args, room | rooms, namespace, durable, ttl) with args as json,
- * jsonb or text; and announce(event, args, rooms, except_principal), which the extension's own
- * functions use and which leaves one principal out.
+ * jsonb or text; and announce(event, args, rooms, except_principal, durable), which the extension's
+ * own functions use and which leaves one principal out.
  */
 #include "postgres.h"
 
@@ -35,6 +35,7 @@ struct event {
     text *nsp;
     bool except; /* whether except_principal counts */
     int32 except_principal;
+    bool durable; /* whether it is also an instruction */
 };
 
 /* How many bytes of a refused name an error message shows. */
@@ -124,13 +125,13 @@ static int16 current_slot(void)
 static SPIPlanPtr insert_plan(void)
 {
     static SPIPlanPtr plan = NULL;
-    Oid types[] = {INT2OID, INT4OID, TEXTOID, TEXTARRAYOID, TEXTOID, TEXTOID, INT4OID};
+    Oid types[] = {INT2OID, INT4OID, TEXTOID, TEXTARRAYOID, TEXTOID, TEXTOID, INT4OID, BOOLOID};
 
     if (plan == NULL) {
         SPIPlanPtr fresh =
             SPI_prepare("INSERT INTO vantage6_events.event"
-                        " (slot, tli, namespace, rooms, name, payload, except_principal)"
-                        " VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+                        " (slot, tli, namespace, rooms, name, payload, except_principal,"
+                        " durable) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
                         lengthof(types), types);
 
         if (fresh == NULL || SPI_keepplan(fresh) != 0)
@@ -146,8 +147,8 @@ static int64 insert_event(const struct event *e, text *payload)
     Datum values[] = {Int16GetDatum(current_slot()),     Int32GetDatum(v6e_timeline()),
                       PointerGetDatum(e->nsp),           PointerGetDatum(e->rooms),
                       PointerGetDatum(e->name),          PointerGetDatum(payload),
-                      Int32GetDatum(e->except_principal)};
-    const char nulls[] = {' ', ' ', ' ', ' ', ' ', ' ', e->except ? ' ' : 'n'};
+                      Int32GetDatum(e->except_principal), BoolGetDatum(e->durable)};
+    const char nulls[] = {' ', ' ', ' ', ' ', ' ', ' ', e->except ? ' ' : 'n', ' '};
     bool isnull;
     int64 id;
 
@@ -273,7 +274,7 @@ Datum v6e_emit_text_rooms(PG_FUNCTION_ARGS)
     return emit_checked(fcinfo, args_text(fcinfo), false);
 }
 
-/* announce(event text, args json, rooms text[], except_principal integer) */
+/* announce(event text, args json, rooms text[], except_principal integer, durable boolean) */
 PG_FUNCTION_INFO_V1(v6e_announce);
 Datum v6e_announce(PG_FUNCTION_ARGS)
 {
@@ -287,7 +288,8 @@ Datum v6e_announce(PG_FUNCTION_ARGS)
     e.rooms = PG_GETARG_ARRAYTYPE_P(2);
     e.except = !PG_ARGISNULL(3);
     e.except_principal = e.except ? PG_GETARG_INT32(3) : 0;
+    e.durable = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
     check_event(e.name);
-    check_rooms(e.rooms, false);
+    check_rooms(e.rooms, e.durable);
     PG_RETURN_INT64(emit(&e, 0));
 }

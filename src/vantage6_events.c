@@ -20,6 +20,7 @@ int v6e_max_payload;
 int v6e_retention;
 static int drain_grace;
 static int epoch_grace;
+static int instruction_ttl;
 
 void _PG_init(void)
 {
@@ -39,6 +40,10 @@ void _PG_init(void)
                             "Time to come back in, for all clients after the leases were lost.",
                             "The leases are lost with a crash of the server and with a failover.",
                             &epoch_grace, 60, 0, 3600, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+    DefineCustomIntVariable("vantage6_events.instruction_ttl",
+                            "Time for which a node is told again what it was told to do.", NULL,
+                            &instruction_ttl, 7 * 86400, 60, 366 * 86400, PGC_SUSET, GUC_UNIT_S,
+                            NULL, NULL, NULL);
 #if PG_VERSION_NUM >= 150000
     MarkGUCPrefixReserved("vantage6_events");
 #else

@@ -1,0 +1,131 @@
+-- What is remembered of HQ's tasks, since HQ's tables have no index to ask them. Filled by attach(),
+-- kept by triggers, whose writes wait for nobody: each row is written only by whoever holds HQ's row
+-- of the same key, or is keyed by the transaction too.
+--
+-- open run     a run that has no finished_at, or whose status is none of the last ones
+-- dependent    a task that waits for others
+-- instruction  what one node is told to do, kept until it has done so or the time is over
+
+CREATE TABLE open_run (
+    run_id integer PRIMARY KEY,
+    task_id integer NOT NULL,
+    organization_id integer,
+    unfinished boolean NOT NULL,
+    alive boolean NOT NULL
+);
+CREATE INDEX open_run_task_id ON open_run (task_id, run_id);
+CREATE INDEX open_run_organization_id ON open_run (organization_id, run_id);
+COMMENT ON TABLE open_run IS 'Runs of HQ that are not over';
+COMMENT ON COLUMN open_run.run_id IS 'Run';
+COMMENT ON COLUMN open_run.task_id IS 'Its task';
+COMMENT ON COLUMN open_run.organization_id IS 'Its organization';
+COMMENT ON COLUMN open_run.unfinished IS 'It has no finished_at: tasks that depend on its task wait';
+COMMENT ON COLUMN open_run.alive IS 'Its status is none of the last ones: it can be killed';
+COMMENT ON INDEX open_run_task_id IS 'Which runs of this task are open?';
+COMMENT ON INDEX open_run_organization_id IS 'Which runs of this organization are open?';
+SELECT pg_catalog.pg_extension_config_dump('vantage6_events.open_run', '');
+
+CREATE TABLE child_task (
+    task_id integer PRIMARY KEY,
+    parent_id integer NOT NULL
+);
+CREATE INDEX child_task_parent_id ON child_task (parent_id, task_id);
+COMMENT ON TABLE child_task IS 'Tasks of HQ that have a parent';
+COMMENT ON COLUMN child_task.task_id IS 'Task';
+COMMENT ON COLUMN child_task.parent_id IS 'Its parent';
+COMMENT ON INDEX child_task_parent_id IS 'Which are its children?';
+SELECT pg_catalog.pg_extension_config_dump('vantage6_events.child_task', '');
+
+CREATE TABLE dependency (
+    task_id integer NOT NULL,
+    depends_on_id integer NOT NULL,
+    PRIMARY KEY (task_id, depends_on_id)
+);
+CREATE INDEX dependency_depends_on_id ON dependency (depends_on_id, task_id);
+COMMENT ON TABLE dependency IS 'Which task waits for which (HQ 5)';
+COMMENT ON COLUMN dependency.task_id IS 'The dependent';
+COMMENT ON COLUMN dependency.depends_on_id IS 'The task that it waits for';
+COMMENT ON INDEX dependency_depends_on_id IS 'Which tasks wait for this one?';
+SELECT pg_catalog.pg_extension_config_dump('vantage6_events.dependency', '');
+
+CREATE TABLE ready_task (
+    task_id integer PRIMARY KEY
+);
+COMMENT ON TABLE ready_task IS
+    'Dependents that were announced, since all that they waited for had finished: never again';
+COMMENT ON COLUMN ready_task.task_id IS 'Task';
+SELECT pg_catalog.pg_extension_config_dump('vantage6_events.ready_task', '');
+
+CREATE TABLE instruction (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    node_id integer NOT NULL,
+    name text NOT NULL,
+    args json NOT NULL,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    acked_at timestamptz
+);
+CREATE INDEX instruction_node_id ON instruction (node_id, id);
+COMMENT ON TABLE instruction IS
+    'What nodes are told to do: sent when it commits, and again whenever the node connects, until it is '
+    'done or expires. It outlives what it speaks of';
+COMMENT ON COLUMN instruction.id IS 'Key, and order';
+COMMENT ON COLUMN instruction.node_id IS 'The node that is told, and no other';
+COMMENT ON COLUMN instruction.name IS 'Name of the event';
+COMMENT ON COLUMN instruction.args IS 'The only argument of the event';
+COMMENT ON COLUMN instruction.created_at IS 'When it was written';
+COMMENT ON COLUMN instruction.expires_at IS 'From then on it is not sent any more';
+COMMENT ON COLUMN instruction.acked_at IS 'When the node was heard to have done it, or NULL';
+COMMENT ON INDEX instruction_node_id IS 'What is this node to do?';
+COMMENT ON SEQUENCE instruction_id_seq IS 'Ids of instructions; dumped with them';
+SELECT pg_catalog.pg_extension_config_dump('vantage6_events.instruction', '');
+SELECT pg_catalog.pg_extension_config_dump('vantage6_events.instruction_id_seq', '');
+
+CREATE TABLE killed_run (
+    run_id integer NOT NULL,
+    node_id integer NOT NULL,
+    xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
+    instruction_id bigint NOT NULL,
+    over boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (run_id, node_id, xid)
+);
+CREATE INDEX killed_run_instruction_id ON killed_run (instruction_id);
+COMMENT ON TABLE killed_run IS 'Runs whose nodes were told to kill them, so that each is told once';
+COMMENT ON COLUMN killed_run.run_id IS 'Run';
+COMMENT ON COLUMN killed_run.node_id IS 'Node';
+COMMENT ON COLUMN killed_run.xid IS 'Transaction that told it: two that do so at once do not wait for each other';
+COMMENT ON COLUMN killed_run.instruction_id IS 'The instruction that lists it';
+COMMENT ON COLUMN killed_run.over IS 'Whether the node has said that the run is over';
+COMMENT ON INDEX killed_run_instruction_id IS 'Which runs does the instruction list?';
+SELECT pg_catalog.pg_extension_config_dump('vantage6_events.killed_run', '');
+
+CREATE UNLOGGED TABLE killed_task (
+    task_id integer NOT NULL,
+    xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
+    PRIMARY KEY (task_id, xid)
+);
+COMMENT ON TABLE killed_task IS
+    'Tasks below which a transaction has killed all there was; beat() removes the rows of '
+    'transactions that have ended';
+COMMENT ON COLUMN killed_task.task_id IS 'Task';
+COMMENT ON COLUMN killed_task.xid IS 'Transaction';
+
+CREATE TABLE unwanted_dataframe (
+    id integer PRIMARY KEY,
+    node_id integer NOT NULL,
+    df_name text NOT NULL,
+    session_id integer,
+    created_at timestamptz NOT NULL,
+    told_at timestamptz NOT NULL
+);
+CREATE INDEX unwanted_dataframe_node_id ON unwanted_dataframe (node_id, id);
+COMMENT ON TABLE unwanted_dataframe IS
+    'Dataframes that nodes are to delete: the rows of HQ''s dataframetobedeletedatnode (HQ 5)';
+COMMENT ON COLUMN unwanted_dataframe.id IS 'Key of HQ''s row';
+COMMENT ON COLUMN unwanted_dataframe.node_id IS 'Node that holds the dataframe';
+COMMENT ON COLUMN unwanted_dataframe.df_name IS 'Name of the dataframe';
+COMMENT ON COLUMN unwanted_dataframe.session_id IS 'Session that it belongs to';
+COMMENT ON COLUMN unwanted_dataframe.created_at IS 'Since when';
+COMMENT ON COLUMN unwanted_dataframe.told_at IS 'When the node was last told';
+COMMENT ON INDEX unwanted_dataframe_node_id IS 'What is this node to delete?';
+SELECT pg_catalog.pg_extension_config_dump('vantage6_events.unwanted_dataframe', '');
