@@ -144,10 +144,10 @@ static SPIPlanPtr insert_plan(void)
 
 static int64 insert_event(const struct event *e, text *payload)
 {
-    Datum values[] = {Int16GetDatum(current_slot()),     Int32GetDatum(v6e_timeline()),
-                      PointerGetDatum(e->nsp),           PointerGetDatum(e->rooms),
-                      PointerGetDatum(e->name),          PointerGetDatum(payload),
-                      Int32GetDatum(e->except_principal), BoolGetDatum(e->durable)};
+    Datum values[] = {
+        Int16GetDatum(current_slot()),      Int32GetDatum(v6e_timeline()), PointerGetDatum(e->nsp),
+        PointerGetDatum(e->rooms),          PointerGetDatum(e->name),      PointerGetDatum(payload),
+        Int32GetDatum(e->except_principal), BoolGetDatum(e->durable)};
     const char nulls[] = {' ', ' ', ' ', ' ', ' ', ' ', e->except ? ' ' : 'n', ' '};
     bool isnull;
     int64 id;

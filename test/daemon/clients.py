@@ -70,8 +70,8 @@ class Client:
         return [event[0] for event in list(self.events)]
 
     def heard(self, *names, nsp=None):
-        """Events of these names, or all but marks and announcements of presence."""
-        quiet = ("message", "node-online", "node-offline", "sync")
+        """Events of these names, or all but marks, presence and what the greeting brings in this cast."""
+        quiet = ("message", "node-online", "node-offline", "sync", "delete_dataframe")
         return [event for event in list(self.heard_in[nsp or self.namespaces[0]])
                 if (event[0] in names if names else event[0] not in quiet and not event[0].startswith("mark_"))]
 
