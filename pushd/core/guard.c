@@ -128,6 +128,8 @@ static void key_stays_unknown(struct timer *t, uint64_t now)
 {
     struct visitor *v = visitor_of(t);
     visitor_give_up(v);
+    visitor_try_second(v, 0, now);
+    visitor_ask_for_key(v);
     settle(v, now);
 }
 
@@ -146,6 +148,7 @@ void guard_set_keys(struct guard *g, const struct keyset *keys, uint64_t as_of, 
         free(token);
         if (v->verdict == TOKEN_UNKNOWN_KEY && v->came <= as_of)
             visitor_give_up(v);
+        visitor_try_second(v, as_of, now);
         if (v->verdict != TOKEN_UNKNOWN_KEY)
             timer_stop(&v->grace);
         visitor_ask_for_key(v);
@@ -181,6 +184,7 @@ static void leave(void *ctx, void *visitor)
     g->inner->leave(g->inner->ctx, v->inner);
     timer_stop(&v->grace);
     timer_stop(&v->expiry);
+    free(v->second);
     visitor_stop_waiting(v);
     claims_clear(&v->claims);
     free(v);
@@ -213,6 +217,8 @@ static void connect_socket(void *ctx, void *visitor, const struct socket_info *s
         v->from_connect = true;
         visitor_judge(v, json_string_value(token), json_string_length(token), now);
     } else {
+        if (visitor_waits(v) && json_is_string(token))
+            visitor_keep_second(v, json_string_value(token), json_string_length(token), now);
         token = NULL;
     }
     if (!token || v->verdict == TOKEN_REFUSED) {

@@ -86,3 +86,29 @@ void visitor_give_up(struct visitor *v)
     count(v->guard, TOKEN_INVALID);
     log_info("token refused: its key is not in the key set address=%s", hub_address(v->client));
 }
+
+void visitor_keep_second(struct visitor *v, const char *token, size_t len, uint64_t now)
+{
+    if (v->second || v->from_connect || len > TOKEN_MAX)
+        return;
+    v->second = strndup(token, len);
+    v->second_came = now;
+    if (!v->second)
+        abort();
+}
+
+void visitor_try_second(struct visitor *v, uint64_t as_of, uint64_t now)
+{
+    char *token = v->second;
+    if (!token || visitor_waits(v))
+        return;
+    v->second = NULL;
+    if (v->verdict != TOKEN_GOOD) {
+        v->came = v->second_came;
+        v->from_connect = true;
+        visitor_judge(v, token, strlen(token), now);
+        if (v->verdict == TOKEN_UNKNOWN_KEY && v->came <= as_of)
+            visitor_give_up(v);
+    }
+    free(token);
+}

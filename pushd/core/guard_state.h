@@ -18,9 +18,11 @@ struct visitor {
     enum verdict verdict;
     unsigned sockets;
     struct claims claims;
-    char *token;                  /* only while it waits for a key */
-    uint64_t came;                /* when the token did */
-    bool from_connect;            /* it came in a CONNECT packet */
+    char *token;       /* only while it waits for a key */
+    uint64_t came;     /* when the token did */
+    bool from_connect; /* it came in a CONNECT packet */
+    char *second;      /* came in one while the header's waited; counts if that is bad */
+    uint64_t second_came;
     struct timer grace;           /* until it is dismissed, or an unknown key is an invalid one */
     struct timer expiry;          /* of a good token, if that ends the connection */
     struct visitor *next, **link; /* in the list of those that wait for a key */
@@ -50,6 +52,10 @@ bool visitor_waits(const struct visitor *v);
 void visitor_stop_waiting(struct visitor *v);
 /* The key that its token names will not come: it is invalid. */
 void visitor_give_up(struct visitor *v);
+/* The token of a CONNECT packet, while that of the header waits: the first one is kept. */
+void visitor_keep_second(struct visitor *v, const char *token, size_t len, uint64_t now);
+/* If the first has become bad, judge the second by keys that were looked for at as_of. */
+void visitor_try_second(struct visitor *v, uint64_t as_of, uint64_t now);
 /* Have its key looked for, if that is unknown. */
 void visitor_ask_for_key(struct visitor *v);
 

@@ -199,6 +199,66 @@ static void a_token_in_the_connect_packet_waits_for_its_key_too(void **state)
     assert_false(w.place[0].closed);
 }
 
+static const char *expired_rsa_bearer(void)
+{
+    static char header[2048];
+    json_t *v;
+    size_t i;
+    rsa_token();
+    json_array_foreach (json_object_get(token_vectors, "tokens"), i, v)
+        if (strcmp(json_string_value(json_object_get(v, "name")), "exp: zero") == 0)
+            snprintf(header, sizeof header, "Bearer %s",
+                     json_string_value(json_object_get(v, "token")));
+    return header;
+}
+
+/* The header's token has a key that is not there yet, and is expired; the CONNECT's is good. */
+static void both_tokens_wait(struct keyset *keys)
+{
+    guard_set_keys(w.guard, keys, w.now, w.now);
+    assert_true(world_ws(&w, 0, WS, expired_rsa_bearer()));
+    world_pass(&w, 100);
+    say_token(0, "/tasks", rsa_token());
+    say_token(0, "/b", "nonsense"); /* the first one counts */
+    world_heard(&w, 0);
+}
+
+static void a_token_of_connect_counts_when_that_of_the_header_turns_out_bad(void **state)
+{
+    (void)state;
+    both_tokens_wait(before);
+    guard_set_keys(w.guard, after, w.now, w.now);
+    assert_non_null(strstr(w.asked, SUBJECT));
+    assert_null(strstr(world_heard(&w, 0), "expired"));
+    world_pass(&w, 600000);
+    assert_false(w.place[0].closed);
+}
+
+static void also_when_there_was_no_key_at_all(void **state)
+{
+    (void)state;
+    both_tokens_wait(NULL);
+    guard_set_keys(w.guard, after, w.now, w.now);
+    assert_non_null(strstr(w.asked, SUBJECT));
+}
+
+static void both_tokens_may_be_bad(void **state)
+{
+    (void)state;
+    both_tokens_wait(before);
+    guard_set_keys(w.guard, before, w.now, w.now);
+    engine_flush(w.engine);
+    assert_string_equal(w.asked, "");
+    assert_int_equal(w.metrics.value[METRIC_TOKENS_INVALID], 2);
+    world_closed_after(&w, 0, 30000);
+}
+
+static void a_second_token_goes_with_its_client(void **state)
+{
+    (void)state;
+    both_tokens_wait(before);
+}
+
 /* --- expiry of a live connection --- */
 
 static void a_connection_outlives_its_token(void **state)
@@ -292,6 +352,10 @@ int main(void)
         TEST_KEYS(a_look_that_never_succeeds_is_not_waited_for),
         TEST_KEYS(keys_that_come_without_the_one_awaited_from_the_start_are_looked_for_again),
         TEST_KEYS(a_token_in_the_connect_packet_waits_for_its_key_too),
+        TEST_KEYS(a_token_of_connect_counts_when_that_of_the_header_turns_out_bad),
+        TEST_KEYS(also_when_there_was_no_key_at_all),
+        TEST_KEYS(both_tokens_may_be_bad),
+        TEST_KEYS(a_second_token_goes_with_its_client),
         TEST(a_connection_outlives_its_token),
         TEST(or_is_closed_when_it_expires),
         TEST(a_clock_that_is_set_moves_the_expiry),
