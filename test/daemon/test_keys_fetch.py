@@ -81,7 +81,7 @@ def trust(tmp_path_factory):
     return types.SimpleNamespace(ca=ours.file, other=other.file, ours=ours,
                                  local=ours.certify("DNS:localhost,IP:127.0.0.1"),
                                  address_only=ours.certify("IP:127.0.0.1"), wrong=ours.certify("DNS:iam.example.org"),
-                                 wildcard=ours.certify("DNS:*.localhost,DNS:l*"), over=ours.certify("DNS:localhost", -1))
+                                 wildcard=ours.certify("DNS:*.localhost,DNS:l*"), over=ours.certify("DNS:localhost", 0))
 
 
 def fetched(daemon, usable=1):
