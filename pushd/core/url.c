@@ -54,7 +54,7 @@ static bool take_port(const char *text, size_t len, struct url *out)
 static bool is_visible(const char *text)
 {
     for (; *text != '\0'; text++)
-        if (*text <= ' ' || *text >= 0x7f || *text == '#')
+        if (*text <= ' ' || *text >= 0x7f || *text == '#' || *text == '\\')
             return false;
     return true;
 }

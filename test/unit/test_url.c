@@ -69,6 +69,7 @@ static void others_are_refused(void **state)
                                       "http://[127.0.0.1]/",
                                       "http://[]/",
                                       "http://h/a b",
+                                      "http://h/\\a",
                                       "http://h/#a",
                                       "http://h#a",
                                       "http://h/\r\nX: y",
