@@ -17,8 +17,7 @@ CREATE UNLOGGED TABLE instance (
     name text NOT NULL UNIQUE,
     version text NOT NULL,
     opened_at timestamptz NOT NULL,
-    beat_at timestamptz NOT NULL,
-    taken_seq bigint NOT NULL DEFAULT 0
+    beat_at timestamptz NOT NULL
 );
 COMMENT ON TABLE instance IS 'Running instances of vantage6-pushd';
 COMMENT ON COLUMN instance.incarnation IS 'Number of this opening; its session holds the advisory lock of it';
@@ -26,13 +25,13 @@ COMMENT ON COLUMN instance.name IS 'Name that the daemon gave itself';
 COMMENT ON COLUMN instance.version IS 'Version of the daemon';
 COMMENT ON COLUMN instance.opened_at IS 'When it called open()';
 COMMENT ON COLUMN instance.beat_at IS 'When it last called beat()';
-COMMENT ON COLUMN instance.taken_seq IS 'Last sequence number that receive() has taken from it';
 
 CREATE UNLOGGED TABLE lease (
     sid text PRIMARY KEY,
     incarnation bigint NOT NULL,
     nsp text NOT NULL,
     principal_id integer NOT NULL,
+    subject text NOT NULL,
     kind text NOT NULL,
     transport text,
     address text,
@@ -46,6 +45,7 @@ COMMENT ON COLUMN lease.sid IS 'Socket.IO id of the client''s connection to one 
 COMMENT ON COLUMN lease.incarnation IS 'Incarnation that holds the connection';
 COMMENT ON COLUMN lease.nsp IS 'Socket.IO namespace';
 COMMENT ON COLUMN lease.principal_id IS 'Principal that the client''s token names';
+COMMENT ON COLUMN lease.subject IS 'What the sub of that token says';
 COMMENT ON COLUMN lease.kind IS 'node or user';
 COMMENT ON COLUMN lease.transport IS 'websocket or polling, when it was registered';
 COMMENT ON COLUMN lease.address IS 'Network address of the client, as the daemon sees it';
@@ -53,6 +53,36 @@ COMMENT ON COLUMN lease.connected_at IS 'When it was registered with this incarn
 COMMENT ON COLUMN lease.expires_at IS 'When the client''s token expires, or NULL';
 COMMENT ON INDEX lease_principal_id IS 'Is this principal connected?';
 COMMENT ON INDEX lease_incarnation IS 'Ending an incarnation';
+
+-- Logged, unlike the instance: what was taken before a crash must not be taken again after it.
+CREATE TABLE received (
+    stream text PRIMARY KEY,
+    seq bigint NOT NULL,
+    taken_at timestamptz NOT NULL
+);
+COMMENT ON TABLE received IS 'How far receive() has taken what the clients of each vantage6-pushd sent';
+COMMENT ON COLUMN received.stream IS 'Random name of one life of a vantage6-pushd';
+COMMENT ON COLUMN received.seq IS 'Number of the last item taken';
+COMMENT ON COLUMN received.taken_at IS 'When that was; a row is forgotten a week later';
+
+CREATE TABLE deferred (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    principal_id integer NOT NULL,
+    name text NOT NULL,
+    arg json,
+    since timestamptz NOT NULL
+);
+CREATE INDEX deferred_principal_id ON deferred (principal_id, id);
+COMMENT ON TABLE deferred IS 'What nodes sent, and could not have its effect yet: HQ''s rows were locked';
+COMMENT ON COLUMN deferred.id IS 'Key, and order';
+COMMENT ON COLUMN deferred.principal_id IS 'The node';
+COMMENT ON COLUMN deferred.name IS 'Name of the event';
+COMMENT ON COLUMN deferred.arg IS 'Its argument';
+COMMENT ON COLUMN deferred.since IS 'Since when';
+COMMENT ON INDEX deferred_principal_id IS 'Does something of this node wait?';
+COMMENT ON SEQUENCE deferred_id_seq IS 'Keys of deferred';
+SELECT pg_catalog.pg_extension_config_dump('vantage6_events.deferred', '');
+SELECT pg_catalog.pg_extension_config_dump('vantage6_events.deferred_id_seq', '');
 
 -- Rows are only added and taken away, so that a connecting client never waits for a reconciliation.
 CREATE UNLOGGED TABLE pending (

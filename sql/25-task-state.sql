@@ -129,3 +129,32 @@ COMMENT ON COLUMN unwanted_dataframe.created_at IS 'Since when';
 COMMENT ON COLUMN unwanted_dataframe.told_at IS 'When the node was last told';
 COMMENT ON INDEX unwanted_dataframe_node_id IS 'What is this node to delete?';
 SELECT pg_catalog.pg_extension_config_dump('vantage6_events.unwanted_dataframe', '');
+
+-- Rows are only added here by receive(), and taken away by whoever holds HQ's row of the run.
+CREATE TABLE log_line (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run_id integer NOT NULL,
+    line text NOT NULL,
+    at timestamptz NOT NULL
+);
+CREATE INDEX log_line_run_id ON log_line (run_id, id);
+COMMENT ON TABLE log_line IS 'What runs have logged and is not in HQ''s column run.log yet';
+COMMENT ON COLUMN log_line.id IS 'Key, and order';
+COMMENT ON COLUMN log_line.run_id IS 'Run';
+COMMENT ON COLUMN log_line.line IS 'What it logged';
+COMMENT ON COLUMN log_line.at IS 'When it came';
+COMMENT ON INDEX log_line_run_id IS 'What is there of this run?';
+COMMENT ON SEQUENCE log_line_id_seq IS 'Keys of log_line';
+SELECT pg_catalog.pg_extension_config_dump('vantage6_events.log_line', '');
+SELECT pg_catalog.pg_extension_config_dump('vantage6_events.log_line_id_seq', '');
+
+CREATE UNLOGGED TABLE relayed (
+    run_id integer PRIMARY KEY,
+    row_status text,
+    status text NOT NULL
+);
+COMMENT ON TABLE relayed IS
+    'The last status of an open run that its node told before HQ''s row has it, so that each is told once';
+COMMENT ON COLUMN relayed.run_id IS 'Run';
+COMMENT ON COLUMN relayed.row_status IS 'Status in HQ''s row at that time';
+COMMENT ON COLUMN relayed.status IS 'Status that was told';

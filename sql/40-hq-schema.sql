@@ -24,17 +24,33 @@ AS $$
         (0, 'rule', 'id, name, operation, scope', 'SELECT'),
         (0, 'task', 'id, collaboration_id, parent_id, job_id', 'SELECT'),
         (0, 'run', 'id, task_id, organization_id', 'SELECT'),
-        (0, 'run', 'status, finished_at', 'SELECT,UPDATE'),
+        (0, 'run', 'status, finished_at, log', 'SELECT,UPDATE'),
         (5, 'task_depends_on', 'task_id, depends_on_id', 'SELECT'),
         (5, 'dataframetobedeletedatnode', 'id, dataframe_name, session_id, node_id', 'SELECT'),
-        (0, 'nodeconfig', 'id, node_id, key', 'SELECT'),
-        (0, 'nodeconfig', 'value', 'SELECT,UPDATE') -- UPDATE: to lock a row before deleting it
+        (0, 'nodeconfig', 'id', 'SELECT'),
+        (0, 'nodeconfig', 'node_id, key', 'SELECT,INSERT'),
+        (0, 'nodeconfig', 'value', 'SELECT,INSERT,UPDATE') -- UPDATE: to lock a row before deleting it
     ) AS n (v, t, cs, p), unnest(string_to_array(cs, ',')) AS c
     WHERE v IN (0, version)
 $$;
 COMMENT ON FUNCTION hq_columns(integer) IS
-    'Columns of HQ version 4 or 5 that the extension needs, and the agent''s privileges on each '
-    '(besides DELETE on nodeconfig). Owned by the extension.';
+    'Columns of HQ version 4 or 5 that the extension needs, and the agent''s privileges on each. Owned by the '
+    'extension.';
+
+CREATE FUNCTION hq_objects(schema name, version integer)
+    RETURNS TABLE (kind text, object text, privilege text)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'SCHEMA', quote_ident(schema), 'USAGE'
+    UNION ALL
+    SELECT 'TABLE', format('%I.%I', schema, t), 'DELETE'
+    FROM unnest(CASE version WHEN 4 THEN ARRAY['nodeconfig'] ELSE ARRAY['nodeconfig', 'dataframetobedeletedatnode'] END) AS t
+    UNION ALL
+    SELECT 'SEQUENCE', s, 'USAGE'
+    FROM pg_get_serial_sequence(to_regclass(format('%I.nodeconfig', schema))::text, 'id') AS s WHERE s IS NOT NULL
+$$;
+COMMENT ON FUNCTION hq_objects(name, integer) IS
+    'What the agent needs of HQ besides columns. Owned by the extension.';
 
 CREATE FUNCTION hq_missing(schema name, version integer) RETURNS SETOF text
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

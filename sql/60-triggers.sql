@@ -40,7 +40,7 @@ COMMENT ON FUNCTION announce_run(integer, integer) IS
     'to users with every run. For the agent only; owned by the extension.';
 
 CREATE FUNCTION announce_status(run_id integer, task_id integer, organization_id integer,
-                                 status text) RETURNS void
+                                 status text, by_row boolean DEFAULT true) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -56,7 +56,9 @@ BEGIN
     IF organization_id IS NOT NULL THEN
         rooms := rooms || (rooms[1] || '_organization_' || organization_id);
     END IF;
-    PERFORM vantage6_events.announce('status_update', json_build_object('run_id', run_id), rooms);
+    IF by_row THEN
+        PERFORM vantage6_events.announce('status_update', json_build_object('run_id', run_id), rooms);
+    END IF;
     PERFORM vantage6_events.announce('algorithm_status_change', json_build_object(
         'status', left(status, 1000), -- HQ bounds no text, and a client's queue is bounded
         'run_id', run_id,
@@ -70,9 +72,9 @@ BEGIN
         'parent_id', t.parent_id), rooms);
 END
 $$;
-COMMENT ON FUNCTION announce_status(integer, integer, integer, text) IS
-    'A run''s status changed: announces status_update and algorithm_status_change to C and CO. '
-    'For the agent only; owned by the extension.';
+COMMENT ON FUNCTION announce_status(integer, integer, integer, text, boolean) IS
+    'A run''s status changed: announces status_update and algorithm_status_change to C and CO; unless by_row, '
+    'only its node said so, and the latter is all. For the agent only; owned by the extension.';
 
 CREATE FUNCTION place_node(node_id integer, organization_id integer,
                                  collaboration_id integer) RETURNS void
@@ -105,7 +107,8 @@ $$;
 COMMENT ON FUNCTION displace_nodes() IS
     'HQ''s node table was emptied: so is node_at. For the agent only; owned by the extension.';
 
--- fires: for each ROW, for each STATEMENT, or for each row when the transaction COMMITs.
+-- fires: for each ROW, for each row when the transaction COMMITs, for each STATEMENT, or the same with the
+-- ROWS of it at hand: "changed" as they are now (of a DELETE: were), "was" as they were before an UPDATE.
 CREATE FUNCTION trigger_template(version integer)
     RETURNS TABLE (name text, on_table text, timing text, fires text, condition text, call text)
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -130,6 +133,7 @@ AS $$
      'WHEN (OLD.status = ''killed by user'' AND NEW.status IS DISTINCT FROM OLD.status)', 'spare_run(NEW.id)'),
     ('on_run_finished', 5, 'run', 'AFTER UPDATE', 'COMMIT',
      'WHEN (OLD.finished_at IS NULL AND NEW.finished_at IS NOT NULL)', 'announce_ready(NEW.task_id)'),
+    ('on_run_logged', 0, 'run', 'AFTER UPDATE OF log', 'ROW', 'WHEN (OLD.log IS DISTINCT FROM NEW.log)', 'log_written(NEW.id)'),
     ('on_run_deleted', 0, 'run', 'AFTER DELETE', 'ROW', '', 'forget_run(OLD.id)'),
     ('on_runs_truncated', 0, 'run', 'AFTER TRUNCATE', 'STATEMENT', '', 'forget_run(NULL)'),
     ('on_task_inserted', 0, 'task', 'AFTER INSERT', 'ROW', 'WHEN (NEW.parent_id IS NOT NULL)',
@@ -159,6 +163,7 @@ AS $$
     ('on_nodes_truncated', 0, 'node', 'AFTER TRUNCATE', 'STATEMENT', '', 'displace_nodes()')
     ) AS t (name, hq, on_table, timing, fires, condition, call)
     WHERE t.hq IN (0, version)
+    UNION ALL SELECT r.* FROM vantage6_events.rights_template(version) AS r
 $$;
 COMMENT ON FUNCTION trigger_template(integer) IS
     'The trigger functions that attach() makes for HQ version 4 or 5, and where it puts them as triggers '

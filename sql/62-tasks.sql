@@ -46,10 +46,12 @@ AS $$
 BEGIN
     DELETE FROM vantage6_events.open_run AS o
     WHERE o.run_id = forget_run.run_id OR forget_run.run_id IS NULL;
+    DELETE FROM vantage6_events.log_line AS l
+    WHERE l.run_id = forget_run.run_id OR forget_run.run_id IS NULL;
 END
 $$;
 COMMENT ON FUNCTION forget_run(integer) IS
-    'A run was deleted, or, with NULL, all: keeps open_run. For the agent only; owned by the extension.';
+    'A run was deleted, or, with NULL, all: keeps open_run and log_line. For the agent only; owned by the extension.';
 
 CREATE FUNCTION note_task(task_id integer, parent_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -230,6 +232,9 @@ BEGIN
     DELETE FROM vantage6_events.killed_run;
     DELETE FROM vantage6_events.killed_task;
     DELETE FROM vantage6_events.unwanted_dataframe;
+    DELETE FROM vantage6_events.log_line;
+    DELETE FROM vantage6_events.relayed;
+    DELETE FROM vantage6_events.deferred;
 END
 $$;
 COMMENT ON FUNCTION forget_tasks() IS

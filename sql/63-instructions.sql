@@ -139,6 +139,13 @@ BEGIN
     WHERE t.xid < pg_snapshot_xmin(pg_current_snapshot());
     DELETE FROM vantage6_events.killed_task AS t
     WHERE t.xid < pg_snapshot_xmin(pg_current_snapshot());
+    DELETE FROM vantage6_events.relayed AS r WHERE r.run_id IN (
+        SELECT s.run_id FROM vantage6_events.relayed AS s
+        WHERE NOT EXISTS (SELECT FROM vantage6_events.open_run AS o WHERE o.run_id = s.run_id)
+        ORDER BY s.run_id LIMIT 1000 FOR UPDATE SKIP LOCKED);
+    DELETE FROM vantage6_events.received AS r WHERE r.stream IN (
+        SELECT s.stream FROM vantage6_events.received AS s WHERE s.taken_at < now() - interval '7 days'
+        FOR UPDATE SKIP LOCKED);
     WITH gone AS ( -- what is over is remembered for a while: HQ may still be at marking its runs
         DELETE FROM vantage6_events.instruction AS i WHERE i.id IN (
             SELECT j.id FROM vantage6_events.instruction AS j

@@ -120,15 +120,21 @@ AS $$
 DECLARE
     lists bigint[];
 BEGIN
+    -- Whoever holds these rows is sparing the run.
     WITH reported AS (
         UPDATE vantage6_events.killed_run AS k SET over = true
-        WHERE k.run_id = ANY (runs) AND k.node_id = node AND NOT k.over
+        FROM (SELECT s.run_id, s.node_id, s.xid FROM vantage6_events.killed_run AS s
+              WHERE s.run_id = ANY (runs) AND s.node_id = node AND NOT s.over
+              ORDER BY s.run_id, s.xid FOR NO KEY UPDATE SKIP LOCKED) AS h
+        WHERE (k.run_id, k.node_id, k.xid) = (h.run_id, h.node_id, h.xid)
         RETURNING k.instruction_id)
     SELECT array_agg(DISTINCT r.instruction_id) INTO lists FROM reported AS r;
     UPDATE vantage6_events.instruction AS i SET acked_at = clock_timestamp()
-    WHERE i.id = ANY (lists) AND i.acked_at IS NULL
-      AND NOT EXISTS (SELECT FROM vantage6_events.killed_run AS k
-                      WHERE k.instruction_id = i.id AND NOT k.over);
+    WHERE i.id IN (SELECT j.id FROM vantage6_events.instruction AS j
+                   WHERE j.id = ANY (lists) AND j.acked_at IS NULL
+                     AND NOT EXISTS (SELECT FROM vantage6_events.killed_run AS k
+                                     WHERE k.instruction_id = j.id AND NOT k.over)
+                   ORDER BY j.id FOR NO KEY UPDATE SKIP LOCKED);
 END
 $$;
 COMMENT ON FUNCTION kill_reported(integer, integer[]) IS

@@ -51,12 +51,11 @@ COMMENT ON FUNCTION announce_rooms(text, text, text[], text[]) IS
     'Sends the messages that a principal left and joined public rooms. For the agent only; owned '
     'by the extension.';
 
-CREATE FUNCTION announce_node(event text, node announced) RETURNS void
+CREATE FUNCTION announce_node(event text, node announced, rooms text[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    rooms text[] := array_remove(node.rooms, 'all_nodes');
 BEGIN
+    rooms := array_remove(rooms, 'all_nodes');
     IF cardinality(rooms) > 0 THEN
         PERFORM vantage6_events.announce(event, json_build_object(
             'id', node.principal_id, 'name', left(node.name, 1000), 'org_id', node.organization_id),
@@ -64,9 +63,9 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION announce_node(text, announced) IS
-    'Sends node-online or node-offline to the node''s rooms, not to the node. For the agent only; '
-    'owned by the extension.';
+COMMENT ON FUNCTION announce_node(text, announced, text[]) IS
+    'Sends node-online or node-offline to rooms of the node, not to the node. For the agent only; owned by the '
+    'extension.';
 
 -- Takes the row of HQ and writes the status; false if somebody else holds it.
 CREATE FUNCTION write_status(principal integer, online boolean) RETURNS boolean
@@ -146,6 +145,9 @@ COMMENT ON FUNCTION lock_announced(integer[]) IS
 CREATE FUNCTION reconcile(told announced, state announced) RETURNS boolean
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE -- of who is not online there are none
+    left_rooms text[] := ARRAY(SELECT unnest(told.rooms) EXCEPT SELECT unnest(state.rooms) ORDER BY 1);
+    joined_rooms text[] := ARRAY(SELECT unnest(state.rooms) EXCEPT SELECT unnest(told.rooms) ORDER BY 1);
 BEGIN
     IF told.online AND NOT state.online AND EXISTS (
             SELECT FROM vantage6_events.pending AS p
@@ -155,23 +157,23 @@ BEGIN
     IF NOT vantage6_events.write_status(told.principal_id, state.online) THEN
         RETURN false;
     END IF;
-    IF (told.online, told.rooms) IS NOT DISTINCT FROM (state.online, state.rooms) THEN
-        RETURN true;
+    IF told.kind = 'node' AND told.online THEN
+        PERFORM vantage6_events.announce_node('node-offline', told, left_rooms);
     END IF;
-    IF told.online AND NOT state.online AND told.kind = 'node' THEN
-        PERFORM vantage6_events.announce_node('node-offline', told);
-    ELSIF state.online AND NOT told.online AND state.kind = 'node' THEN
-        PERFORM vantage6_events.announce_node('node-online', state);
+    IF state.kind = 'node' AND state.online THEN
+        PERFORM vantage6_events.announce_node('node-online', state, joined_rooms);
     END IF;
-    PERFORM vantage6_events.announce_rooms(told.kind, told.name,
-        ARRAY(SELECT unnest(told.rooms) EXCEPT SELECT unnest(state.rooms) ORDER BY 1), '{}');
-    PERFORM vantage6_events.announce_rooms(state.kind, state.name,
-        '{}', ARRAY(SELECT unnest(state.rooms) EXCEPT SELECT unnest(told.rooms) ORDER BY 1));
-    UPDATE vantage6_events.announced AS a
-    SET (kind, name, organization_id, online, rooms, changed_at)
-      = (state.kind, state.name, state.organization_id, state.online, state.rooms,
-         clock_timestamp())
-    WHERE a.principal_id = told.principal_id;
+    PERFORM vantage6_events.announce_rooms(told.kind, told.name, left_rooms, '{}');
+    PERFORM vantage6_events.announce_rooms(state.kind, state.name, '{}', joined_rooms);
+    IF state.changed_at IS NULL THEN -- HQ has removed it
+        DELETE FROM vantage6_events.announced AS a WHERE a.principal_id = told.principal_id;
+    ELSIF (told.online, told.rooms) IS DISTINCT FROM (state.online, state.rooms) THEN
+        UPDATE vantage6_events.announced AS a
+        SET (kind, name, organization_id, online, rooms, changed_at)
+          = (state.kind, state.name, state.organization_id, state.online, state.rooms,
+             clock_timestamp())
+        WHERE a.principal_id = told.principal_id;
+    END IF;
     RETURN true;
 END
 $$;
@@ -193,7 +195,7 @@ BEGIN
                     WHERE l.principal_id = ANY (locked) AND l.nsp = '/tasks');
     FOR item IN
         SELECT a AS told, coalesce(s, (a.principal_id, a.kind, a.name, a.organization_id, false, '{}',
-                               NULL)::vantage6_events.announced) AS state -- or HQ has removed it
+                               NULL)::vantage6_events.announced) AS state
         FROM vantage6_events.announced AS a
         LEFT JOIN vantage6_events.states(locked, present) AS s ON s.principal_id = a.principal_id
         WHERE a.principal_id = ANY (locked) ORDER BY a.principal_id
@@ -211,7 +213,7 @@ COMMENT ON FUNCTION reconcile_all(integer[]) IS
     'Reconciles the principals that nobody else is at; returns those done. For the agent only; '
     'owned by the extension.';
 
-CREATE FUNCTION presence_logic(max_rows integer) RETURNS double precision
+CREATE FUNCTION presence_logic(max_rows integer, moved integer[] DEFAULT '{}') RETURNS double precision
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms'
 AS $$
@@ -220,6 +222,7 @@ DECLARE
     done integer[];
     wait double precision;
 BEGIN
+    PERFORM vantage6_events.expect(moved, '0');
     taken := ARRAY(SELECT p.id FROM vantage6_events.pending AS p
                    WHERE p.due <= clock_timestamp()
                    ORDER BY p.due, p.id LIMIT max_rows FOR UPDATE SKIP LOCKED);
@@ -238,7 +241,7 @@ BEGIN
     RETURN CASE WHEN wait < 0.1 THEN 0.1 ELSE wait END;
 END
 $$;
-COMMENT ON FUNCTION presence_logic(integer) IS
-    'Reconciles the presence of pending principals, at most max_rows of their rows, those due longest '
-    'first; rows that others hold are passed over. Returns the seconds until the next is due: 0 = call again at '
+COMMENT ON FUNCTION presence_logic(integer, integer[]) IS
+    'Reconciles the presence of pending principals, among them now those that were moved (their rooms have '
+    'changed), at most max_rows of their rows, those due longest first; rows that others hold are passed over. Returns the seconds until the next is due: 0 = call again at '
     'once, NULL = none pending. 55P03 if HQ''s tables are locked for 0.5 s. Owned by the agent.';

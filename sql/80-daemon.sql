@@ -1,4 +1,4 @@
--- What vantage6-pushd calls, besides events_since and presence. All take batches.
+-- What vantage6-pushd calls, besides presence, receive, events_since and rights_since. All take batches.
 --
 -- incarnation  one opening by an instance of pushd. The session that opened holds an advisory lock
 --              (lock_space, incarnation): while it is held, the instance lives
@@ -201,7 +201,7 @@ CREATE FUNCTION connect_logic(incarnation bigint, sockets json)
     RETURNS TABLE (sid text, principal_id integer, kind text, rooms text, greeting json,
                    snapshot pg_snapshot)
     LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms'
+    SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' -- reads wait behind it
 AS $$
 DECLARE
     replaced integer[];
@@ -224,14 +224,14 @@ BEGIN
         WHERE p.subject IN (SELECT s.subject FROM socket AS s)
         GROUP BY p.subject HAVING count(*) = 1
     ), leased AS (
-        INSERT INTO vantage6_events.lease AS l (sid, incarnation, nsp, principal_id, kind,
+        INSERT INTO vantage6_events.lease AS l (sid, incarnation, nsp, principal_id, subject, kind,
                                                 transport, address, connected_at, expires_at)
-        SELECT s.sid, connect_logic.incarnation, s.nsp, n.id, n.kind, s.transport, s.address,
+        SELECT s.sid, connect_logic.incarnation, s.nsp, n.id, s.subject, n.kind, s.transport, s.address,
                clock_timestamp(), to_timestamp(s.expires)
         FROM socket AS s JOIN named AS n USING (subject) ORDER BY s.sid
         -- Only if a link that was lost still registers it.
         ON CONFLICT ON CONSTRAINT lease_pkey DO UPDATE SET incarnation = excluded.incarnation,
-            principal_id = excluded.principal_id, kind = excluded.kind,
+            principal_id = excluded.principal_id, subject = excluded.subject, kind = excluded.kind,
             connected_at = excluded.connected_at, expires_at = excluded.expires_at
         RETURNING l.principal_id)
     SELECT array_agg(DISTINCT x.principal_id) INTO known FROM leased AS x;
@@ -256,7 +256,7 @@ COMMENT ON FUNCTION connect_logic(bigint, json) IS
     '"transport", "address", "expires" (seconds since 1970, or null)}. One row per socket: '
     'principal_id, kind and rooms (joined by commas) are NULL if not exactly one principal has the '
     'subject; greeting is an array of events for this socket alone, or NULL; snapshot is that of '
-    'the rooms. Errors: V6010; 55P03 if HQ''s tables are locked for 0.5 s. Owned by the agent.';
+    'the rooms. Errors: V6010; 55P03 if HQ''s tables are locked for 0.1 s. Owned by the agent.';
 
 CREATE FUNCTION disconnect(incarnation bigint, sockets json) RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -320,46 +320,15 @@ BEGIN
           AND (t.last_seen IS NULL
                OR t.last_seen < vantage6_events.utc_now() - interval '30 seconds')
         ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED);
+    PERFORM vantage6_events.retry_deferred();
+    PERFORM vantage6_events.fold_logs();
     PERFORM vantage6_events.tidy_tasks();
     PERFORM vantage6_events.repeat_instructions();
     RETURN true;
 END
 $$;
 COMMENT ON FUNCTION beat_logic(bigint) IS
-    'The incarnation lives; false if it was ended: open again. Ends dead ones, refreshes last_seen '
-    'of its nodes when older than 30 s, repeats which dataframes are to be deleted every 10 minutes. To be called every 5 s. 55P03 if HQ''s tables are locked for '
-    '0.5 s. Owned by the agent.';
-
-CREATE FUNCTION receive_logic(incarnation bigint, items json) RETURNS bigint
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms'
-AS $$
-DECLARE
-    taken bigint;
-    pinged integer[];
-BEGIN
-    PERFORM vantage6_events.check_incarnation(incarnation);
-    SELECT i.taken_seq INTO taken FROM vantage6_events.instance AS i
-    WHERE i.incarnation = receive_logic.incarnation FOR NO KEY UPDATE; -- connect() goes on
-    SELECT greatest(max(x.seq), taken),
-           array_agg(DISTINCT l.principal_id) FILTER (WHERE x.event ->> 0 = 'ping')
-    INTO taken, pinged
-    FROM json_to_recordset(items) AS x (seq bigint, sid text, principal integer, nsp text, event json)
-    LEFT JOIN vantage6_events.lease AS l
-        ON l.sid = x.sid AND l.incarnation = receive_logic.incarnation
-        AND l.principal_id = x.principal AND l.nsp = '/tasks' AND l.kind = 'node'
-    WHERE x.seq > taken;
-    UPDATE vantage6_events.instance AS i SET taken_seq = taken
-    WHERE i.incarnation = receive_logic.incarnation AND i.taken_seq <> taken;
-    UPDATE vantage6_events.principal_status AS s
-    SET status = 'online', last_seen = vantage6_events.utc_now()
-    WHERE s.id IN (SELECT t.id FROM vantage6_events.principal_status AS t
-                   WHERE t.id = ANY (pinged) ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED);
-    RETURN taken;
-END
-$$;
-COMMENT ON FUNCTION receive_logic(bigint, json) IS
-    'Takes what clients sent: [{"seq", "sid", "principal", "nsp", "event": [name, argument...]}]; '
-    'items up to the last seq taken are skipped. Only ping by a node has an effect: status online '
-    'and last_seen. Returns the highest seq taken. Errors: V6010; 55P03 if HQ''s tables are locked '
+    'The incarnation lives; false if it was ended: open again. Ends dead ones, refreshes last_seen of its '
+    'nodes when older than 30 s, folds logs that are due, tries again what had to wait for locks, repeats which '
+    'dataframes are to be deleted every 10 minutes. To be called every 5 s. 55P03 if HQ''s tables are locked '
     'for 0.5 s. Owned by the agent.';

@@ -49,9 +49,10 @@ AS $$
         SELECT t.id, t.collaboration_id, t.parent_id, t.job_id FROM %1$I.task AS t$q$,
      'Tasks, to be looked up by id', ARRAY['Key', 'Collaboration', 'Parent task or NULL', 'Job']),
     ('run', $q$
-        SELECT r.id, r.task_id, r.organization_id, r.status, r.finished_at FROM %1$I.run AS r$q$,
+        SELECT r.id, r.task_id, r.organization_id, r.status, r.finished_at, r.log FROM %1$I.run AS r$q$,
      'Runs, to be looked up by id; updatable',
-     ARRAY['Key', 'Task', 'Organization', 'Status', 'UTC, without time zone; NULL until it has finished']),
+     ARRAY['Key', 'Task', 'Organization', 'Status', 'UTC, without time zone; NULL until it has finished',
+           'What it has logged']),
     ('task_dependency', CASE version WHEN 4 THEN $q$
         SELECT NULL::integer AS task_id, NULL::integer AS depends_on_id WHERE false$q$ ELSE $q$
         SELECT d.task_id, d.depends_on_id FROM %1$I.task_depends_on AS d$q$ END,
@@ -61,7 +62,7 @@ AS $$
                NULL::integer AS session_id WHERE false$q$ ELSE $q$
         SELECT d.id, d.node_id, d.dataframe_name::text AS df_name, d.session_id
         FROM %1$I.dataframetobedeletedatnode AS d$q$ END,
-     'Dataframes that nodes are to delete; none in HQ 4', ARRAY['Key', 'Node', 'Name', 'Session']),
+     'Dataframes that nodes are to delete; none in HQ 4; updatable', ARRAY['Key', 'Node', 'Name', 'Session']),
     ('node_config', $q$
         SELECT c.id, c.node_id, c.key, c.value FROM %1$I.nodeconfig AS c$q$,
      'Configuration that nodes have shared; updatable',
@@ -120,10 +121,15 @@ AS $$
     UNION ALL
     SELECT 'trigger', 'vantage6_events_' || tf.name, g.oid, tf.proowner,
            g.tgenabled IN ('O', 'A') AND (g.tgqual IS NULL) = (tf.condition = '')
-           AND g.tgattr::text = '' -- of any column
+           -- of any column, or of those named
+           AND coalesce((SELECT string_agg(a.attname, ', ') FROM pg_attribute AS a WHERE a.attrelid = g.tgrelid
+                         AND a.attnum = ANY (g.tgattr)), '') = coalesce(substring(tf.timing FROM ' OF (.*)'), '')
+           AND concat(g.tgoldtable, ' ', g.tgnewtable) = CASE
+               WHEN tf.fires <> 'ROWS' THEN ' ' WHEN tf.timing LIKE '%UPDATE%' THEN 'was changed'
+               WHEN tf.timing LIKE '%DELETE%' THEN 'changed ' ELSE ' changed' END
            -- The bits of the catalog: 1 = for each row; BEFORE and INSTEAD have bits of their own.
            AND g.tgdeferrable = (tf.fires = 'COMMIT') AND g.tginitdeferred = (tf.fires = 'COMMIT')
-           AND g.tgtype = CASE WHEN tf.fires = 'STATEMENT' THEN 0 ELSE 1 END
+           AND g.tgtype = CASE WHEN tf.fires IN ('STATEMENT', 'ROWS') THEN 0 ELSE 1 END
                           + CASE WHEN tf.timing LIKE '%TRUNCATE%' THEN 32 ELSE 0 END
                           + CASE WHEN tf.timing LIKE '%INSERT%' THEN 4 ELSE 0 END
                           + CASE WHEN tf.timing LIKE '%DELETE%' THEN 8 ELSE 0 END
@@ -369,6 +375,10 @@ BEGIN
             CASE t.fires WHEN 'COMMIT' THEN 'CONSTRAINT TRIGGER' ELSE 'TRIGGER' END,
             'vantage6_events_' || t.name, t.timing, schema, t.on_table,
             CASE t.fires WHEN 'COMMIT' THEN 'DEFERRABLE INITIALLY DEFERRED FOR EACH ROW'
+                         WHEN 'ROWS' THEN CASE t.timing
+                             WHEN 'AFTER INSERT' THEN 'REFERENCING NEW TABLE AS changed'
+                             WHEN 'AFTER DELETE' THEN 'REFERENCING OLD TABLE AS changed'
+                             ELSE 'REFERENCING OLD TABLE AS was NEW TABLE AS changed' END || ' FOR EACH STATEMENT'
                          ELSE 'FOR EACH ' || t.fires END, t.condition, t.name);
         EXECUTE format('COMMENT ON TRIGGER %I ON %I.%I IS %L',
                        'vantage6_events_' || t.name, schema, t.on_table,

@@ -8,16 +8,16 @@ AS $$
     SELECT 'TABLE', 'vantage6_events.' || t, 'SELECT, INSERT, UPDATE, DELETE'
     FROM unnest(ARRAY['instance', 'lease', 'pending', 'announced', 'announced_task', 'node_at', 'open_run',
                       'child_task', 'dependency', 'ready_task', 'instruction', 'killed_run', 'killed_task',
-                      'unwanted_dataframe']) AS t
+                      'unwanted_dataframe', 'log_line', 'relayed', 'received', 'deferred']) AS t
     UNION ALL
-    SELECT 'TABLE', 'vantage6_events.attachment', 'SELECT'
+    SELECT 'TABLE', 'vantage6_events.' || t, 'SELECT' FROM unnest(ARRAY['attachment', 'rights_change']) AS t
     UNION ALL
     -- What is SECURITY INVOKER gives nobody more than he has.
     SELECT 'FUNCTION', p.oid::regprocedure::text, 'EXECUTE' FROM pg_proc AS p
     JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
         AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
     JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'vantage6_events'
-    WHERE NOT p.prosecdef OR p.proname = 'announce'
+    WHERE NOT p.prosecdef OR p.proname IN ('announce', 'announce_rights')
 $$;
 COMMENT ON FUNCTION agent_needs() IS
     'What the agent needs of the extension''s own things. Owned by the extension.';
@@ -31,16 +31,17 @@ AS $$
                           WHEN 'TABLE' THEN has_table_privilege(agent, n.object, p)
                           ELSE has_function_privilege(agent, n.object, p) END
     UNION ALL
-    SELECT format('role %I lacks USAGE on schema %I', agent, schema) FROM pg_namespace AS s
-    WHERE s.nspname = schema AND NOT has_schema_privilege(agent, s.oid, 'USAGE')
-    UNION ALL
     SELECT format('role %I lacks %s on %I.%I.%I', agent, p, schema, c.table_name, c.column_name)
     FROM vantage6_events.hq_columns(version) AS c, unnest(c.privileges) AS p, pg_attribute AS a
     WHERE a.attrelid = to_regclass(format('%I.%I', schema, c.table_name))
       AND a.attname = c.column_name AND NOT has_column_privilege(agent, a.attrelid, a.attnum, p)
     UNION ALL
-    SELECT format('role %I lacks DELETE on %I.nodeconfig', agent, schema)
-    WHERE NOT has_table_privilege(agent, to_regclass(format('%I.nodeconfig', schema))::oid, 'DELETE')
+    SELECT format('role %I lacks %s on %s %s', agent, o.privilege, lower(o.kind), o.object)
+    FROM vantage6_events.hq_objects(schema, version) AS o
+    WHERE NOT CASE o.kind
+        WHEN 'SCHEMA' THEN coalesce(has_schema_privilege(agent, to_regnamespace(o.object)::oid, o.privilege), true)
+        WHEN 'TABLE' THEN coalesce(has_table_privilege(agent, to_regclass(o.object)::oid, o.privilege), true)
+        ELSE has_sequence_privilege(agent, to_regclass(o.object)::oid, o.privilege) END
     ORDER BY line
 $$;
 COMMENT ON FUNCTION agent_lacks(name, integer, name) IS
@@ -70,9 +71,11 @@ BEGIN
     IF agent <> 'vantage6_events' THEN
         RETURN; -- it owns HQ's tables
     END IF;
-    IF give OR to_regnamespace(quote_ident(schema)) IS NOT NULL THEN
-        EXECUTE format(act, 'USAGE', format('SCHEMA %I', schema), agent);
-    END IF;
+    FOR item IN SELECT * FROM vantage6_events.hq_objects(schema, version) AS o
+                WHERE give OR CASE o.kind WHEN 'SCHEMA' THEN to_regnamespace(o.object) IS NOT NULL
+                           ELSE to_regclass(o.object) IS NOT NULL END LOOP
+        EXECUTE format(act, item.privilege, item.kind || ' ' || item.object, agent);
+    END LOOP;
     FOR item IN
         SELECT c.table_name AS t, p AS privilege,
                string_agg(quote_ident(c.column_name), ', ' ORDER BY c.column_name) AS columns
@@ -85,9 +88,6 @@ BEGIN
         EXECUTE format(act, format('%s (%s)', item.privilege, item.columns),
                        format('%I.%I', schema, item.t), agent);
     END LOOP;
-    IF give OR to_regclass(format('%I.nodeconfig', schema)) IS NOT NULL THEN
-        EXECUTE format(act, 'DELETE', format('%I.nodeconfig', schema), agent);
-    END IF;
 END
 $$;
 COMMENT ON FUNCTION agent_privileges(name, integer, name, boolean) IS
@@ -110,8 +110,8 @@ BEGIN
               UNION ALL
               SELECT 'pushd', 'FUNCTION', p.oid::regprocedure::text
               FROM pg_proc AS p WHERE p.pronamespace = 'vantage6_events'::regnamespace
-              AND p.proname IN ('open', 'connect', 'disconnect', 'events_since', 'beat', 'presence',
-                                'receive')
+              AND p.proname IN ('open', 'connect', 'disconnect', 'events_since', 'rights_since', 'beat',
+                                'presence', 'receive')
               UNION ALL
               SELECT 'hq', 'TABLE', 'vantage6_events.' || v
               FROM unnest(ARRAY['connections', 'recent_events', 'pending_instructions', 'status']) AS v) AS w

@@ -4,7 +4,8 @@
  *
  * Called from SQL: emit(event, args, room | rooms, namespace, durable, ttl) with args as json,
  * jsonb or text; and announce(event, args, rooms, except_principal, durable), which the extension's
- * own functions use and which leaves one principal out.
+ * own functions use and which leaves one principal out. announce_rights(scopes) writes a rights
+ * row, which goes to no client.
  */
 #include "postgres.h"
 
@@ -291,5 +292,17 @@ Datum v6e_announce(PG_FUNCTION_ARGS)
     e.durable = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
     check_event(e.name);
     check_rooms(e.rooms, e.durable);
+    PG_RETURN_INT64(emit(&e, 0));
+}
+
+PG_FUNCTION_INFO_V1(v6e_announce_rights);
+Datum v6e_announce_rights(PG_FUNCTION_ARGS)
+{
+    struct event e = {0};
+
+    e.name = cstring_to_text("rights");
+    e.nsp = cstring_to_text(""); /* emit() refuses it, and so does pushd to its clients */
+    e.rooms = PG_GETARG_ARRAYTYPE_P(0);
+    check_rooms(e.rooms, false);
     PG_RETURN_INT64(emit(&e, 0));
 }

@@ -21,8 +21,15 @@ int v6e_retention;
 static int drain_grace;
 static int epoch_grace;
 static int instruction_ttl;
+static int max_log_line;
+static int max_run_log;
+static int max_node_config;
+static int max_gpus;
+static int max_deferred;
+static bool folding;
 
-void _PG_init(void)
+/* What the extension tells clients and itself. */
+static void define_times(void)
 {
     DefineCustomIntVariable("vantage6_events.max_payload",
                             "Largest event that emit accepts, name and arguments together.", NULL,
@@ -44,6 +51,39 @@ void _PG_init(void)
                             "Time for which a node is told again what it was told to do.", NULL,
                             &instruction_ttl, 7 * 86400, 60, 366 * 86400, PGC_SUSET, GUC_UNIT_S,
                             NULL, NULL, NULL);
+}
+
+/* What nodes may send. */
+static void define_limits(void)
+{
+    DefineCustomIntVariable("vantage6_events.max_log_line",
+                            "Most that an event of a node may add to a log; the rest is cut.", NULL,
+                            &max_log_line, 256 * 1024, 1024, 64 * 1024 * 1024, PGC_SUSET,
+                            GUC_UNIT_BYTE, NULL, NULL, NULL);
+    DefineCustomIntVariable("vantage6_events.max_run_log",
+                            "Size of a run's log from which nothing is added to it.", NULL,
+                            &max_run_log, 64 * 1024 * 1024, 1024, 512 * 1024 * 1024, PGC_SUSET,
+                            GUC_UNIT_BYTE, NULL, NULL, NULL);
+    DefineCustomIntVariable("vantage6_events.max_node_config",
+                            "Largest configuration that a node may share, as JSON.", NULL,
+                            &max_node_config, 256 * 1024, 1024, 64 * 1024 * 1024, PGC_SUSET,
+                            GUC_UNIT_BYTE, NULL, NULL, NULL);
+    DefineCustomIntVariable("vantage6_events.max_gpus",
+                            "GPUs of a node that have gauges; there is none of those beyond.", NULL,
+                            &max_gpus, 64, 0, 1024, PGC_SUSET, 0, NULL, NULL, NULL);
+    DefineCustomIntVariable("vantage6_events.max_deferred",
+                            "Events of a node that may wait for locked rows of HQ.", NULL,
+                            &max_deferred, 1000, 1, 1000000, PGC_SUSET, 0, NULL, NULL, NULL);
+    DefineCustomBoolVariable(
+        "vantage6_events.folding", "Internal: this transaction folds lines into the log of a run.",
+        NULL, &folding, false, PGC_USERSET,
+        GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE, NULL, NULL, NULL);
+}
+
+void _PG_init(void)
+{
+    define_times();
+    define_limits();
 #if PG_VERSION_NUM >= 150000
     MarkGUCPrefixReserved("vantage6_events");
 #else

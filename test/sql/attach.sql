@@ -11,7 +11,7 @@ CREATE VIEW pg_temp.traces AS
     SELECT 'trigger' AS what, relname || ' ' || tgname AS item, '' AS value
     FROM rel JOIN pg_trigger t ON tgrelid = rel.oid WHERE NOT tgisinternal
     UNION ALL
-    SELECT relkind::text, relname, coalesce(relacl, acldefault('r', relowner))::text FROM rel
+    SELECT relkind::text, relname, coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's'::"char" ELSE 'r' END, relowner))::text FROM rel
     UNION ALL
     SELECT 'column', relname || ' ' || attname, coalesce(attacl::text, '')
     FROM rel JOIN pg_attribute ON attrelid = rel.oid WHERE attnum > 0

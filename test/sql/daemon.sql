@@ -55,7 +55,7 @@ SELECT vantage6_events.disconnect(:two, (
     SELECT json_agg(json_build_object('sid', 's' || i, 'by_client', true)) FROM generate_series(1, 1000) AS i));
 -- ping
 SET ROLE regress_pushd;
-SELECT vantage6_events.receive(:two, '[
+SELECT * FROM vantage6_events.receive(:two, 's', '[
     {"seq": 1, "sid": "a", "principal": 1, "nsp": "/tasks", "event": ["ping"]},
     {"seq": 2, "sid": "d", "principal": 14, "nsp": "/tasks", "event": ["ping"]},
     {"seq": 3, "sid": "a", "principal": 2, "nsp": "/tasks", "event": ["ping"]},
@@ -64,11 +64,11 @@ SELECT vantage6_events.receive(:two, '[
 RESET ROLE;
 SELECT id, last_seen IS NOT NULL AS seen FROM authenticatable WHERE status = 'online';
 UPDATE authenticatable SET status = 'offline' WHERE id = 1;
-SELECT vantage6_events.receive(:two, '[{"seq": 5, "sid": "a", "principal": 1, "nsp": "/tasks", "event": ["ping"]}]');
+SELECT * FROM vantage6_events.receive(:two, 's', '[{"seq": 5, "sid": "a", "principal": 1, "nsp": "/tasks", "event": ["ping"]}]');
 SELECT status AS not_taken_twice FROM authenticatable WHERE id = 1;
-SELECT vantage6_events.receive(:two, '[{"seq": 6, "sid": "a", "principal": 1, "nsp": "/tasks", "event": ["ping"]}]');
+SELECT * FROM vantage6_events.receive(:two, 's', '[{"seq": 6, "sid": "a", "principal": 1, "nsp": "/tasks", "event": ["ping"]}]');
 SELECT status FROM authenticatable WHERE id = 1;
-SELECT vantage6_events.receive(:two, '[]');
+SELECT * FROM vantage6_events.receive(:two, 's', '[]');
 -- beat keeps nodes seen, when that is 30 s old.
 UPDATE authenticatable SET last_seen = '2000-01-01' WHERE id IN (1, 14);
 SET ROLE regress_pushd;
@@ -88,7 +88,7 @@ SELECT vantage6_events.presence(100) BETWEEN 15 AND 30 AS grace;
 SET ROLE regress_pushd;
 SELECT vantage6_events.beat(:one);
 SELECT * FROM vantage6_events.connect(:one, '[]');
-SELECT vantage6_events.receive(:one, '[]');
+SELECT * FROM vantage6_events.receive(:one, 's', '[]');
 SELECT vantage6_events.disconnect(:one, '[{"sid": "a"}]');
 RESET ROLE;
 -- A lease that nobody keeps ends with the next beat, with grace.

@@ -41,11 +41,11 @@ WHERE pronamespace = 'vantage6_events'::regnamespace AND prosecdef AND rolsuper
 ORDER BY p.oid::regprocedure::text COLLATE "C";
 -- Grants outlive attach().
 SELECT vantage6_events.attach('HQ''s tables');
-SELECT has_function_privilege('regress_pushd', 'vantage6_events.presence(integer)', 'EXECUTE'),
+SELECT has_function_privilege('regress_pushd', 'vantage6_events.presence(integer, integer[])', 'EXECUTE'),
        has_function_privilege('regress_operator', 'vantage6_events.rooms(integer)', 'EXECUTE');
 -- open() refuses what attach() did not make so, as after a restore without owners.
 CREATE ROLE regress_super SUPERUSER;
-ALTER FUNCTION vantage6_events.presence(integer) OWNER TO regress_super;
+ALTER FUNCTION vantage6_events.presence(integer, integer[]) OWNER TO regress_super;
 SET ROLE regress_pushd;
 SELECT * FROM vantage6_events.open('i', '1.0.0');
 RESET ROLE;
@@ -101,7 +101,7 @@ DECLARE
 BEGIN
     FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'vantage6_events'::regnamespace AND proname IN
         ('emit', 'rooms', 'may_receive', 'kill_task', 'kill_node', 'attach', 'make', 'detach', -- of grant_hq, then of grant_pushd
-         'open', 'connect', 'disconnect', 'events_since', 'beat', 'presence', 'receive')
+         'open', 'connect', 'disconnect', 'events_since', 'beat', 'presence', 'receive', 'rights_since')
     LOOP
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM regress_operator, regress_pushd, regress_hq', f);
     END LOOP;
@@ -111,9 +111,9 @@ SELECT vantage6_events.attach('HQ''s tables');
 SELECT * FROM vantage6_events.faults();
 SELECT somebody, has_schema_privilege(somebody, 'vantage6_events', 'USAGE') AS usage,
     (SELECT count(*) FROM pg_proc p WHERE pronamespace = 'vantage6_events'::regnamespace
-     AND prosecdef AND proname <> 'announce' AND proowner <> somebody::regrole
+     AND prosecdef AND proname NOT LIKE 'announce%' AND proowner <> somebody::regrole
      AND has_function_privilege(somebody, p.oid, 'EXECUTE')) AS functions,
-    (SELECT count(*) FROM pg_class c WHERE relnamespace = 'vantage6_events'::regnamespace AND relkind = 'v'
+    (SELECT count(*) FROM pg_class c WHERE relnamespace = 'vantage6_events'::regnamespace AND relkind = 'v' AND relname <> 'rights_change'
      AND relowner <> somebody::regrole AND has_table_privilege(somebody, c.oid, 'SELECT')) AS views
 FROM pg_temp.roles ORDER BY 1;
 ROLLBACK;
@@ -127,7 +127,7 @@ RESET ROLE;
 SELECT kind FROM vantage6_events.connect((SELECT incarnation FROM vantage6_events.instance),
     '[{"sid": "a", "nsp": "/tasks", "subject": "00000000-0000-4000-8000-000000000001"}]');
 SELECT vantage6_events.presence(10);
-SELECT vantage6_events.receive((SELECT incarnation FROM vantage6_events.instance),
+SELECT * FROM vantage6_events.receive((SELECT incarnation FROM vantage6_events.instance), 's',
     '[{"seq": 1, "sid": "a", "principal": 1, "nsp": "/tasks", "event": ["ping"]}]');
 \set ECHO none
 DROP OWNED BY regress_operator;

@@ -1,0 +1,75 @@
+-- Live rights: whatever changes who is in which room leaves a rights row in the log, in the transaction
+-- that changes it. rights_since() then tells pushd the new rooms of its clients, from the same snapshot as
+-- the events, so that nothing committed after a revocation is delivered to the one revoked.
+--
+-- scope  whose rooms may have changed: principal_<id>, organization_<id> (its users), users (all users),
+--        all (nodes too). It says where to look, not what is found there
+
+CREATE FUNCTION rights_changed(scope text, ids integer[]) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    distinct_ids integer[] := ARRAY(SELECT DISTINCT i FROM unnest(ids) AS i WHERE i IS NOT NULL ORDER BY i);
+BEGIN
+    IF ids IS NOT NULL AND cardinality(distinct_ids) = 0 THEN
+        RETURN;
+    END IF;
+    -- 100: what an event has rooms at most. Beyond it, all are looked at.
+    PERFORM vantage6_events.announce_rights(CASE
+        WHEN ids IS NULL THEN ARRAY[scope]
+        WHEN cardinality(distinct_ids) > 100 THEN ARRAY['all']
+        ELSE ARRAY(SELECT scope || '_' || i FROM unnest(distinct_ids) AS i) END);
+END
+$$;
+COMMENT ON FUNCTION rights_changed(text, integer[]) IS
+    'Writes a rights row: scope users or all with NULL; principal or organization with their ids, '
+    'and nothing if there are none but NULLs. For the agent only; owned by the extension.';
+
+CREATE FUNCTION rights_template(version integer)
+    RETURNS TABLE (name text, on_table text, timing text, fires text, condition text, call text)
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    -- Associations: of a statement's rows, all at once.
+    SELECT format('on_%s_%s', a.what, o.done), a.on_table, 'AFTER ' || o.op, 'ROWS', '',
+           CASE WHEN a.id = '' THEN 'rights_changed(''users'', NULL)'
+                ELSE format('rights_changed(%L, ARRAY(SELECT c.%I FROM changed AS c%s))', a.scope, a.id,
+                            CASE o.op WHEN 'UPDATE' THEN format(' UNION ALL SELECT w.%I FROM was AS w', a.id)
+                                      ELSE '' END) END
+    FROM (VALUES ('user_rule', 'UserPermission', 'principal', 'user_id'),
+                 ('user_role', 'Permission', 'principal', 'user_id'),
+                 ('role_rule', 'role_rule_association', 'users', ''),
+                 ('member', 'Member', 'organization', 'organization_id')) AS a (what, on_table, scope, id),
+         (VALUES ('added', 'INSERT'), ('removed', 'DELETE'), ('changed', 'UPDATE')) AS o (done, op)
+    UNION ALL
+    SELECT t.name, t.on_table, t.timing, t.fires, t.condition, t.call FROM (VALUES
+        ('on_rule_changed', 0, 'rule', 'AFTER UPDATE', 'ROW',
+         'WHEN (OLD.name IS DISTINCT FROM NEW.name OR OLD.operation IS DISTINCT FROM NEW.operation'
+         ' OR OLD.scope IS DISTINCT FROM NEW.scope)', 'rights_changed(''users'', NULL)'),
+        ('on_rule_deleted', 0, 'rule', 'AFTER DELETE', 'STATEMENT', '', 'rights_changed(''users'', NULL)'),
+        ('on_collaboration_changed', 0, 'collaboration', 'AFTER INSERT OR DELETE', 'STATEMENT', '',
+         'rights_changed(''users'', NULL)'),
+        ('on_user_moved', 0, 'user', 'AFTER UPDATE', 'ROW',
+         'WHEN (OLD.organization_id IS DISTINCT FROM NEW.organization_id)',
+         'rights_changed(''principal'', ARRAY[NEW.id])'),
+        ('on_users_removed', 0, 'user', 'AFTER DELETE', 'ROWS', '',
+         'rights_changed(''principal'', ARRAY(SELECT c.id FROM changed AS c))'),
+        ('on_node_placed', 0, 'node', 'AFTER UPDATE', 'ROW',
+         'WHEN (OLD.organization_id IS DISTINCT FROM NEW.organization_id'
+         ' OR OLD.collaboration_id IS DISTINCT FROM NEW.collaboration_id)',
+         'rights_changed(''principal'', ARRAY[NEW.id])'),
+        ('on_nodes_removed', 0, 'node', 'AFTER DELETE', 'ROWS', '',
+         'rights_changed(''principal'', ARRAY(SELECT c.id FROM changed AS c))'),
+        ('on_principal_changed', 4, 'authenticatable', 'AFTER UPDATE', 'ROW',
+         'WHEN (OLD.type IS DISTINCT FROM NEW.type)', 'rights_changed(''principal'', ARRAY[NEW.id])'),
+        ('on_principal_changed', 5, 'authenticatable', 'AFTER UPDATE', 'ROW',
+         'WHEN (OLD.type IS DISTINCT FROM NEW.type OR OLD.keycloak_id IS DISTINCT FROM NEW.keycloak_id)',
+         'rights_changed(''principal'', ARRAY[NEW.id])')
+    ) AS t (name, hq, on_table, timing, fires, condition, call)
+    WHERE t.hq IN (0, version)
+    UNION ALL
+    SELECT format('on_%s_emptied', lower(x)), x, 'AFTER TRUNCATE', 'STATEMENT', '', 'rights_changed(''all'', NULL)'
+    FROM unnest(ARRAY['UserPermission', 'Permission', 'role_rule_association', 'rule', 'Member', 'collaboration',
+                      'user', 'node', 'authenticatable']) AS x
+$$;
+COMMENT ON FUNCTION rights_template(integer) IS
+    'The part of trigger_template() that notes changes of rights. Owned by the extension.';

@@ -1,0 +1,240 @@
+-- What nodes say, one function an event. All take the node, as HQ has it now, and the event's argument,
+-- and of the argument only what no row tells: a node speaks for itself alone.
+--
+-- verdict  NULL = it had its effect, or needs none; "locked" = it could not yet; else the reason why it has
+--          none or not all, for the daemon's metric and log: see receive()
+--
+-- Rows of HQ that somebody holds are waited for 10 ms at most.
+
+CREATE TYPE node AS (id integer, organization_id integer, collaboration_id integer);
+COMMENT ON TYPE node IS 'A node that says something, and where HQ has it';
+COMMENT ON COLUMN node.id IS 'Principal';
+COMMENT ON COLUMN node.organization_id IS 'Its organization';
+COMMENT ON COLUMN node.collaboration_id IS 'Its collaboration';
+
+CREATE FUNCTION given_id(value json) RETURNS integer
+    LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    digits text := value #>> '{}';
+BEGIN
+    -- HQ 5's node sends ids also as text.
+    IF json_typeof(value) IN ('number', 'string') AND digits ~ '^[0-9]{1,10}$' AND digits::bigint <= 2147483647 THEN
+        RETURN digits;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION given_id(json) IS 'The id that a node gave, as a number or as text; else NULL. Owned by the extension.';
+
+CREATE FUNCTION given_run(n node, arg json, OUT verdict text, OUT run_id integer, OUT task_id integer,
+                          OUT status text, OUT log_size bigint)
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+AS $$
+BEGIN
+    run_id := CASE WHEN json_typeof(arg) = 'object' THEN vantage6_events.given_id(arg -> 'run_id') END;
+    IF run_id IS NULL THEN
+        verdict := 'shape';
+        RETURN;
+    END IF;
+    SELECT r.task_id, r.status, octet_length(r.log) INTO task_id, status, log_size
+    FROM vantage6_events.run AS r JOIN vantage6_events.task AS t ON t.id = r.task_id
+    WHERE r.id = given_run.run_id AND r.organization_id = n.organization_id
+      AND t.collaboration_id = n.collaboration_id;
+    IF NOT FOUND THEN
+        verdict := 'run';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION given_run(node, json) IS
+    'The run that the argument names, if it is one of the node''s. For the agent only; owned by the extension.';
+
+CREATE FUNCTION on_status(n node, arg json) RETURNS text
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    r record := vantage6_events.given_run(n, arg);
+    told text;
+BEGIN
+    IF r.verdict IS NOT NULL THEN
+        RETURN r.verdict;
+    ELSIF json_typeof(arg -> 'status') IS DISTINCT FROM 'string' THEN
+        RETURN 'shape';
+    END IF;
+    told := arg ->> 'status';
+    IF length(told) > 100 THEN
+        RETURN 'size';
+    END IF;
+    IF vantage6_events.has_ended(told) THEN
+        PERFORM vantage6_events.kill_reported(n.id, ARRAY[r.run_id]);
+    END IF;
+    IF told IS NOT DISTINCT FROM r.status THEN
+        RETURN NULL; -- HQ's row has said so
+    END IF;
+    INSERT INTO vantage6_events.relayed AS x (run_id, row_status, status) VALUES (r.run_id, r.status, told)
+    ON CONFLICT ON CONSTRAINT relayed_pkey DO UPDATE SET (row_status, status) = (excluded.row_status, excluded.status)
+    WHERE (x.row_status, x.status) IS DISTINCT FROM (excluded.row_status, excluded.status);
+    IF FOUND THEN
+        PERFORM vantage6_events.announce_status(r.run_id, r.task_id, n.organization_id, told, false);
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION on_status(node, json) IS
+    'algorithm_status_change: announces the status of a run of the node, unless HQ''s row has it, or it was announced '
+    'since that row had another. For the agent only; owned by the extension.';
+
+CREATE FUNCTION on_log(n node, arg json) RETURNS text
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    r record := vantage6_events.given_run(n, arg);
+    most integer := pg_size_bytes(vantage6_events.setting('max_log_line'));
+    line text;
+    verdict text;
+    c text := 'collaboration_' || n.collaboration_id;
+BEGIN
+    IF r.verdict IS NOT NULL THEN
+        RETURN r.verdict;
+    ELSIF json_typeof(arg -> 'log') IS DISTINCT FROM 'string' THEN
+        RETURN 'shape';
+    END IF;
+    line := arg ->> 'log';
+    IF octet_length(line) > most THEN
+        verdict := 'size';
+        line := left(line, most / 4) || ' [cut by vantage6_events.max_log_line]'; -- 4 bytes a character at most
+    END IF;
+    PERFORM vantage6_events.announce('algorithm_log', json_build_object(
+        'run_id', r.run_id, 'task_id', r.task_id, 'log', line),
+        ARRAY[c || '/users', c || '_organization_' || n.organization_id || '/users']);
+    IF r.log_size > pg_size_bytes(vantage6_events.setting('max_run_log')) THEN
+        RETURN 'full';
+    END IF;
+    INSERT INTO vantage6_events.log_line (run_id, line, at) VALUES (r.run_id, line, clock_timestamp());
+    RETURN verdict;
+END
+$$;
+COMMENT ON FUNCTION on_log(node, json) IS
+    'algorithm_log: a line of a run of the node, for users, and for HQ''s column run.log. For the agent only; owned '
+    'by the extension.';
+
+-- What HQ stores of a node's configuration: of a list its items, of an object its own members.
+CREATE FUNCTION config_rows(config json) RETURNS TABLE (key text, value text, item json)
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH outer_member AS (
+        SELECT m.key, m.value, m.n FROM json_each(config) WITH ORDINALITY AS m (key, value, n)
+    ), member AS (
+        SELECT o.key, o.value, o.n, 0::bigint AS inner_n FROM outer_member AS o
+        WHERE json_typeof(o.value) <> 'object'
+        UNION ALL
+        SELECT i.key, i.value, o.n, i.n FROM outer_member AS o,
+             json_each(CASE json_typeof(o.value) WHEN 'object' THEN o.value ELSE '{}' END)
+                 WITH ORDINALITY AS i (key, value, n)
+    )
+    SELECT m.key, v.item #>> '{}', v.item FROM member AS m, json_array_elements(
+        CASE json_typeof(m.value) WHEN 'array' THEN m.value ELSE json_build_array(m.value) END)
+        WITH ORDINALITY AS v (item, n)
+    ORDER BY m.n, m.inner_n, v.n
+$$;
+COMMENT ON FUNCTION config_rows(json) IS
+    'The rows of nodeconfig that a configuration makes. Owned by the extension.';
+
+CREATE FUNCTION replace_config(n node, config json) RETURNS text
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '10ms'
+AS $$
+BEGIN
+    -- presence() takes it when the node is gone: one after the other.
+    IF NOT n.id = ANY (vantage6_events.lock_announced(ARRAY[n.id])) THEN
+        RETURN 'locked';
+    END IF;
+    IF ARRAY(SELECT row(r.key, r.value)::text FROM vantage6_events.config_rows(config) AS r ORDER BY 1)
+       = ARRAY(SELECT row(c.key, c.value)::text FROM vantage6_events.node_config AS c
+               WHERE c.node_id = n.id ORDER BY 1) THEN
+        RETURN NULL;
+    END IF;
+    DELETE FROM vantage6_events.node_config AS c WHERE c.node_id = n.id;
+    INSERT INTO vantage6_events.node_config (node_id, key, value)
+    SELECT n.id, r.key, r.value FROM vantage6_events.config_rows(config) AS r;
+    RETURN NULL;
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+    RETURN 'locked';
+END
+$$;
+COMMENT ON FUNCTION replace_config(node, json) IS
+    'Replaces what HQ has of the node''s configuration. For the agent only; owned by the extension.';
+
+CREATE FUNCTION on_info(n node, arg json) RETURNS text
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF json_typeof(arg) IS DISTINCT FROM 'object' THEN
+        RETURN 'shape';
+    ELSIF octet_length(arg::text) > pg_size_bytes(vantage6_events.setting('max_node_config')) THEN
+        RETURN 'size';
+    ELSIF EXISTS (SELECT FROM vantage6_events.config_rows(arg) AS r
+                  WHERE json_typeof(r.item) IN ('object', 'array')) THEN
+        RETURN 'shape';
+    END IF;
+    RETURN vantage6_events.replace_config(n, arg);
+END
+$$;
+COMMENT ON FUNCTION on_info(node, json) IS
+    'node_info_update: the configuration that the node shares. For the agent only; owned by the extension.';
+
+CREATE FUNCTION on_dataframe(n node, arg json) RETURNS text
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '10ms'
+AS $$
+DECLARE
+    session integer := CASE json_typeof(arg) WHEN 'object' THEN vantage6_events.given_id(arg -> 'session_id') END;
+    rows integer[];
+BEGIN
+    IF session IS NULL OR json_typeof(arg -> 'df_name') IS DISTINCT FROM 'string' THEN
+        RETURN 'shape';
+    END IF;
+    rows := ARRAY(SELECT u.id FROM vantage6_events.unwanted_dataframe AS u
+                  WHERE u.node_id = n.id AND u.session_id = session AND u.df_name = arg ->> 'df_name' ORDER BY u.id);
+    IF cardinality(rows) > 0 THEN
+        DELETE FROM vantage6_events.dataframe_deletion AS d WHERE d.id = ANY (rows);
+    END IF;
+    RETURN NULL;
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+    RETURN 'locked';
+END
+$$;
+COMMENT ON FUNCTION on_dataframe(node, json) IS
+    'dataframe_deleted: a dataframe that the node was to delete is deleted. For the agent only; owned by the '
+    'extension.';
+
+-- The names and labels are those of HQ's own exporter.
+CREATE FUNCTION gauges(n node, arg json) RETURNS json
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH known AS ( -- a label may take few values, whatever nodes say
+        SELECT k.label, CASE WHEN arg -> k.label IS NULL THEN 'unknown'
+                             WHEN arg ->> k.label = ANY (k.names) THEN arg ->> k.label ELSE 'other' END AS value
+        FROM (VALUES ('os', ARRAY['posix', 'nt', 'Linux', 'Darwin', 'Windows']),
+                     ('platform', ARRAY['linux', 'darwin', 'win32', 'cygwin', 'Linux', 'Darwin', 'Windows']))
+             AS k (label, names)
+    ), given AS (
+        SELECT g.name, g.place, arg -> g.name AS value, NULL::bigint AS gpu
+        FROM unnest(ARRAY['cpu_percent', 'memory_percent', 'num_algorithm_containers', 'cpu_count', 'memory_total',
+                          'memory_available', 'gpu_count']) WITH ORDINALITY AS g (name, place)
+        UNION ALL
+        SELECT g.name, 10 + g.place, e.value, e.n - 1
+        FROM unnest(ARRAY['gpu_load', 'gpu_memory_used', 'gpu_memory_free', 'gpu_temperature'])
+                 WITH ORDINALITY AS g (name, place),
+             json_array_elements(CASE json_typeof(arg -> g.name) WHEN 'array' THEN arg -> g.name ELSE '[]' END)
+                 WITH ORDINALITY AS e (value, n)
+        WHERE e.n <= vantage6_events.setting('max_gpus')::integer
+    )
+    SELECT json_agg(json_build_object('name', g.name, 'labels', l.labels, 'value', g.value) ORDER BY g.place, g.gpu)
+    FROM given AS g, LATERAL (
+        SELECT json_object_agg(x.label, x.value) AS labels FROM (
+            SELECT 'node_id' AS label, n.id::text AS value
+            UNION ALL SELECT k.label, k.value FROM known AS k
+            UNION ALL SELECT 'gpu_id', g.gpu::text WHERE g.gpu IS NOT NULL) AS x) AS l
+    WHERE json_typeof(g.value) = 'number'
+$$;
+COMMENT ON FUNCTION gauges(node, json) IS
+    'node_metrics_update: the gauges that it makes, for the daemon; NULL if none. Owned by the extension.';

@@ -1,0 +1,206 @@
+-- receive: what clients sent takes effect, once, and within their rights.
+--
+-- stream    one life of a pushd, which numbers what it passes on from 1
+-- deferred  an item whose effect had to wait, since somebody holds rows of HQ that it needs. Later items of
+--           the same node that need such rows wait behind it; all others go on
+--
+-- An item is judged by the rights of its sender as they are now.
+
+CREATE FUNCTION without_nul(items json) RETURNS json
+    LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- PostgreSQL's text has no character 0, which an algorithm may well print.
+    RETURN CASE WHEN strpos(items::text, '\u0000') = 0 THEN items
+           ELSE regexp_replace(items::text, '(?<!\\)((?:\\\\)*)\\u0000', '\1\\ufffd', 'g')::json END;
+END
+$$;
+COMMENT ON FUNCTION without_nul(json) IS
+    'The same with U+FFFD in place of each character 0. Owned by the extension.';
+
+CREATE FUNCTION act(n node, event text, arg json) RETURNS text
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN CASE event
+        WHEN 'algorithm_status_change' THEN vantage6_events.on_status(n, arg)
+        WHEN 'algorithm_log' THEN vantage6_events.on_log(n, arg)
+        WHEN 'node_info_update' THEN vantage6_events.on_info(n, arg)
+        WHEN 'dataframe_deleted' THEN vantage6_events.on_dataframe(n, arg) END;
+END
+$$;
+COMMENT ON FUNCTION act(node, text, json) IS
+    'Lets what a node sent have its effect in the database; returns the verdict. For the agent only; owned by '
+    'the extension.';
+
+CREATE FUNCTION defer(principal integer, event text, arg json) RETURNS text
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF event = 'node_info_update' THEN -- as a whole: an earlier one counts no more
+        DELETE FROM vantage6_events.deferred AS d WHERE d.principal_id = principal AND d.name = event;
+    ELSIF (SELECT count(*) FROM vantage6_events.deferred AS d WHERE d.principal_id = principal)
+          >= vantage6_events.setting('max_deferred')::integer THEN
+        RETURN 'locked';
+    END IF;
+    INSERT INTO vantage6_events.deferred (principal_id, name, arg, since)
+    VALUES (principal, event, arg, clock_timestamp());
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION defer(integer, text, json) IS
+    'Keeps an item for retry_deferred(); the verdict "locked" if too many of this node wait. For the agent '
+    'only; owned by the extension.';
+
+CREATE FUNCTION retry_deferred() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    item record;
+    waiting integer[] := '{}'; -- whose turn has not come
+BEGIN
+    FOR item IN
+        SELECT d.id, d.name, d.arg, p.id IS NOT NULL AS known, d.principal_id,
+               (d.principal_id, p.organization_id, p.collaboration_id)::vantage6_events.node AS node
+        FROM vantage6_events.deferred AS d
+        LEFT JOIN vantage6_events.principal AS p ON p.id = d.principal_id AND p.kind = 'node'
+        ORDER BY d.id FOR UPDATE OF d SKIP LOCKED
+    LOOP
+        CONTINUE WHEN item.principal_id = ANY (waiting);
+        EXIT WHEN cardinality(waiting) >= 10; -- each has taken 10 ms: a whole table may be locked
+        IF item.known AND vantage6_events.act(item.node, item.name, item.arg) = 'locked' THEN
+            waiting := waiting || item.principal_id;
+        ELSE
+            DELETE FROM vantage6_events.deferred AS d WHERE d.id = item.id;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION retry_deferred() IS
+    'Tries again what had to wait for rows that others held, of each node in order. For the agent only; owned '
+    'by the extension.';
+
+CREATE FUNCTION said_text(arg json) RETURNS text
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT left(arg #>> '{}', 200) $$;
+COMMENT ON FUNCTION said_text(json) IS 'What a client wants to be read, at most 200 characters. Owned by the extension.';
+
+CREATE FUNCTION report(gauges json[], said json[], refused json[]) RETURNS json
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT nullif(json_strip_nulls(json_build_object(
+        'gauges', CASE WHEN cardinality(gauges) > 0 THEN gauges END,
+        'said', CASE WHEN cardinality(said) > 0 THEN said END,
+        'refused', (SELECT json_agg(x) FROM (
+            SELECT (r ->> 'principal')::integer AS principal, r ->> 'event' AS event, r ->> 'reason' AS reason, count(*) AS n
+            FROM unnest(refused) AS r GROUP BY 1, 2, 3 ORDER BY 1, 2, 3) AS x)))::text, '{}')::json
+$$;
+COMMENT ON FUNCTION report(json[], json[], json[]) IS
+    'The report of receive(); NULL if there is nothing to report. Owned by the extension.';
+
+CREATE FUNCTION take_items(incarnation bigint, last bigint, items json) RETURNS json
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    item record;
+    verdict text;
+    pinged integer[] := '{}';
+    gauges json[] := '{}';
+    said json[] := '{}';
+    refused json[] := '{}';
+    blocked integer[] := ARRAY(SELECT DISTINCT d.principal_id FROM vantage6_events.deferred AS d);
+    failures integer := 0;
+BEGIN
+    FOR item IN
+        SELECT x.sid, x.principal, x.event ->> 0 AS name, x.event -> 1 AS arg, p.kind, l.sid IS NOT NULL AS leased,
+               (p.id, p.organization_id, p.collaboration_id)::vantage6_events.node AS node
+        FROM json_to_recordset(items) AS x (seq bigint, sid text, principal integer, nsp text, event json)
+        LEFT JOIN vantage6_events.principal AS p ON p.id = x.principal
+        LEFT JOIN vantage6_events.lease AS l ON l.sid = x.sid AND l.principal_id = x.principal
+            AND l.incarnation = take_items.incarnation
+        WHERE x.seq > last AND x.nsp = '/tasks' ORDER BY x.seq
+    LOOP
+        verdict := NULL;
+        CASE
+        WHEN item.name NOT IN ('ping', 'algorithm_status_change', 'algorithm_log', 'node_info_update',
+                               'node_metrics_update', 'dataframe_deleted', 'message', 'error') THEN
+            NULL; -- whatever a client says that nobody knows
+        WHEN item.kind IS NULL THEN
+            verdict := 'principal';
+        WHEN item.name = 'ping' THEN
+            IF item.leased THEN
+                pinged := pinged || item.principal;
+            END IF;
+        WHEN item.kind <> 'node' THEN
+            verdict := 'user';
+        WHEN item.name IN ('message', 'error') THEN
+            said := said || json_build_object('principal', item.principal, 'event', item.name,
+                                              'text', vantage6_events.said_text(item.arg));
+        WHEN item.name = 'node_metrics_update' THEN
+            IF json_typeof(item.arg) = 'object' THEN
+                gauges := gauges || json_build_object('sid', item.sid, 'gauges',
+                    coalesce(vantage6_events.gauges(item.node, item.arg), '[]'));
+            ELSE
+                verdict := 'shape';
+            END IF;
+        ELSE
+            IF item.name IN ('node_info_update', 'dataframe_deleted')
+               AND (item.principal = ANY (blocked) OR failures >= 10) THEN
+                verdict := 'locked';
+            ELSE
+                verdict := vantage6_events.act(item.node, item.name, item.arg);
+                failures := failures + (verdict IS NOT DISTINCT FROM 'locked')::integer;
+            END IF;
+            IF verdict = 'locked' THEN
+                blocked := blocked || item.principal;
+                verdict := vantage6_events.defer(item.principal, item.name, item.arg);
+            END IF;
+        END CASE;
+        IF verdict IS NOT NULL THEN
+            refused := refused || json_build_object('principal', item.principal, 'event', item.name, 'reason', verdict);
+        END IF;
+    END LOOP;
+    UPDATE vantage6_events.principal_status AS s
+    SET status = 'online', last_seen = vantage6_events.utc_now()
+    WHERE s.id IN (SELECT t.id FROM vantage6_events.principal_status AS t
+                   WHERE t.id = ANY (pinged) ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED);
+    RETURN vantage6_events.report(gauges, said, refused);
+END
+$$;
+COMMENT ON FUNCTION take_items(bigint, bigint, json) IS
+    'Lets the items after the last one taken have their effect, in order; returns the report of receive(). For '
+    'the agent only; owned by the extension.';
+
+CREATE FUNCTION receive_logic(incarnation bigint, stream text, items json)
+    RETURNS TABLE (taken bigint, report json)
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms'
+AS $$
+DECLARE
+    last bigint;
+BEGIN
+    items := vantage6_events.without_nul(items);
+    PERFORM vantage6_events.check_incarnation(incarnation);
+    INSERT INTO vantage6_events.received AS r (stream, seq, taken_at)
+    VALUES (receive_logic.stream, 0, now()) ON CONFLICT DO NOTHING;
+    SELECT r.seq INTO last FROM vantage6_events.received AS r
+    WHERE r.stream = receive_logic.stream FOR NO KEY UPDATE;
+    SELECT max(x.seq) INTO taken FROM json_to_recordset(items) AS x (seq bigint);
+    IF taken > last THEN
+        report := vantage6_events.take_items(incarnation, last, items);
+        UPDATE vantage6_events.received AS r SET (seq, taken_at) = (receive_logic.taken, now())
+        WHERE r.stream = receive_logic.stream;
+    ELSE
+        taken := last;
+    END IF;
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION receive_logic(bigint, text, json) IS
+    'Takes what clients sent: [{"seq", "sid", "principal", "nsp", "event": [name, argument...]}], numbered in the '
+    'stream; items up to the last seq taken of it are skipped. Returns the highest seq taken, and a report or '
+    'NULL: {"gauges": [{"sid", "gauges": [{"name", "labels": {}, "value"}]}: from now on those of that client], '
+    '"said": [{"principal", "event", "text"}: for the log], "refused": [{"principal", "event", "reason", "n"}: '
+    'had no effect]}. Reasons: principal (HQ has none like that now), user (it was no node), shape, run (not a run '
+    'of the node), size, full (run.log), locked (too much waits for locks). Errors: V6010; 55P03 if HQ''s tables '
+    'are locked for 0.5 s. Owned by the agent.';

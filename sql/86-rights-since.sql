@@ -1,0 +1,102 @@
+-- rights_since: the rooms of connected clients, when they may have changed.
+--
+-- pushd asks for them in one statement with the first page of events_since, whose snapshot they so share,
+-- and sets them before any event. New rights rows are found as new events are; after open() all rooms are
+-- read anew anyway, so that here nothing is said of timelines.
+--
+-- audit  rooms of clients of whom no rights row speaks: a trigger may have been switched off or gone round
+--
+-- HQ's tables are read only if there is a reason to. If one is locked (a migration), the clients in
+-- question hear nothing until their rooms can be read, and all others go on.
+
+CREATE FUNCTION rights_scopes(since pg_snapshot, hi bigint) RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off
+    SET enable_bitmapscan = off
+    SET jit = off
+AS $$
+DECLARE
+    since_max xid8 := pg_snapshot_xmax(since);
+    since_open xid8[] := ARRAY(SELECT pg_snapshot_xip(since));
+BEGIN
+    RETURN ARRAY(
+        SELECT DISTINCT unnest(n.scopes) FROM (
+            SELECT c.scopes FROM vantage6_events.rights_change AS c WHERE c.id > hi
+            UNION ALL
+            SELECT c.scopes FROM vantage6_events.rights_change AS c WHERE c.xid >= since_max AND c.id + 0 <= hi
+            UNION ALL
+            SELECT c.scopes FROM vantage6_events.rights_change AS c
+            WHERE c.xid = ANY (since_open) AND c.id + 0 <= hi) AS n);
+END
+$$;
+COMMENT ON FUNCTION rights_scopes(pg_snapshot, bigint) IS
+    'The scopes of the rights rows that are new since the cursor. For the agent only; owned by the extension.';
+
+CREATE FUNCTION leased(incarnation bigint, scopes text[]) RETURNS SETOF lease
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT l.* FROM vantage6_events.lease AS l
+    WHERE l.incarnation = leased.incarnation
+      AND ('all' = ANY (scopes) OR l.kind = 'user' AND 'users' = ANY (scopes)
+           OR 'principal_' || l.principal_id = ANY (scopes)
+           OR l.kind = 'user' AND EXISTS (
+               SELECT FROM vantage6_events.principal AS p
+               WHERE p.id = l.principal_id AND 'organization_' || p.organization_id = ANY (scopes)))
+$$;
+COMMENT ON FUNCTION leased(bigint, text[]) IS
+    'The leases of the incarnation whose principals are in the scopes. For the agent only; owned by the extension.';
+
+CREATE FUNCTION rights_since_logic(incarnation bigint, since pg_snapshot, hi bigint, audit_after text,
+                                   audit_rows integer)
+    RETURNS TABLE (sid text, principal_id integer, rooms text, known boolean, noted boolean)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms'
+AS $$
+DECLARE
+    scopes text[] := vantage6_events.rights_scopes(since, hi);
+    found_rows json;
+BEGIN
+    IF cardinality(scopes) = 0 AND audit_rows IS NULL THEN
+        RETURN;
+    END IF;
+    BEGIN
+        SELECT json_agg(x) INTO found_rows FROM (
+            WITH asked AS (
+                SELECT l.sid, l.principal_id, l.subject, true AS noted
+                FROM vantage6_events.leased(rights_since_logic.incarnation, scopes) AS l
+                UNION ALL
+                (SELECT l.sid, l.principal_id, l.subject, false FROM vantage6_events.lease AS l
+                 WHERE l.incarnation = rights_since_logic.incarnation AND l.sid > audit_after
+                 ORDER BY l.sid LIMIT audit_rows)
+            ), room AS (
+                SELECT r.principal_id, string_agg(r.room, ',' ORDER BY r.room COLLATE "C") AS list
+                FROM vantage6_events.rooms_of(ARRAY(SELECT DISTINCT a.principal_id FROM asked AS a)) AS r
+                GROUP BY r.principal_id)
+            SELECT a.sid, a.principal_id, CASE WHEN p.id IS NOT NULL THEN room.list END AS rooms,
+                   true AS known, bool_or(a.noted) AS noted
+            FROM asked AS a
+            LEFT JOIN vantage6_events.principal AS p ON p.id = a.principal_id AND p.subject = a.subject
+            LEFT JOIN room ON room.principal_id = a.principal_id
+            GROUP BY a.sid, a.principal_id, p.id, room.list ORDER BY a.sid) AS x;
+    EXCEPTION WHEN lock_not_available THEN
+        -- Of whom it is not known either whether he is in the scope is taken to be.
+        SELECT json_agg(x) INTO found_rows FROM (
+            SELECT l.sid, l.principal_id, NULL::text AS rooms, false AS known, true AS noted
+            FROM vantage6_events.lease AS l
+            WHERE l.incarnation = rights_since_logic.incarnation
+              AND ('all' = ANY (scopes) OR 'principal_' || l.principal_id = ANY (scopes)
+                   OR l.kind = 'user' AND EXISTS (SELECT FROM unnest(scopes) AS s WHERE s NOT LIKE 'principal%'))
+            ORDER BY l.sid) AS x;
+    END;
+    RETURN QUERY SELECT * FROM json_to_recordset(found_rows)
+        AS x (sid text, principal_id integer, rooms text, known boolean, noted boolean);
+END
+$$;
+COMMENT ON FUNCTION rights_since_logic(bigint, pg_snapshot, bigint, text, integer) IS
+    'The rooms of clients of the incarnation whose rights may have changed since the cursor (since, hi), as of '
+    'this statement; to be asked with the first page of events_since, and heeded before its events. rooms '
+    'are joined by commas, NULL if the principal is none any more. known: false if a lock on HQ''s tables '
+    'kept them from being read (0.1 s): connect() the client again. noted: false for those of the audit, '
+    'which are audit_rows in the order of their sids, after audit_after; NULL: no audit. Owned by the agent.';
