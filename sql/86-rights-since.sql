@@ -50,7 +50,7 @@ COMMENT ON FUNCTION leased(bigint, text[]) IS
 
 CREATE FUNCTION rights_since_logic(incarnation bigint, since pg_snapshot, hi bigint, audit_after text,
                                    audit_rows integer)
-    RETURNS TABLE (sid text, principal_id integer, rooms text, known boolean, noted boolean)
+    RETURNS TABLE (sid text, principal_id integer, rooms text, known boolean, noted boolean, audited boolean)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms'
 AS $$
@@ -64,10 +64,10 @@ BEGIN
     BEGIN
         SELECT json_agg(x) INTO found_rows FROM (
             WITH asked AS (
-                SELECT l.sid, l.principal_id, l.subject, true AS noted
+                SELECT l.sid, l.principal_id, l.subject, true AS noted, false AS audited
                 FROM vantage6_events.leased(rights_since_logic.incarnation, scopes) AS l
                 UNION ALL
-                (SELECT l.sid, l.principal_id, l.subject, false FROM vantage6_events.lease AS l
+                (SELECT l.sid, l.principal_id, l.subject, false, true FROM vantage6_events.lease AS l
                  WHERE l.incarnation = rights_since_logic.incarnation AND l.sid > audit_after
                  ORDER BY l.sid LIMIT audit_rows)
             ), room AS (
@@ -75,7 +75,7 @@ BEGIN
                 FROM vantage6_events.rooms_of(ARRAY(SELECT DISTINCT a.principal_id FROM asked AS a)) AS r
                 GROUP BY r.principal_id)
             SELECT a.sid, a.principal_id, CASE WHEN p.id IS NOT NULL THEN room.list END AS rooms,
-                   true AS known, bool_or(a.noted) AS noted
+                   true AS known, bool_or(a.noted) AS noted, bool_or(a.audited) AS audited
             FROM asked AS a
             LEFT JOIN vantage6_events.principal AS p ON p.id = a.principal_id AND p.subject = a.subject
             LEFT JOIN room ON room.principal_id = a.principal_id
@@ -83,7 +83,7 @@ BEGIN
     EXCEPTION WHEN lock_not_available THEN
         -- Of whom it is not known either whether he is in the scope is taken to be.
         SELECT json_agg(x) INTO found_rows FROM (
-            SELECT l.sid, l.principal_id, NULL::text AS rooms, false AS known, true AS noted
+            SELECT l.sid, l.principal_id, NULL::text AS rooms, false AS known, true AS noted, false AS audited
             FROM vantage6_events.lease AS l
             WHERE l.incarnation = rights_since_logic.incarnation
               AND ('all' = ANY (scopes) OR 'principal_' || l.principal_id = ANY (scopes)
@@ -91,12 +91,13 @@ BEGIN
             ORDER BY l.sid) AS x;
     END;
     RETURN QUERY SELECT * FROM json_to_recordset(found_rows)
-        AS x (sid text, principal_id integer, rooms text, known boolean, noted boolean);
+        AS x (sid text, principal_id integer, rooms text, known boolean, noted boolean, audited boolean);
 END
 $$;
 COMMENT ON FUNCTION rights_since_logic(bigint, pg_snapshot, bigint, text, integer) IS
     'The rooms of clients of the incarnation whose rights may have changed since the cursor (since, hi), as of '
     'this statement; to be asked with the first page of events_since, and heeded before its events. rooms '
     'are joined by commas, NULL if the principal is none any more. known: false if a lock on HQ''s tables '
-    'kept them from being read (0.1 s): connect() the client again. noted: false for those of the audit, '
-    'which are audit_rows in the order of their sids, after audit_after; NULL: no audit. Owned by the agent.';
+    'kept them from being read (0.1 s): connect() the client again. noted: a rights row speaks of it; audited: '
+    'it is one of the audit_rows (NULL: none) that come after audit_after in the order of sids. Owned by the '
+    'agent.';

@@ -28,7 +28,7 @@ struct socket_info {
     const char *transport; /* "polling" or "websocket" */
     const char *address;
     int64_t expires; /* by the guard: of the token, seconds since the epoch; 0 = none */
-    bool again;      /* hub_renew(): it was asked for before */
+    bool again;      /* hub_renew(), hub_doubt(): it was asked for before */
 };
 
 /* Binary messages that belong to a packet, whose JSON has a placeholder for each. */
@@ -59,7 +59,8 @@ struct backend {
     /*
      * The socket asks to connect, with the payload auth of its CONNECT (NULL = none): answered by
      * hub_accept() or hub_refuse(), and after hub_accept() by hub_admit() with its rooms. While
-     * the backend is away it may forget the call: hub_renew() makes all of them again.
+     * the backend is away it may forget the call: hub_renew() makes all of them again, and
+     * hub_doubt() one.
      */
     void (*connect)(void *ctx, void *visitor, const struct socket_info *s, const json_t *auth,
                     uint64_t now);

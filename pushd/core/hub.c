@@ -124,6 +124,32 @@ void hub_admit(struct hub *hub, const struct admission *a, uint64_t now)
     socket_release(k);
 }
 
+bool hub_differs(struct hub *hub, const struct admission *a)
+{
+    const struct socket *k = find_accepted(hub, a->sid);
+    return k && k->joined &&
+           (k->principal != a->principal ||
+            !rooms_are(hub->rooms, &k->subscriber, k->nsp, a->principal ? a->rooms : ""));
+}
+
+static void ask_again(struct socket *k, uint64_t now)
+{
+    const struct backend *backend = k->client->hub->backend;
+    struct socket_info info;
+    socket_info(k, &info);
+    info.again = true;
+    backend->connect(backend->ctx, k->client->visitor, &info, NULL, now);
+}
+
+void hub_doubt(struct hub *hub, const char *sid, uint64_t now)
+{
+    struct socket *k = find_accepted(hub, sid);
+    if (!k)
+        return;
+    socket_rooms(k, "");
+    ask_again(k, now);
+}
+
 void hub_emit(struct hub *hub, const char *sid, const char *payload, size_t len, int64_t ack,
               const struct attachments *with)
 {
@@ -185,16 +211,11 @@ static void forget_rooms(struct socket *k)
 
 void hub_renew(struct hub *hub, uint64_t now)
 {
-    const struct backend *backend = hub->backend;
     struct socket *k, *next;
-    struct socket_info info;
     HASH_ITER (hh, hub->sockets, k, next)
         forget_rooms(k);
-    HASH_ITER (hh, hub->sockets, k, next) {
-        socket_info(k, &info);
-        info.again = true;
-        backend->connect(backend->ctx, k->client->visitor, &info, NULL, now);
-    }
+    HASH_ITER (hh, hub->sockets, k, next)
+        ask_again(k, now);
 }
 
 size_t hub_waiting(const struct hub *hub)

@@ -50,6 +50,11 @@ struct admission {
  * ignore events visible in the snapshot; a later one only replaces its rooms.
  */
 void hub_admit(struct hub *hub, const struct admission *a, uint64_t now);
+/* Would that make a difference for a socket that has been admitted? */
+bool hub_differs(struct hub *hub, const struct admission *a);
+/* The rooms of this socket may have changed, and could not be read: it is in none until it is
+ * admitted again, for which the backend is asked. */
+void hub_doubt(struct hub *hub, const char *sid, uint64_t now);
 
 /* Send an event, a JSON array [name, args...], to an accepted socket alone. With an ack id (-1 =
  * none) the client is asked to answer: backend.acked(). with may be NULL. */

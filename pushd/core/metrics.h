@@ -79,6 +79,10 @@
     BY(METRIC_KEYS_GOOD, counter, "keys_refreshes", "result", "good", "Looks for the keys")        \
     BY(METRIC_KEYS_FAILED, counter, "keys_refreshes", "result", "failed", "")                      \
     X(METRIC_DB_READS, counter, "database_reads", "Reads of the event log")                        \
+    BY(METRIC_RIGHTS_NOTED, counter, "rights_changes", "found", "noted",                           \
+       "Sockets whose rooms have changed while they were connected")                               \
+    BY(METRIC_RIGHTS_AUDIT, counter, "rights_changes", "found", "audit", "")                       \
+    BY(METRIC_RIGHTS_DOUBT, counter, "rights_changes", "found", "doubt", "")                       \
     X(METRIC_DB_RECONNECTS, counter, "database_reconnects", "Connections made to the database")    \
     X(METRIC_DB_ERRORS, counter, "database_errors", "Statements that the database refused")        \
     X(METRIC_READY, gauge, "ready", "1 if /readyz says ready")

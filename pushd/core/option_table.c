@@ -79,6 +79,7 @@ static const struct option OPTIONS[] = {
     TEXT(conninfo, "", 0, 4096, NULL, "connection string of PostgreSQL; empty: PGHOST, PGSERVICE and so on"),
     TEXT(instance, "", 0, 128, wrong_name, "name of this process, one among all; empty: host name and port"),
     DURATION(read_interval, "5s", 0.1, HOUR, "longest time between reads of the event log"),
+    DURATION(audit_interval, "5min", 0, 24 * HOUR, "time between comparisons of all rooms with the database; 0: none"),
     DURATION(beat_interval, "5s", 0.1, 15, "time between signs of life to the database"),
     DURATION(retry_max, "10s", 0.1, 5 * MINUTE, "longest wait between attempts to reach the database"),
     COUNT(read_rows, "1000", 1, 100000, "events read at once"),

@@ -142,6 +142,23 @@ void rooms_set(struct rooms *r, struct subscriber *s, const char *nsp, const cha
     }
 }
 
+bool rooms_are(const struct rooms *r, const struct subscriber *s, const char *nsp,
+               const char *names)
+{
+    char key[KEY_MAX];
+    size_t len;
+    unsigned n = 0;
+    for (const char *name; (name = next_name(&names, &len)); n++) {
+        size_t k = make_key(key, nsp, name, len);
+        struct room *room = NULL;
+        if (k)
+            HASH_FIND(hh, r->table, key, k, room);
+        if (!room || !is_member(s, room))
+            return false;
+    }
+    return n == s->n;
+}
+
 void rooms_publish(struct rooms *r, const char *nsp, const char *names,
                    void (*hear)(struct subscriber *s, void *ctx), void *ctx)
 {

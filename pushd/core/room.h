@@ -7,6 +7,7 @@
 #ifndef PUSHD_ROOM_H
 #define PUSHD_ROOM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,9 @@ size_t rooms_count(const struct rooms *r);
 
 /* Be in exactly these rooms (names separated by commas, of namespace nsp); "" leaves all. */
 void rooms_set(struct rooms *r, struct subscriber *s, const char *nsp, const char *names);
+/* Is it in exactly these, each named once? */
+bool rooms_are(const struct rooms *r, const struct subscriber *s, const char *nsp,
+               const char *names);
 
 /* Call hear once for each member of any of the rooms. hear must not change memberships. */
 void rooms_publish(struct rooms *r, const char *nsp, const char *names,

@@ -24,6 +24,8 @@ struct db_env {
     void (*incarnation)(void *ctx, int64_t incarnation);
     /* Sockets have come or gone. */
     void (*changed)(void *ctx);
+    /* The rooms of a socket of this principal have changed, though it stays. */
+    void (*moved)(void *ctx, int64_t principal);
     /* The database has ended this incarnation. */
     void (*ended)(void *ctx, int64_t incarnation);
     /* All that had arrived on a link has been given to the hub. */

@@ -10,6 +10,7 @@
 #include "link.h"
 #include "log.h"
 #include "registrar.h"
+#include "rights.h"
 #include "snapshot.h"
 #include "timers.h"
 
@@ -21,6 +22,7 @@ struct log_link {
     struct link *link;
     struct cursor *cursor;
     struct registrar *registrar;
+    struct rights *rights;
     uv_timer_t *read_timer, *page_timer;
     int pauses;          /* before the next page */
     int64_t incarnation; /* 0 = not open */
@@ -37,8 +39,21 @@ static const struct statement st_open = {NULL,
                                          "SELECT incarnation, system_id, tli, epoch, snapshot, hi"
                                          " FROM vantage6_events.open($1::text, $2::text)",
                                          2};
+/* One statement, so that rights and events are of one snapshot; both as enum page_column has it. */
 static const struct statement st_read = {
     "read",
+    "SELECT NULL::bigint, NULL::xid8, NULL::text, rooms, principal_id, NULL::text,"
+    " NULL::pg_snapshot, NULL::text, NULL::boolean, sid, known, noted, audited"
+    " FROM vantage6_events.rights_since($4::bigint, $1::pg_snapshot, $2::bigint, $6::text,"
+    " $7::integer)"
+    " UNION ALL"
+    " SELECT id, xid, nsp, rooms, except_principal, payload, snapshot, epoch, more,"
+    " NULL, NULL, NULL, NULL"
+    " FROM vantage6_events.events_since($1::pg_snapshot, $2::bigint, $3::integer, NULL, 0,"
+    " $5::integer)",
+    7};
+static const struct statement st_page = {
+    "page",
     "SELECT id, xid, nsp, rooms, except_principal, payload, snapshot, epoch, more"
     " FROM vantage6_events.events_since($1::pg_snapshot, $2::bigint, $3::integer,"
     " $4::pg_snapshot, $5::bigint, $6::integer)",
@@ -48,16 +63,29 @@ static const struct statement st_read = {
 
 static void on_page(void *ctx, const PGresult *r);
 
+static const char *decimal(char text[24], int64_t n)
+{
+    snprintf(text, 24, "%lld", (long long)n);
+    return text;
+}
+
 static void read_page(struct log_link *l)
 {
-    char hi[24], after[24], tli[12], rows[12];
+    char hi[24], after[24], tli[24], rows[24], incarnation[24];
     struct question q = cursor_ask(l->cursor);
-    snprintf(hi, sizeof hi, "%lld", (long long)q.hi);
-    snprintf(after, sizeof after, "%lld", (long long)q.after);
-    snprintf(tli, sizeof tli, "%d", q.seen_tli);
-    snprintf(rows, sizeof rows, "%d", l->env->config->read_rows);
-    const char *values[] = {q.since, hi, q.seen_tli ? tli : NULL, q.upto, after, rows};
-    link_send(l->link, &st_read, values, on_page, l);
+    decimal(hi, q.hi);
+    decimal(rows, l->env->config->read_rows);
+    const char *seen_tli = q.seen_tli ? decimal(tli, q.seen_tli) : NULL;
+    if (cursor_fresh(l->cursor)) {
+        struct audit audit = rights_ask(l->rights);
+        const char *values[] = {
+            q.since, hi,          seen_tli,  decimal(incarnation, l->incarnation),
+            rows,    audit.after, audit.rows};
+        link_send(l->link, &st_read, values, on_page, l);
+    } else {
+        const char *values[] = {q.since, hi, seen_tli, q.upto, decimal(after, q.after), rows};
+        link_send(l->link, &st_page, values, on_page, l);
+    }
 }
 
 static void start_read(struct log_link *l)
@@ -76,18 +104,18 @@ static void start_read(struct log_link *l)
     read_page(l);
 }
 
-static void give_events(struct log_link *l, const PGresult *r)
+static void give_events(struct log_link *l, const PGresult *r, int from)
 {
     int n = PQntuples(r);
-    for (int i = 1; i < n; i++) {
+    for (int i = from; i < n; i++) {
         struct event e = {
-            .id = answer_integer(r, i, 0),
-            .xid = strtoull(PQgetvalue(r, i, 1), NULL, 10),
-            .nsp = PQgetvalue(r, i, 2),
-            .rooms = PQgetvalue(r, i, 3),
-            .except = answer_integer(r, i, 4),
-            .payload = PQgetvalue(r, i, 5),
-            .payload_len = (size_t)PQgetlength(r, i, 5),
+            .id = answer_integer(r, i, PAGE_ID),
+            .xid = strtoull(PQgetvalue(r, i, PAGE_XID), NULL, 10),
+            .nsp = PQgetvalue(r, i, PAGE_NSP),
+            .rooms = PQgetvalue(r, i, PAGE_ROOMS),
+            .except = answer_integer(r, i, PAGE_PRINCIPAL),
+            .payload = PQgetvalue(r, i, PAGE_PAYLOAD),
+            .payload_len = (size_t)PQgetlength(r, i, PAGE_PAYLOAD),
         };
         if (cursor_row(l->cursor, e.id, e.xid))
             hub_event(l->env->hub, &e);
@@ -138,22 +166,26 @@ static void on_page(void *ctx, const PGresult *r)
         link_refused(l->link, r);
         return;
     }
-    if (PQntuples(r) < 1 || !PQgetisnull(r, 0, 0)) {
+    int head = 0;
+    if (cursor_fresh(l->cursor)) {
+        hub_read_begin(l->env->hub);
+        head = rights_take(l->rights, r); /* before any event */
+    }
+    int last = PQntuples(r) - 1;
+    if (last < head || !PQgetisnull(r, head, PAGE_ID)) {
         link_fail(l->link,
                   "events_since() returned no head; ALTER EXTENSION vantage6_events UPDATE");
         return;
     }
-    if (cursor_fresh(l->cursor))
-        hub_read_begin(l->env->hub);
-    if (!cursor_head(l->cursor, PQgetvalue(r, 0, 6), PQgetvalue(r, 0, 7))) {
+    if (!cursor_head(l->cursor, PQgetvalue(r, head, PAGE_SNAPSHOT),
+                     PQgetvalue(r, head, PAGE_EPOCH))) {
         link_fail(l->link, "events_since() returned a head without a pg_snapshot");
         return;
     }
-    give_events(l, r);
+    give_events(l, r, head + 1);
     if (l->finishing)
         return;
-    int last = PQntuples(r) - 1;
-    if (cursor_page(l->cursor, last > 0 && PQgetvalue(r, last, 8)[0] == 't')) {
+    if (cursor_page(l->cursor, last > head && PQgetvalue(r, last, PAGE_MORE)[0] == 't')) {
         read_complete(l);
         return;
     }
@@ -223,6 +255,7 @@ static void on_open(void *ctx, const PGresult *r)
                     });
     l->incarnation = answer_integer(r, 0, 0);
     registrar_begin(l->registrar, l->incarnation);
+    rights_begin(l->rights);
     start_read(l);
     timers_repeat(l->read_timer, l->env->config->read_interval);
     l->env->incarnation(l->env->ctx, l->incarnation);
@@ -244,6 +277,7 @@ static void on_down(void *ctx)
     l->ready = l->reading = l->again = l->waiting = false;
     cursor_lost(l->cursor);
     registrar_end(l->registrar);
+    rights_end(l->rights);
     uv_timer_stop(l->read_timer);
     uv_timer_stop(l->page_timer);
     l->env->incarnation(l->env->ctx, 0);
@@ -286,6 +320,7 @@ struct log_link *log_link_new(const struct db_env *env)
     l->link = link_new(&(struct link_setup){"log", env->config->conninfo, env->config->retry_max,
                                             env->loop, env->metrics, &calls, l});
     l->registrar = registrar_new(env, l->link);
+    l->rights = rights_new(env);
     link_open(l->link);
     return l;
 }
@@ -295,6 +330,7 @@ void log_link_free(struct log_link *l)
     if (!l)
         return;
     registrar_free(l->registrar);
+    rights_free(l->rights);
     link_free(l->link);
     timers_free(l->read_timer);
     timers_free(l->page_timer);

@@ -105,9 +105,9 @@ ALTER TABLE "HQ's tables"."UserPermission" ENABLE TRIGGER USER;
 SELECT * FROM pg_temp.rights();
 INSERT INTO "Permission" (user_id, role_id) VALUES (13, 1);
 SET ROLE regress_pushd;
-SELECT r.sid, r.rooms, r.known, r.noted FROM vantage6_events.rights_since(:one, '3:3:', 1000000, 's12', 4) AS r;
+SELECT r.sid, r.rooms, r.known, r.noted, r.audited FROM vantage6_events.rights_since(:one, '3:3:', 1000000, 's12', 4) AS r;
 RESET ROLE;
-SELECT r.sid, r.noted FROM pg_temp.cursor AS c, vantage6_events.rights_since(:one, c.since, c.hi, 's12', 4) AS r;
+SELECT r.sid, r.noted, r.audited FROM pg_temp.cursor AS c, vantage6_events.rights_since(:one, c.since, c.hi, 's12', 4) AS r;
 SELECT r.sid FROM pg_temp.cursor AS c, vantage6_events.rights_since(:one + 1, c.since, c.hi, '', 4) AS r;
 -- emit() writes no rights row.
 SELECT vantage6_events.emit('rights', '[]', 'all', '');

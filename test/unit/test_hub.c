@@ -131,6 +131,68 @@ static void registered_again_only_the_rooms_change(void **state)
     json_decref(greeting);
 }
 
+static void rooms_that_change_take_effect_at_once(void **state)
+{
+    struct admission a = {.principal = 1, .rooms = "a"};
+    (void)state;
+    world_client(&w, 0, "a", 1);
+    world_heard(&w, 0);
+    a.sid = w.sid;
+    assert_false(hub_differs(w.hub, &a));
+    a.rooms = "a,b";
+    assert_true(hub_differs(w.hub, &a));
+    hub_admit(w.hub, &a, w.now);
+    assert_false(hub_differs(w.hub, &a));
+    world_event(&w, 1, "b", "[\"granted\"]");
+    a.rooms = "b";
+    hub_admit(w.hub, &a, w.now);
+    world_event(&w, 2, "a", "[\"revoked\"]");
+    a.principal = 2;
+    assert_true(hub_differs(w.hub, &a));
+    a.sid = "no such socket";
+    assert_false(hub_differs(w.hub, &a));
+    engine_flush(w.engine);
+    assert_string_equal(world_heard(&w, 0), "42/tasks,[\"granted\"]\n");
+}
+
+static void who_exists_no_more_is_out_at_once_and_closed(void **state)
+{
+    (void)state;
+    world_client(&w, 0, "a", 1);
+    struct admission gone = {.sid = w.sid, .principal = 0, .rooms = ""};
+    assert_true(hub_differs(w.hub, &gone));
+    hub_admit(w.hub, &gone, w.now);
+    assert_false(hub_differs(w.hub, &gone));
+    world_event(&w, 2, "a", "[\"e\"]");
+    engine_flush(w.engine);
+    w.asked[0] = '\0';
+    world_heard(&w, 0);
+    world_say(&w, 0, "42/tasks,5[\"x\"]");
+    assert_string_equal(world_heard(&w, 0), "43/tasks,5[]\n");
+    assert_string_equal(w.asked, "");
+    world_closed_after(&w, 0, 30000);
+}
+
+static void in_doubt_a_socket_hears_nothing_until_it_is_admitted(void **state)
+{
+    (void)state;
+    world_client(&w, 0, "a", 1);
+    world_client(&w, 1, "a", 2);
+    world_heard(&w, 0);
+    world_heard(&w, 1);
+    w.asked[0] = '\0';
+    hub_doubt(w.hub, w.sid, w.now);
+    assert_string_equal(w.asked, "connect again /tasks 7 websocket\n");
+    assert_int_equal(hub_waiting(w.hub), 0); /* reads go on */
+    world_event(&w, 1, "a", "[\"one\"]");
+    world_admit(&w, w.sid, "a", 2, "5:5:");
+    world_event(&w, 2, "a", "[\"two\"]");
+    engine_flush(w.engine);
+    assert_string_equal(world_heard(&w, 0), "42/tasks,[\"one\"]\n42/tasks,[\"two\"]\n");
+    assert_string_equal(world_heard(&w, 1), "42/tasks,[\"two\"]\n");
+    hub_doubt(w.hub, "no such socket", w.now);
+}
+
 static void only_good_tokens_are_registered_again(void **state)
 {
     (void)state;
@@ -320,6 +382,9 @@ int main(void)
         TEST(one_send_per_client_and_turn),
         TEST(events_older_than_the_admission_are_ignored),
         TEST(registered_again_only_the_rooms_change),
+        TEST(rooms_that_change_take_effect_at_once),
+        TEST(who_exists_no_more_is_out_at_once_and_closed),
+        TEST(in_doubt_a_socket_hears_nothing_until_it_is_admitted),
         TEST(only_good_tokens_are_registered_again),
         TEST(every_ack_is_answered),
         TEST(an_event_before_the_rooms_are_known_waits),

@@ -55,6 +55,26 @@ static void names_are_not_prefixes(void **state)
     rooms_free(r);
 }
 
+static void exactly_these_rooms(void **state)
+{
+    struct ear e[2] = {0};
+    struct rooms *r = rooms_new();
+    (void)state;
+    assert_true(rooms_are(r, &e[0].subscriber, "/t", ""));
+    rooms_set(r, &e[0].subscriber, "/t", "a,b");
+    rooms_set(r, &e[1].subscriber, "/t", "c");
+    assert_true(rooms_are(r, &e[0].subscriber, "/t", "b,a"));
+    assert_false(rooms_are(r, &e[0].subscriber, "/t", "a"));
+    assert_false(rooms_are(r, &e[0].subscriber, "/t", ""));
+    assert_false(rooms_are(r, &e[0].subscriber, "/t", "a,c"));
+    assert_false(rooms_are(r, &e[0].subscriber, "/t", "a,b,c"));
+    assert_false(rooms_are(r, &e[0].subscriber, "/t", "a,nobody's"));
+    assert_false(rooms_are(r, &e[0].subscriber, "/u", "a,b"));
+    for (int i = 0; i < 2; i++)
+        rooms_set(r, &e[i].subscriber, "/t", "");
+    rooms_free(r);
+}
+
 /* Against a plain matrix: random joins, leaves and publications. */
 static void equals_a_model(void **state)
 {
@@ -97,6 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_member_of_two_rooms_hears_once),
         cmocka_unit_test(names_are_not_prefixes),
+        cmocka_unit_test(exactly_these_rooms),
         cmocka_unit_test(equals_a_model),
     };
     return cmocka_run_group_tests_name("room", tests, NULL, NULL);

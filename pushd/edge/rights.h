@@ -1,0 +1,55 @@
+/*
+ * rights: rooms of sockets that change while they are connected.
+ *
+ * The first page of a read begins with the rooms of those of whom the log says that they may have
+ * changed. Those that could not be read are in doubt: such a socket hears nothing until they can.
+ * An audit compares all sockets with the database, some in each read, and so finds what the log did
+ * not say.
+ */
+#ifndef PUSHD_RIGHTS_H
+#define PUSHD_RIGHTS_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+
+#include "db_env.h"
+
+struct rights;
+
+struct rights *rights_new(const struct db_env *env);
+void rights_free(struct rights *g);
+
+/* A session has begun: its sockets are registered anew, so an audit begins anew too. */
+void rights_begin(struct rights *g);
+/* It has ended. */
+void rights_end(struct rights *g);
+
+/* Columns of a page, which are also the events'. */
+enum page_column {
+    PAGE_ID,
+    PAGE_XID,
+    PAGE_NSP,
+    PAGE_ROOMS,
+    PAGE_PRINCIPAL,
+    PAGE_PAYLOAD,
+    PAGE_SNAPSHOT,
+    PAGE_EPOCH,
+    PAGE_MORE,
+    /* of a socket's rooms */
+    PAGE_SID,
+    PAGE_KNOWN,
+    PAGE_NOTED,
+    PAGE_AUDITED
+};
+
+/* What a read is to compare, as arguments of rights_since(); NULLs = nothing. */
+struct audit {
+    const char *after, *rows;
+};
+
+/* The next read, of which rights_take() gets the first page. */
+struct audit rights_ask(struct rights *g);
+/* Heed the rows of it that are about sockets; returns how many there are: the first ones. */
+int rights_take(struct rights *g, const PGresult *page);
+
+#endif
