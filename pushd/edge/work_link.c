@@ -8,6 +8,7 @@
 #include "inbox.h"
 #include "link.h"
 #include "log.h"
+#include "sid.h"
 #include "timers.h"
 
 /* EAGER: so many times in a row presence() may say "more now" before it has to wait a little: rows
@@ -18,6 +19,7 @@ struct work_link {
     const struct db_env *env;
     struct link *link;
     struct inbox *inbox;
+    char stream[SID_LEN + 1];
     uv_timer_t *beat_timer, *presence_timer;
     int64_t incarnation; /* 0 = none */
     int64_t beaten;      /* the incarnation of the beat under way, 0 = none is */
@@ -30,7 +32,8 @@ static const struct statement st_beat = {"beat", "SELECT vantage6_events.beat($1
 static const struct statement st_presence = {"presence",
                                              "SELECT vantage6_events.presence($1::integer)", 1};
 static const struct statement st_receive = {
-    "receive", "SELECT vantage6_events.receive($1::bigint, $2::json)", 2};
+    "receive", "SELECT taken, report FROM vantage6_events.receive($1::bigint, $2::text, $3::json)",
+    3};
 
 static bool working(const struct work_link *w)
 {
@@ -88,11 +91,11 @@ static void on_received(void *ctx, const PGresult *r)
 static void send_inbox(struct work_link *w)
 {
     char incarnation[24], *items;
-    if (!working(w) || w->received || !(items = inbox_batch(w->inbox, w->incarnation)))
+    if (!working(w) || w->received || !(items = inbox_batch(w->inbox)))
         return;
     w->received = w->incarnation;
     snprintf(incarnation, sizeof incarnation, "%lld", (long long)w->incarnation);
-    const char *values[] = {incarnation, items};
+    const char *values[] = {incarnation, w->stream, items};
     link_send(w->link, &st_receive, values, on_received, w);
     free(items);
 }
@@ -252,6 +255,7 @@ struct work_link *work_link_new(const struct db_env *env)
         abort();
     w->env = env;
     w->inbox = inbox_new(on_item_left, w);
+    sid_new(w->stream);
     w->beat_timer = timers_new(env->loop, beat, w);
     w->presence_timer = timers_new(env->loop, on_presence_timer, w);
     w->link = link_new(&(struct link_setup){"work", env->config->conninfo, env->config->retry_max,
