@@ -330,12 +330,12 @@ COMMENT ON FUNCTION beat_logic(bigint) IS
     'of its nodes when older than 30 s, repeats which dataframes are to be deleted every 10 minutes. To be called every 5 s. 55P03 if HQ''s tables are locked for '
     '0.5 s. Owned by the agent.';
 
-CREATE FUNCTION receive_logic(incarnation bigint, items json) RETURNS bigint
+CREATE FUNCTION receive_logic(incarnation bigint, stream text, items json)
+    RETURNS TABLE (taken bigint, report json)
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms'
 AS $$
 DECLARE
-    taken bigint;
     pinged integer[];
 BEGIN
     PERFORM vantage6_events.check_incarnation(incarnation);
@@ -355,10 +355,10 @@ BEGIN
     SET status = 'online', last_seen = vantage6_events.utc_now()
     WHERE s.id IN (SELECT t.id FROM vantage6_events.principal_status AS t
                    WHERE t.id = ANY (pinged) ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED);
-    RETURN taken;
+    RETURN NEXT;
 END
 $$;
-COMMENT ON FUNCTION receive_logic(bigint, json) IS
+COMMENT ON FUNCTION receive_logic(bigint, text, json) IS
     'Takes what clients sent: [{"seq", "sid", "principal", "nsp", "event": [name, argument...]}]; '
     'items up to the last seq taken are skipped. Only ping by a node has an effect: status online '
     'and last_seen. Returns the highest seq taken. Errors: V6010; 55P03 if HQ''s tables are locked '
