@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "answer.h"
+#include "digest.h"
 #include "inbox.h"
 #include "link.h"
 #include "log.h"
@@ -19,6 +20,7 @@ struct work_link {
     const struct db_env *env;
     struct link *link;
     struct inbox *inbox;
+    struct digest *digest;
     char stream[SID_LEN + 1];
     uv_timer_t *beat_timer, *presence_timer;
     int64_t incarnation; /* 0 = none */
@@ -84,6 +86,8 @@ static void on_received(void *ctx, const PGresult *r)
     }
     if (!good(w, r))
         return;
+    if (!PQgetisnull(r, 0, 1))
+        digest_report(w->digest, PQgetvalue(r, 0, 1), uv_now(w->env->loop));
     if (inbox_taken(w->inbox, answer_integer(r, 0, 0)))
         send_inbox(w);
 }
@@ -98,6 +102,12 @@ static void send_inbox(struct work_link *w)
     const char *values[] = {incarnation, w->stream, items};
     link_send(w->link, &st_receive, values, on_received, w);
     free(items);
+}
+
+static bool is_here(void *ctx, const char *sid)
+{
+    struct work_link *w = ctx;
+    return hub_has(w->env->hub, sid);
 }
 
 static void on_item_left(void *ctx, const char *sid, size_t bytes)
@@ -199,6 +209,7 @@ static void beat(void *ctx)
     }
     reconcile(w);
     send_inbox(w);
+    digest_sum_up(w->digest, uv_now(w->env->loop));
 }
 
 static void start(struct work_link *w)
@@ -255,6 +266,8 @@ struct work_link *work_link_new(const struct db_env *env)
         abort();
     w->env = env;
     w->inbox = inbox_new(on_item_left, w);
+    w->digest =
+        digest_new(&(struct digest_setup){env->config, env->metrics, env->gauges, is_here, w});
     sid_new(w->stream);
     w->beat_timer = timers_new(env->loop, beat, w);
     w->presence_timer = timers_new(env->loop, on_presence_timer, w);
@@ -271,6 +284,7 @@ void work_link_free(struct work_link *w)
     timers_free(w->beat_timer);
     timers_free(w->presence_timer);
     inbox_free(w->inbox);
+    digest_free(w->digest);
     free(w);
 }
 
