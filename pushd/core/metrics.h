@@ -93,7 +93,8 @@ enum { METRICS_REASONS = 32, METRICS_REASON_MAX = 32 };
     BY(METRIC_KEYS_FAILED, counter, "keys_refreshes", "result", "failed", "")                      \
     X(METRIC_DB_READS, counter, "database_reads", "Reads of the event log")                        \
     X(METRIC_DB_RECONNECTS, counter, "database_reconnects", "Connections made to the database")    \
-    X(METRIC_DB_ERRORS, counter, "database_errors", "Statements that the database refused")        \
+    X(METRIC_DB_ERRORS, counter, "database_errors",                                                \
+      "Statements that the database refused, and malformed reports of it")                         \
     X(METRIC_READY, gauge, "ready", "1 if /readyz says ready")
 
 enum metric_id {
