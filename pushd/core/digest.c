@@ -35,10 +35,11 @@ void digest_free(struct digest *d)
 
 /* --- lines of the log --- */
 
+/* With a rate of 0 there is never one. */
 static bool take_line(struct digest *d)
 {
     uint64_t rate = (uint64_t)d->setup.config->client_log_rate;
-    if (!rate || !bucket_has(&d->lines, rate, 1, d->now))
+    if (!bucket_has(&d->lines, rate, 1, d->now))
         return false;
     bucket_take(&d->lines, rate, 1, d->now);
     return true;
@@ -48,7 +49,7 @@ static bool take_line(struct digest *d)
 static bool may_say(struct digest *d)
 {
     bool may = take_line(d);
-    d->unsaid += !may && d->setup.config->client_log_rate;
+    d->unsaid += !may;
     return may;
 }
 

@@ -199,12 +199,12 @@ static void a_series_is_bounded(void **state)
     memset(value, '"', sizeof value);
     for (size_t i = 0; i < sizeof value; i += 2)
         value[i] = '\\';
-    /* a{l="..."} is 1024 bytes. */
-    snprintf(gauge, sizeof gauge, "[{\"name\":\"a\",\"labels\":{\"l\":\"%.*s\"},\"value\":1}]",
+    /* ab{l="..."} is 1024 bytes. */
+    snprintf(gauge, sizeof gauge, "[{\"name\":\"ab\",\"labels\":{\"l\":\"%.*s\"},\"value\":1}]",
              1016, value);
     set("s", gauge);
-    snprintf(gauge, sizeof gauge, "{\"name\":\"a\",\"labels\":{\"l\":\"%.*s\"},\"value\":1}", 1018,
-             value);
+    snprintf(gauge, sizeof gauge, "{\"name\":\"abc\",\"labels\":{\"l\":\"%.*s\"},\"value\":1}",
+             1016, value);
     refused(gauge);
     size_t len = (size_t)snprintf(gauge, sizeof gauge, "{\"name\":\"a\",\"value\":1,\"labels\":{");
     for (int i = 0; i < 17; i++)

@@ -97,8 +97,9 @@ static void what_is_malformed_is_left_out_alone(void **state)
         assert_string_equal(heard, "gauges s 0\n");
     }
     assert_false(read_report("{\"gauges\":[{\"sid\":\"bad\",\"gauges\":[]},"
-                             "{\"sid\":\"s\",\"gauges\":[]}]}"));
-    assert_string_equal(heard, "gauges bad 0\ngauges s 0\n");
+                             "{\"sid\":\"s\",\"gauges\":[]}],"
+                             "\"said\":[{\"principal\":1,\"event\":\"e\",\"text\":\"t\"}]}"));
+    assert_string_equal(heard, "gauges bad 0\ngauges s 0\nsaid 1 e t\n");
 }
 
 static void what_is_no_report_calls_nothing(void **state)
