@@ -177,6 +177,11 @@ void hub_taken(struct hub *hub, const char *sid, size_t bytes)
         socket_taken(k, bytes);
 }
 
+bool hub_has(struct hub *hub, const char *sid)
+{
+    return find(hub, sid) != NULL;
+}
+
 /* --- about one client --- */
 
 void hub_dismiss(struct client *c)

@@ -65,6 +65,8 @@ void hub_ack(struct hub *hub, const char *sid, const char *ack, const char *args
              const struct attachments *with);
 /* The backend has taken (or refused for good) an event of this client, of so many bytes. */
 void hub_taken(struct hub *hub, const char *sid, size_t bytes);
+/* Is there still this socket? */
+bool hub_has(struct hub *hub, const char *sid);
 
 /* --- about one client --- */
 

@@ -1,4 +1,4 @@
-/* inbox: see inbox.h. Items are numbered by their place: the oldest has the number first_seq. */
+/* inbox: see inbox.h. Items are numbered in their order: the oldest has the number first_seq. */
 #include "inbox.h"
 
 #include <stdio.h>
@@ -18,7 +18,7 @@ struct inbox {
     inbox_left *left;
     void *ctx;
     struct item *first, **end;
-    int64_t incarnation, first_seq;
+    int64_t first_seq;
     size_t last_batch; /* items */
     size_t narrow;     /* so many items are to be sent one by one */
 };
@@ -31,6 +31,7 @@ struct inbox *inbox_new(inbox_left *left, void *ctx)
     b->left = left;
     b->ctx = ctx;
     b->end = &b->first;
+    b->first_seq = 1;
     return b;
 }
 
@@ -54,6 +55,7 @@ static void drop_first(struct inbox *b, bool tell)
 {
     struct item *i = b->first;
     b->first = i->next;
+    b->first_seq++;
     if (!b->first)
         b->end = &b->first;
     if (b->narrow)
@@ -73,15 +75,12 @@ void inbox_free(struct inbox *b)
     free(b);
 }
 
-char *inbox_batch(struct inbox *b, int64_t incarnation)
+char *inbox_batch(struct inbox *b)
 {
     char *text = NULL;
     size_t len = 0, max = b->narrow ? 1 : BATCH_ITEMS;
     if (!b->first)
         return NULL;
-    if (b->incarnation != incarnation)
-        b->first_seq = 1;
-    b->incarnation = incarnation;
     FILE *out = open_memstream(&text, &len);
     if (!out)
         abort();
@@ -101,10 +100,8 @@ char *inbox_batch(struct inbox *b, int64_t incarnation)
 
 bool inbox_taken(struct inbox *b, int64_t seq)
 {
-    for (; b->first && b->first_seq <= seq && b->last_batch; b->last_batch--) {
-        b->first_seq++;
+    for (; b->first && b->first_seq <= seq && b->last_batch; b->last_batch--)
         drop_first(b, true);
-    }
     return b->last_batch == 0;
 }
 

@@ -2,8 +2,8 @@
  * inbox: events of clients that the database has not taken yet, numbered so that a repetition
  * counts once.
  *
- * Numbers belong to an incarnation and begin with 1 in each. What has been sent and not answered is
- * sent again with the same numbers.
+ * An item has its number for good: they count from 1 through the life of the process, which is the
+ * stream of work_link. What has been sent and not answered is sent again with the same numbers.
  */
 #ifndef PUSHD_INBOX_H
 #define PUSHD_INBOX_H
@@ -23,7 +23,7 @@ void inbox_free(struct inbox *b);
 void inbox_put(struct inbox *b, const char *sid, int64_t principal, const char *nsp,
                const json_t *event, size_t bytes);
 /* The oldest items as a JSON array for receive(), malloc'd; NULL if there are none. */
-char *inbox_batch(struct inbox *b, int64_t incarnation);
+char *inbox_batch(struct inbox *b);
 /* All up to this number have been taken; true if that is all of the last batch. */
 bool inbox_taken(struct inbox *b, int64_t seq);
 /* The last batch was refused for what it holds: its items are tried one by one, and one that was

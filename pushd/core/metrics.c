@@ -3,9 +3,12 @@
  */
 #include "metrics.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const char OTHER[] = "other";
 
 static const struct {
     const char *name, *type, *suffix, *labels, *help;
@@ -30,7 +33,30 @@ void metrics_set(struct metrics *m, enum metric_id id, double v)
     m->value[id] = v;
 }
 
-char *metrics_text(const struct metrics *m, size_t *len)
+const char *metrics_refused(struct metrics *m, const char *reason, double n)
+{
+    size_t len = strspn(reason, "abcdefghijklmnopqrstuvwxyz_"), i = 0;
+    bool word = len > 0 && len <= METRICS_REASON_MAX && !reason[len] && strcmp(reason, OTHER) != 0;
+    while (word && i < METRICS_REASONS && *m->reasons[i].word &&
+           strcmp(m->reasons[i].word, reason) != 0)
+        i++;
+    if (!word || i == METRICS_REASONS) {
+        metrics_add(m, METRIC_REFUSED_EVENTS, n);
+        return OTHER;
+    }
+    memcpy(m->reasons[i].word, reason, len);
+    m->reasons[i].n += n;
+    return m->reasons[i].word;
+}
+
+static void write_reasons(const struct metrics *m, FILE *out)
+{
+    for (int i = 0; i < METRICS_REASONS && *m->reasons[i].word; i++)
+        fprintf(out, "%s_total{reason=\"%s\"} %.15g\n", ROWS[METRIC_REFUSED_EVENTS].name,
+                m->reasons[i].word, m->reasons[i].n);
+}
+
+char *metrics_text(const struct metrics *m, struct gauges *g, size_t *len)
 {
     char *text = NULL;
     FILE *out = open_memstream(&text, len);
@@ -41,7 +67,10 @@ char *metrics_text(const struct metrics *m, size_t *len)
         if (i == 0 || strcmp(name, ROWS[i - 1].name) != 0)
             fprintf(out, "# TYPE %s %s\n# HELP %s %s\n", name, ROWS[i].type, name, ROWS[i].help);
         fprintf(out, "%s%s%s %.15g\n", name, ROWS[i].suffix, ROWS[i].labels, m->value[i]);
+        if (i == METRIC_REFUSED_EVENTS)
+            write_reasons(m, out);
     }
+    gauges_write(g, out);
     fputs("# EOF\n", out);
     if (fclose(out) != 0) {
         free(text);

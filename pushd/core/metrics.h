@@ -5,11 +5,19 @@
  * of the documentation. A family is one name; where a label tells its samples apart, each has a
  * row. A reason that is a limit has the name of the option that sets it. No token, room or user
  * name is ever part of a metric.
+ *
+ * The reasons of refused_events are the database's words, which are counted as they come; its row
+ * here has what they leave.
  */
 #ifndef PUSHD_METRICS_H
 #define PUSHD_METRICS_H
 
 #include <stddef.h>
+
+#include "gauges.h"
+
+/* Words of the database that are told apart, and the longest. */
+enum { METRICS_REASONS = 32, METRICS_REASON_MAX = 32 };
 
 /*
  * X(id, kind, name, help): a family of one sample.
@@ -33,6 +41,11 @@
     X(METRIC_SENDS, counter, "sends", "Writes handed to the network for clients")                  \
     X(METRIC_RECEIVED, counter, "received_events", "Events received from clients")                 \
     X(METRIC_ACKS, counter, "acks", "Acknowledgements sent to clients")                            \
+    BY(METRIC_REFUSED_EVENTS, counter, "refused_events", "reason", "other",                        \
+       "Events of clients that had no effect")                                                     \
+    X(METRIC_GAUGES, gauge, "gauges", "Gauges of clients, each series one")                        \
+    BY(METRIC_REFUSED_GAUGES, counter, "refused_gauges", "reason", "max_gauges",                   \
+       "Gauges of clients that were not kept")                                                     \
     BY(METRIC_REFUSED_MALFORMED, counter, "refused_requests", "reason", "malformed",               \
        "HTTP requests refused")                                                                    \
     BY(METRIC_REFUSED_TRANSPORT, counter, "refused_requests", "reason", "transport", "")           \
@@ -84,7 +97,8 @@
     BY(METRIC_RIGHTS_AUDIT, counter, "rights_changes", "found", "audit", "")                       \
     BY(METRIC_RIGHTS_DOUBT, counter, "rights_changes", "found", "doubt", "")                       \
     X(METRIC_DB_RECONNECTS, counter, "database_reconnects", "Connections made to the database")    \
-    X(METRIC_DB_ERRORS, counter, "database_errors", "Statements that the database refused")        \
+    X(METRIC_DB_ERRORS, counter, "database_errors",                                                \
+      "Statements that the database refused, and malformed reports of it")                         \
     X(METRIC_READY, gauge, "ready", "1 if /readyz says ready")
 
 enum metric_id {
@@ -96,12 +110,19 @@ enum metric_id {
 
 struct metrics {
     double value[METRIC_COUNT];
+    struct {
+        char word[METRICS_REASON_MAX + 1];
+        double n;
+    } reasons[METRICS_REASONS];
 };
 
 void metrics_add(struct metrics *m, enum metric_id id, double n);
 void metrics_set(struct metrics *m, enum metric_id id, double v);
+/* The database refused so many events for this reason; returns the one that they are counted under:
+ * "other" for what is no word of small letters and _, and for one word too many. */
+const char *metrics_refused(struct metrics *m, const char *reason, double n);
 
 /* The exposition (OpenMetrics 1.0.0, ends with "# EOF\n"), malloc'd: the caller frees it. */
-char *metrics_text(const struct metrics *m, size_t *len);
+char *metrics_text(const struct metrics *m, struct gauges *g, size_t *len);
 
 #endif

@@ -55,6 +55,8 @@ static const struct option OPTIONS[] = {
     SIZE(queue_bytes, "4MB", 10000, 1000000000, "bytes waiting for one client; a client past it is closed"),
     SIZE(receive_bytes, "256MB", 1000000, 100000000000, "bytes of requests and messages of all clients that have come in part; past it, large ones are refused"),
     SIZE(inbox_bytes, "65536", 1000, 100000000, "bytes of one client not yet taken by the database; past it, reading waits"),
+    COUNT(max_gauges, "20000", 0, 1000000, "gauges of clients in /metrics; 0: none"),
+    COUNT(client_log_rate, "10", 0, 10000, "lines a second of the log about what clients sent; 0: none"),
     TEXT(jwks_file, "", 0, 4096, NULL, "JSON Web Key Set that tokens are verified with"),
     TEXT(jwks_url, "", 0, 2048, wrong_url, "where that is fetched from, instead of a file"),
     TEXT(keycloak_url, "", 0, 1024, wrong_base_url, "Keycloak whose realm has the key set; empty: KEYCLOAK_URL"),

@@ -120,7 +120,8 @@ static char *metrics(void *ctx, size_t *len)
     reasons(d, not_ready, &ready);
     metrics_set(&d->metrics, METRIC_READY, ready);
     metrics_set(&d->metrics, METRIC_KEYS_AGE, keys_age(d->keys));
-    return metrics_text(&d->metrics, len);
+    metrics_set(&d->metrics, METRIC_GAUGES, (double)gauges_count(db_gauges(d->db)));
+    return metrics_text(&d->metrics, db_gauges(d->db), len);
 }
 
 /* --- keys --- */

@@ -62,6 +62,7 @@ static void disconnect_socket(void *ctx, void *visitor, const char *sid, const c
 {
     struct db *db = ctx;
     (void)visitor;
+    gauges_end(db->env.gauges, sid);
     log_link_disconnect(db->log, sid, reason, by_client);
 }
 
@@ -136,6 +137,7 @@ struct db *db_open(const struct config *config, uv_loop_t *loop, struct hub *hub
                               .loop = loop,
                               .hub = hub,
                               .metrics = metrics,
+                              .gauges = gauges_new((size_t)config->max_gauges),
                               .ctx = db,
                               .incarnation = on_incarnation,
                               .changed = on_changed,
@@ -161,6 +163,11 @@ const char *db_reason(const struct db *db)
     return reason ? reason : work_link_reason(db->work);
 }
 
+struct gauges *db_gauges(const struct db *db)
+{
+    return db->env.gauges;
+}
+
 static void on_close_timer(void *ctx)
 {
     struct db *db = ctx;
@@ -169,6 +176,7 @@ static void on_close_timer(void *ctx)
     log_link_free(db->log);
     work_link_free(db->work);
     timers_free(db->close_timer);
+    gauges_free(db->env.gauges);
     free(db);
     if (done)
         done(done_ctx);

@@ -11,6 +11,7 @@
 
 #include "backend.h"
 #include "config.h"
+#include "gauges.h"
 #include "hub.h"
 #include "metrics.h"
 
@@ -25,6 +26,8 @@ struct db *db_open(const struct config *config, uv_loop_t *loop, struct hub *hub
 const struct backend *db_backend(struct db *db);
 /* Why the hub does not get its events now; NULL if it does. Valid until the loop goes on. */
 const char *db_reason(const struct db *db);
+/* What it reports of clients. */
+struct gauges *db_gauges(const struct db *db);
 /* Tell the database what it has still to be told, for 2 s at most, then free db; its handles end
  * with the next turns of the loop. done may be NULL; the hub may be called until then. */
 void db_close(struct db *db, void (*done)(void *ctx), void *ctx);

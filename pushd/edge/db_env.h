@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "config.h"
+#include "gauges.h"
 #include "hub.h"
 #include "metrics.h"
 
@@ -18,6 +19,7 @@ struct db_env {
     uv_loop_t *loop;
     struct hub *hub;
     struct metrics *metrics;
+    struct gauges *gauges;
     char instance[512];
     void *ctx; /* of the calls below */
     /* The log link has opened, or was lost (0). */

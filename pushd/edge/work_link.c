@@ -5,9 +5,11 @@
 #include <stdlib.h>
 
 #include "answer.h"
+#include "digest.h"
 #include "inbox.h"
 #include "link.h"
 #include "log.h"
+#include "sid.h"
 #include "timers.h"
 
 /* EAGER: so many times in a row presence() may say "more now" before it has to wait a little: rows
@@ -18,6 +20,8 @@ struct work_link {
     const struct db_env *env;
     struct link *link;
     struct inbox *inbox;
+    struct digest *digest;
+    char stream[SID_LEN + 1];
     uv_timer_t *beat_timer, *presence_timer;
     int64_t incarnation; /* 0 = none */
     int64_t beaten;      /* the incarnation of the beat under way, 0 = none is */
@@ -30,7 +34,8 @@ static const struct statement st_beat = {"beat", "SELECT vantage6_events.beat($1
 static const struct statement st_presence = {"presence",
                                              "SELECT vantage6_events.presence($1::integer)", 1};
 static const struct statement st_receive = {
-    "receive", "SELECT vantage6_events.receive($1::bigint, $2::json)", 2};
+    "receive", "SELECT taken, report FROM vantage6_events.receive($1::bigint, $2::text, $3::json)",
+    3};
 
 static bool working(const struct work_link *w)
 {
@@ -81,6 +86,8 @@ static void on_received(void *ctx, const PGresult *r)
     }
     if (!good(w, r))
         return;
+    if (!PQgetisnull(r, 0, 1))
+        digest_report(w->digest, PQgetvalue(r, 0, 1), uv_now(w->env->loop));
     if (inbox_taken(w->inbox, answer_integer(r, 0, 0)))
         send_inbox(w);
 }
@@ -88,13 +95,19 @@ static void on_received(void *ctx, const PGresult *r)
 static void send_inbox(struct work_link *w)
 {
     char incarnation[24], *items;
-    if (!working(w) || w->received || !(items = inbox_batch(w->inbox, w->incarnation)))
+    if (!working(w) || w->received || !(items = inbox_batch(w->inbox)))
         return;
     w->received = w->incarnation;
     snprintf(incarnation, sizeof incarnation, "%lld", (long long)w->incarnation);
-    const char *values[] = {incarnation, items};
+    const char *values[] = {incarnation, w->stream, items};
     link_send(w->link, &st_receive, values, on_received, w);
     free(items);
+}
+
+static bool is_here(void *ctx, const char *sid)
+{
+    struct work_link *w = ctx;
+    return hub_has(w->env->hub, sid);
 }
 
 static void on_item_left(void *ctx, const char *sid, size_t bytes)
@@ -196,6 +209,7 @@ static void beat(void *ctx)
     }
     reconcile(w);
     send_inbox(w);
+    digest_sum_up(w->digest, uv_now(w->env->loop));
 }
 
 static void start(struct work_link *w)
@@ -252,6 +266,9 @@ struct work_link *work_link_new(const struct db_env *env)
         abort();
     w->env = env;
     w->inbox = inbox_new(on_item_left, w);
+    w->digest =
+        digest_new(&(struct digest_setup){env->config, env->metrics, env->gauges, is_here, w});
+    sid_new(w->stream);
     w->beat_timer = timers_new(env->loop, beat, w);
     w->presence_timer = timers_new(env->loop, on_presence_timer, w);
     w->link = link_new(&(struct link_setup){"work", env->config->conninfo, env->config->retry_max,
@@ -267,6 +284,7 @@ void work_link_free(struct work_link *w)
     timers_free(w->beat_timer);
     timers_free(w->presence_timer);
     inbox_free(w->inbox);
+    digest_free(w->digest);
     free(w);
 }
 

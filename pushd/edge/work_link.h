@@ -2,6 +2,9 @@
  * work_link: the link on which the database works on its own rows for pushd: the beat that says
  * this incarnation lives, the events of clients, and presence. It works for the incarnation of the
  * log link.
+ *
+ * A stream is the name that this life of the process has for the database, whatever its
+ * incarnation: the events of clients are numbered in it, so that none counts twice.
  */
 #ifndef PUSHD_WORK_LINK_H
 #define PUSHD_WORK_LINK_H

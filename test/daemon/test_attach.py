@@ -144,7 +144,7 @@ def test_no_query_of_the_extension_is_compiled_before_it_runs(world, attached):
             SET auto_explain.log_nested_statements = on; SET auto_explain.log_analyze = on""")
         for call in (DETACH, ATTACH, "SELECT vantage6_events.open('a', '1.0.0')",
                      f"SELECT vantage6_events.connect({incarnation}, '[]')", "SELECT vantage6_events.presence(10)",
-                     f"SELECT vantage6_events.beat({incarnation})", f"SELECT vantage6_events.receive({incarnation}, '[]')",
+                     f"SELECT vantage6_events.beat({incarnation})", f"SELECT vantage6_events.receive({incarnation}, 's', '[]')",
                      "SELECT vantage6_events.rooms(1)", "SELECT FROM vantage6_events.status",
                      f"SELECT vantage6_events.disconnect({incarnation}, '[]')"):
             plans.clear()

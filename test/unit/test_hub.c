@@ -333,8 +333,10 @@ static void leaving_a_namespace_keeps_the_connection(void **state)
 {
     (void)state;
     world_client(&w, 0, "a", 1);
+    assert_true(hub_has(w.hub, w.sid));
     world_say(&w, 0, "41/tasks,");
     assert_non_null(strstr(w.asked, "disconnect client namespace disconnect 1\n"));
+    assert_false(hub_has(w.hub, w.sid));
     world_event(&w, 20, "a", "[\"e\"]");
     engine_flush(w.engine);
     world_say(&w, 0, "42/tasks,[\"late\"]"); /* crossed our way: ignored */

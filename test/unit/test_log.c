@@ -11,25 +11,8 @@
 
 #include <cmocka.h>
 
+#include "capture.h"
 #include "log.h"
-
-static char written[32768];
-
-/* What f() writes to standard error, in written. */
-static void capture(void (*f)(void))
-{
-    FILE *file = tmpfile();
-    int saved = dup(STDERR_FILENO);
-    assert_non_null(file);
-    dup2(fileno(file), STDERR_FILENO);
-    f();
-    dup2(saved, STDERR_FILENO);
-    close(saved);
-    rewind(file);
-    size_t n = fread(written, 1, sizeof written - 1, file);
-    written[n] = '\0';
-    fclose(file);
-}
 
 static const char *after_time(void)
 {

@@ -21,17 +21,25 @@ static bool has_line(const char *text, const char *line)
     return false;
 }
 
+static char *text_of(const struct metrics *m, size_t *len)
+{
+    struct gauges *none = gauges_new(0);
+    char *text = metrics_text(m, none, len);
+    gauges_free(none);
+    return text;
+}
+
 static void counters_end_in_total_and_gauges_do_not(void **state)
 {
     (void)state;
-    struct metrics m = {{0}};
+    struct metrics m = {.value = {0}};
     size_t len;
     metrics_add(&m, METRIC_EVENTS, 2);
     metrics_add(&m, METRIC_EVENTS, 3);
     metrics_set(&m, METRIC_SESSIONS, 7);
     metrics_set(&m, METRIC_QUEUED_BYTES, 0.5);
     metrics_set(&m, METRIC_BYTES_SENT, 123456789012345);
-    char *text = metrics_text(&m, &len);
+    char *text = text_of(&m, &len);
     assert_int_equal(len, strlen(text));
     assert_true(has_line(text, "# TYPE vantage6_pushd_events counter"));
     assert_true(has_line(text, "# HELP vantage6_pushd_events Events read from the log"));
@@ -47,10 +55,10 @@ static void counters_end_in_total_and_gauges_do_not(void **state)
 static void a_family_has_one_head_and_a_sample_for_each_value_of_its_label(void **state)
 {
     (void)state;
-    struct metrics m = {{0}};
+    struct metrics m = {.value = {0}};
     size_t len;
     metrics_add(&m, METRIC_PAUSED_EVENTS, 4);
-    char *text = metrics_text(&m, &len);
+    char *text = text_of(&m, &len);
     assert_non_null(strstr(text, "# TYPE vantage6_pushd_paused_clients counter\n"
                                  "# HELP vantage6_pushd_paused_clients Times that a client was not "
                                  "read from for a while\n"
@@ -61,13 +69,73 @@ static void a_family_has_one_head_and_a_sample_for_each_value_of_its_label(void 
     free(text);
 }
 
+static void reasons_of_the_database_are_samples_of_one_family(void **state)
+{
+    (void)state;
+    struct metrics m = {.value = {0}};
+    size_t len;
+    assert_string_equal(metrics_refused(&m, "no_such_thing", 2), "no_such_thing");
+    assert_string_equal(metrics_refused(&m, "b", 1), "b");
+    assert_string_equal(metrics_refused(&m, "no_such_thing", 3), "no_such_thing");
+    assert_string_equal(metrics_refused(&m, "other", 1), "other");
+    char *text = text_of(&m, &len);
+    assert_non_null(strstr(text, "vantage6_pushd_refused_events_total{reason=\"other\"} 1\n"
+                                 "vantage6_pushd_refused_events_total{reason=\"no_such_thing\"} 5\n"
+                                 "vantage6_pushd_refused_events_total{reason=\"b\"} 1\n"
+                                 "# TYPE "));
+    free(text);
+}
+
+static void what_is_no_reason_is_counted_as_other(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "", "A", "a b", "a1", "a\"", "\xc3\xbc", "a\n", "abcdefghijklmnopqrstuvwxyz_abcdef"};
+    struct metrics m = {.value = {0}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_string_equal(metrics_refused(&m, bad[i], 1), "other");
+    assert_true(m.value[METRIC_REFUSED_EVENTS] == sizeof bad / sizeof *bad);
+    assert_string_equal(metrics_refused(&m, "abcdefghijklmnopqrstuvwxyz_abcde", 1),
+                        "abcdefghijklmnopqrstuvwxyz_abcde");
+}
+
+static void one_reason_too_many_is_counted_as_other(void **state)
+{
+    (void)state;
+    struct metrics m = {.value = {0}};
+    char word[3] = "";
+    for (int i = 0; i < 40; i++) {
+        word[0] = (char)('a' + i / 26);
+        word[1] = (char)('a' + i % 26);
+        assert_string_equal(metrics_refused(&m, word, 1), i < 32 ? word : "other");
+    }
+    assert_true(m.value[METRIC_REFUSED_EVENTS] == 8);
+    assert_string_equal(metrics_refused(&m, "aa", 1), "aa");
+}
+
+static void gauges_of_clients_come_last(void **state)
+{
+    (void)state;
+    struct metrics m = {.value = {0}};
+    struct gauges *g = gauges_new(1);
+    size_t len;
+    json_t *list = json_pack("[{ss sf}]", "name", "a", "value", 1.5);
+    gauges_set(g, "s", list);
+    json_decref(list);
+    static const char end[] = "\nvantage6_pushd_ready 0\n# TYPE a gauge\na 1.5\n# EOF\n";
+    char *text = metrics_text(&m, g, &len);
+    assert_string_equal(text + len - strlen(end), end);
+    free(text);
+    gauges_free(g);
+}
+
 /* A second head of the same name: its rows do not follow each other, or none has a help. */
 static void the_table_is_well_formed(void **state)
 {
     (void)state;
-    struct metrics m = {{0}};
+    struct metrics m = {.value = {0}};
     size_t len, samples = 0, types = 0, helps = 0;
-    char *text = metrics_text(&m, &len), *rest = text;
+    char *text = text_of(&m, &len), *rest = text;
     assert_string_equal(text + len - strlen("\n# EOF\n"), "\n# EOF\n");
     assert_null(strstr(text, "_total_total"));
     for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
@@ -94,6 +162,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counters_end_in_total_and_gauges_do_not),
         cmocka_unit_test(a_family_has_one_head_and_a_sample_for_each_value_of_its_label),
+        cmocka_unit_test(reasons_of_the_database_are_samples_of_one_family),
+        cmocka_unit_test(what_is_no_reason_is_counted_as_other),
+        cmocka_unit_test(one_reason_too_many_is_counted_as_other),
+        cmocka_unit_test(gauges_of_clients_come_last),
         cmocka_unit_test(the_table_is_well_formed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
