@@ -135,7 +135,7 @@ BEGIN
             verdict := 'user';
         WHEN item.name IN ('message', 'error') THEN
             said := said || json_build_object('principal', item.principal, 'event', item.name,
-                                              'text', vantage6_events.said_text(item.arg));
+                                              'text', coalesce(vantage6_events.said_text(item.arg), ''));
         WHEN item.name = 'node_metrics_update' THEN
             IF json_typeof(item.arg) = 'object' THEN
                 gauges := gauges || json_build_object('sid', item.sid, 'gauges',

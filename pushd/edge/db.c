@@ -95,6 +95,12 @@ static void on_changed(void *ctx)
     work_link_changed(db->work);
 }
 
+static void on_moved(void *ctx, int64_t principal)
+{
+    struct db *db = ctx;
+    work_link_moved(db->work, principal);
+}
+
 static void on_ended(void *ctx, int64_t incarnation)
 {
     struct db *db = ctx;
@@ -141,6 +147,7 @@ struct db *db_open(const struct config *config, uv_loop_t *loop, struct hub *hub
                               .ctx = db,
                               .incarnation = on_incarnation,
                               .changed = on_changed,
+                              .moved = on_moved,
                               .ended = on_ended,
                               .turn = on_turn};
     name_instance(db->env.instance, sizeof db->env.instance, config);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "answer.h"
 #include "digest.h"
@@ -28,11 +29,12 @@ struct work_link {
     int64_t received;    /* the incarnation of the batch under way, 0 = none is */
     bool presence, presence_again;
     unsigned eager;
+    json_t *moved, *telling; /* principals: to be told, and told by the presence under way */
 };
 
 static const struct statement st_beat = {"beat", "SELECT vantage6_events.beat($1::bigint)", 1};
-static const struct statement st_presence = {"presence",
-                                             "SELECT vantage6_events.presence($1::integer)", 1};
+static const struct statement st_presence = {
+    "presence", "SELECT vantage6_events.presence($1::integer, $2::integer[])", 2};
 static const struct statement st_receive = {
     "receive", "SELECT taken, report FROM vantage6_events.receive($1::bigint, $2::text, $3::json)",
     3};
@@ -148,26 +150,45 @@ static void on_presence(void *ctx, const PGresult *r)
 {
     struct work_link *w = ctx;
     w->presence = false;
-    if (!r)
-        return;
-    if (good(w, r))
+    if (r && good(w, r)) {
+        json_array_clear(w->telling);
         next_presence(w, r);
-    else
+        return;
+    }
+    json_array_extend(w->moved, w->telling);
+    json_array_clear(w->telling);
+    if (r)
         timers_start(w->presence_timer, PASSING);
+}
+
+/* "{1,2}", malloc'd: as PostgreSQL writes an array. */
+static char *array_text(const json_t *list)
+{
+    char *text = json_dumps(list, JSON_COMPACT);
+    if (!text)
+        abort();
+    text[0] = '{';
+    text[strlen(text) - 1] = '}';
+    return text;
 }
 
 static void reconcile(struct work_link *w)
 {
-    static const char *const values[] = {"100"};
     if (!working(w))
         return;
     if (w->presence) {
         w->presence_again = true;
         return;
     }
+    json_t *told = w->telling;
+    w->telling = w->moved;
+    w->moved = told;
+    char *moved = array_text(w->telling);
+    const char *values[] = {"100", moved};
     w->presence = true;
     uv_timer_stop(w->presence_timer);
     link_send(w->link, &st_presence, values, on_presence, w);
+    free(moved);
 }
 
 static void on_presence_timer(void *ctx)
@@ -178,6 +199,15 @@ static void on_presence_timer(void *ctx)
 void work_link_changed(struct work_link *w)
 {
     reconcile(w);
+}
+
+void work_link_moved(struct work_link *w, int64_t principal)
+{
+    json_array_append_new(w->moved, json_integer(principal));
+    if (!w->presence)
+        timers_start(w->presence_timer, 0);
+    else
+        w->presence_again = true;
 }
 
 /* --- the beat --- */
@@ -266,6 +296,10 @@ struct work_link *work_link_new(const struct db_env *env)
         abort();
     w->env = env;
     w->inbox = inbox_new(on_item_left, w);
+    w->moved = json_array();
+    w->telling = json_array();
+    if (!w->moved || !w->telling)
+        abort();
     w->digest =
         digest_new(&(struct digest_setup){env->config, env->metrics, env->gauges, is_here, w});
     sid_new(w->stream);
@@ -284,6 +318,8 @@ void work_link_free(struct work_link *w)
     timers_free(w->beat_timer);
     timers_free(w->presence_timer);
     inbox_free(w->inbox);
+    json_decref(w->moved);
+    json_decref(w->telling);
     digest_free(w->digest);
     free(w);
 }

@@ -25,6 +25,8 @@ void work_link_begin(struct work_link *w, int64_t incarnation);
 void work_link_receive(struct work_link *w, const struct incoming *e);
 /* Sockets have come or gone: let presence follow. */
 void work_link_changed(struct work_link *w);
+/* The rooms of this principal have changed: let its presence follow, at the end of the turn. */
+void work_link_moved(struct work_link *w, int64_t principal);
 
 /* NULL if it works. */
 const char *work_link_reason(const struct work_link *w);

@@ -17,11 +17,7 @@ PRESENCE = ("message", "node-online", "node-offline")
 
 def alone(world):
     """Wait until nobody is connected any more, and that has been told and written."""
-    def is_so():
-        return world.sql("SELECT NOT EXISTS (SELECT FROM vantage6_events.lease) AND NOT EXISTS (SELECT FROM "
-                         "vantage6_events.pending) AND NOT EXISTS (SELECT FROM vantage6_events.announced WHERE online)",
-                         user="postgres")[0][0]
-    wait_for(is_so, "the clients of earlier tests to be gone")
+    world.alone()
     world.sql("UPDATE authenticatable SET status = 'unknown', last_seen = NULL")
 
 
@@ -213,8 +209,12 @@ def test_ping_updates_its_sender_alone(world, clients):
         wait_for(lambda: state(world, ident)[0] == "online", f"{ident} to be online")  # noqa: B023
     world.sql("UPDATE authenticatable SET status = 'x', last_seen = timezone('UTC', now()) - interval '20 s'")
     before = {ident: state(world, ident) for ident in (2, 3, 11)}
-    user.send('42/tasks,["ping"]')
-    user.round_trip()
+    user.send('42/tasks,["ping",{"node_id":3}]')
+    wait_for(lambda: state(world, 11)[0] == "online", "the user's ping to count")
+    assert is_now(state(world, 11)[1])
+    assert state(world)[0] == "x" and {ident: state(world, ident) for ident in (2, 3)} == {
+        ident: before[ident] for ident in (2, 3)}
+    before[11] = state(world, 11)
     one.emit("ping")
     wait_for(lambda: state(world)[0] == "online", "the ping to count")
     assert is_now(state(world)[1]) and state(world)[1] > before[2][1]

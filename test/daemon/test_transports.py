@@ -92,7 +92,7 @@ def test_an_event_with_bytes_is_acknowledged_and_has_no_effect(v5, clients):
     v5.joined(client)
 
     def taken():
-        return sum(row[0] for row in v5.sql("SELECT taken_seq FROM vantage6_events.instance", user="postgres"))
+        return sum(row[0] for row in v5.sql("SELECT seq FROM vantage6_events.received", user="postgres"))
 
     wait_for(lambda: v5.sql(TOLD, N3, N3, N3, user="postgres")[0][0], "presence to be told")
     v5.sql("UPDATE authenticatable SET status = NULL WHERE id = %s", N3)

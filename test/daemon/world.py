@@ -50,10 +50,10 @@ class World:
         assert found, f"no metric {name} in:\n{text}"
         return float(found.group(1))
 
-    def reasons(self, name, instance=0):
-        """{reason: number} of a metric that has reasons."""
+    def reasons(self, name, instance=0, label="reason"):
+        """{reason: number} of a metric that has reasons, or another label."""
         text = self.http("GET", "/metrics", instance=instance, admin=True)[2]
-        found = re.findall(rf'^vantage6_pushd_{name}_total\{{reason="(\w+)"\}} ([0-9.e+-]+)$', text, re.MULTILINE)
+        found = re.findall(rf'^vantage6_pushd_{name}_total\{{{label}="(\w+)"\}} ([0-9.e+-]+)$', text, re.MULTILINE)
         assert found, f"no metric {name} in:\n{text}"
         return {reason: float(number) for reason, number in found}
 
@@ -120,6 +120,14 @@ class World:
         self.emit(mark, None, "everyone")
         for client in clients:
             wait_for(lambda: mark in client.names(), f"{client} to hear all so far")  # noqa: B023
+
+    def alone(self):
+        """Wait until nobody is connected any more, and that has been told and written."""
+        def is_so():
+            return self.sql("SELECT NOT EXISTS (SELECT FROM vantage6_events.lease) AND NOT EXISTS (SELECT FROM "
+                            "vantage6_events.pending) AND NOT EXISTS (SELECT FROM vantage6_events.announced WHERE online)",
+                            user="postgres")[0][0]
+        wait_for(is_so, "the clients of earlier tests to be gone")
 
     # --- the end ---------------------------------------------------------------------------------
 
