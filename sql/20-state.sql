@@ -47,7 +47,7 @@ COMMENT ON COLUMN lease.nsp IS 'Socket.IO namespace';
 COMMENT ON COLUMN lease.principal_id IS 'Principal that the client''s token names';
 COMMENT ON COLUMN lease.subject IS 'What the sub of that token says';
 COMMENT ON COLUMN lease.kind IS 'node or user';
-COMMENT ON COLUMN lease.transport IS 'websocket or polling, when it was registered';
+COMMENT ON COLUMN lease.transport IS 'websocket or polling; an upgrade is seen some seconds later';
 COMMENT ON COLUMN lease.address IS 'Network address of the client, as the daemon sees it';
 COMMENT ON COLUMN lease.connected_at IS 'When it was registered with this incarnation';
 COMMENT ON COLUMN lease.expires_at IS 'When the client''s token expires, or NULL';

@@ -284,7 +284,7 @@ COMMENT ON FUNCTION disconnect(bigint, json) IS
     'Ends connections: [{"sid", "reason", "by_client": true if the client itself left; else its '
     'presence ends after drain_grace}]. Returns how many were registered. Owned by the extension.';
 
-CREATE FUNCTION beat_logic(incarnation bigint) RETURNS boolean
+CREATE FUNCTION beat_logic(incarnation bigint, upgraded text[] DEFAULT '{}') RETURNS boolean
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms'
 AS $$
@@ -296,6 +296,9 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
+    UPDATE vantage6_events.lease AS l SET transport = 'websocket'
+    WHERE l.sid IN (SELECT m.sid FROM vantage6_events.lease AS m WHERE m.sid = ANY (upgraded)
+                    ORDER BY m.sid FOR NO KEY UPDATE SKIP LOCKED);
     FOR other IN
         SELECT i.incarnation, i.beat_at FROM vantage6_events.instance AS i
         WHERE i.beat_at < clock_timestamp() - interval '20 seconds'
@@ -327,8 +330,9 @@ BEGIN
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION beat_logic(bigint) IS
-    'The incarnation lives; false if it was ended: open again. Ends dead ones, refreshes last_seen of its '
+COMMENT ON FUNCTION beat_logic(bigint, text[]) IS
+    'The incarnation lives; false if it was ended: open again. upgraded: sids of clients whose transport is a '
+    'WebSocket now. Ends dead ones, refreshes last_seen of its '
     'nodes when older than 30 s, folds logs that are due, tries again what had to wait for locks, repeats which '
     'dataframes are to be deleted every 10 minutes. To be called every 5 s. 55P03 if HQ''s tables are locked '
     'for 0.5 s. Owned by the agent.';

@@ -13,7 +13,7 @@ COMMENT ON COLUMN connections.principal_id IS 'Principal: a row of HQ''s authent
 COMMENT ON COLUMN connections.kind IS 'node or user';
 COMMENT ON COLUMN connections.name IS 'Name of the principal; NULL until it was announced';
 COMMENT ON COLUMN connections.namespace IS 'Socket.IO namespace';
-COMMENT ON COLUMN connections.transport IS 'websocket or polling, when it was registered';
+COMMENT ON COLUMN connections.transport IS 'websocket or polling; an upgrade is seen some seconds later';
 COMMENT ON COLUMN connections.address IS 'Network address of the client';
 COMMENT ON COLUMN connections.connected_at IS 'When it was registered';
 COMMENT ON COLUMN connections.expires_at IS 'When its token expires';

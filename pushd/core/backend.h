@@ -70,6 +70,8 @@ struct backend {
      * the client itself said so or closed its transport. */
     void (*disconnect)(void *ctx, void *visitor, const char *sid, const char *reason,
                        bool by_client);
+    /* The transport of a socket that was admitted is WebSocket now. May be NULL. */
+    void (*upgraded)(void *ctx, void *visitor, const char *sid);
     /* An event of a socket that was admitted. Never called for one client in a row beyond
      * config.inbox_bytes that have not been answered by hub_taken(). */
     void (*receive)(void *ctx, void *visitor, const struct incoming *e);

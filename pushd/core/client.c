@@ -40,6 +40,14 @@ void client_ended(void *ctx, struct session *s, const char *reason, bool by_clie
     free(c);
 }
 
+void client_upgraded(void *ctx, struct session *s)
+{
+    const struct client *c = s->user;
+    (void)ctx;
+    for (struct socket *k = c->sockets; k; k = k->next)
+        socket_upgraded(k);
+}
+
 static int nsp_index(const struct hub *hub, const char *nsp)
 {
     for (unsigned i = 0; i < hub->nsps; i++)

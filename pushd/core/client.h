@@ -32,6 +32,7 @@ void client_opened(void *ctx, struct session *s, const struct request *rq, uint6
 void client_message(void *ctx, struct session *s, bool binary, const char *data, size_t len,
                     uint64_t now);
 void client_ended(void *ctx, struct session *s, const char *reason, bool by_client);
+void client_upgraded(void *ctx, struct session *s);
 
 /* Bytes came into, or were taken out of, the inbox. */
 void client_inbox(struct client *c, size_t in, size_t out);

@@ -30,6 +30,8 @@ struct engine_user {
                     uint64_t now);
     /* by_client: it said so, broke a rule or fell silent; else it did nothing and will be back. */
     void (*ended)(void *ctx, struct session *s, const char *reason, bool by_client);
+    /* Its transport is WebSocket now. May be NULL. */
+    void (*upgraded)(void *ctx, struct session *s);
 };
 
 struct engine *engine_new(const struct config *config, struct metrics *metrics,

@@ -258,6 +258,13 @@ static void disconnect_socket(void *ctx, void *visitor, const char *sid, const c
         g->inner->disconnect(g->inner->ctx, v->inner, sid, reason, by_client);
 }
 
+static void upgraded(void *ctx, void *visitor, const char *sid)
+{
+    struct guard *g = ctx;
+    if (g->inner->upgraded)
+        g->inner->upgraded(g->inner->ctx, ((struct visitor *)visitor)->inner, sid);
+}
+
 static void receive(void *ctx, void *visitor, const struct incoming *e)
 {
     struct guard *g = ctx;
@@ -287,6 +294,7 @@ struct guard *guard_new(const struct config *config, struct metrics *metrics, st
                                   .connect = connect_socket,
                                   .identified = identified,
                                   .disconnect = disconnect_socket,
+                                  .upgraded = upgraded,
                                   .receive = receive,
                                   .acked = acked};
     g->config = config;

@@ -23,8 +23,8 @@ struct hub *hub_new(const struct config *config, struct metrics *metrics, struct
          hub->nsps++)
         if (!(hub->nsp[hub->nsps] = strndup(word, len)))
             abort();
-    engine_set_user(engine,
-                    &(struct engine_user){hub, client_opened, client_message, client_ended});
+    engine_set_user(engine, &(struct engine_user){hub, client_opened, client_message, client_ended,
+                                                  client_upgraded});
     return hub;
 }
 
@@ -121,6 +121,7 @@ void hub_admit(struct hub *hub, const struct admission *a, uint64_t now)
         hub->backend->identified(hub->backend->ctx, k->client->visitor, k->sid, k->principal, now);
     if (!k->muted && !k->joined)
         join(k, a);
+    socket_upgraded(k);
     socket_release(k);
 }
 

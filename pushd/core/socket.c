@@ -80,9 +80,20 @@ void socket_ack(struct socket *k, const char *ack, const char *args, size_t len,
     hub_count(k->client->hub, METRIC_ACKS, 1);
 }
 
-void socket_info(const struct socket *k, struct socket_info *out)
+void socket_upgraded(struct socket *k)
+{
+    const struct backend *backend = k->client->hub->backend;
+    if (!k->joined || k->told_websocket || !k->client->session->websocket)
+        return;
+    k->told_websocket = true;
+    if (backend->upgraded)
+        backend->upgraded(backend->ctx, k->client->visitor, k->sid);
+}
+
+void socket_info(struct socket *k, struct socket_info *out)
 {
     const struct session *s = k->client->session;
+    k->told_websocket = s->websocket;
     *out = (struct socket_info){
         .sid = k->sid,
         .nsp = k->nsp,

@@ -36,8 +36,9 @@ struct socket {
     unsigned nsp_index;
     char sid[SID_LEN + 1];
     bool accepted, joined;
-    bool muted; /* its events have no effect */
-    bool waits; /* for its rooms, which were forgotten */
+    bool muted;          /* its events have no effect */
+    bool waits;          /* for its rooms, which were forgotten */
+    bool told_websocket; /* the backend knows that its transport is WebSocket */
     int64_t principal;
     size_t inbox; /* its share of the client's */
     struct held *held, **held_end;
@@ -65,6 +66,9 @@ void socket_ready(struct socket *k);
 void socket_taken(struct socket *k, size_t bytes);
 /* The socket has been joined, or never will be: what it held goes to the backend, or nowhere. */
 void socket_release(struct socket *k);
-void socket_info(const struct socket *k, struct socket_info *out);
+/* Its client has, or may have, been upgraded: the backend is told, once it is joined. */
+void socket_upgraded(struct socket *k);
+/* For backend.connect(), which is told the transport so. */
+void socket_info(struct socket *k, struct socket_info *out);
 
 #endif

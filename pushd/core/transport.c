@@ -133,6 +133,8 @@ static void finish_upgrade(struct session *s)
         e->net->pause(s->ws, true);
     if (s->queue.n)
         engine_dirty(s);
+    if (e->user.upgraded)
+        e->user.upgraded(e->user.ctx, s);
 }
 
 void session_probe_message(struct session *s, const char *p, size_t len, uint64_t now)

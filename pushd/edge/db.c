@@ -66,6 +66,13 @@ static void disconnect_socket(void *ctx, void *visitor, const char *sid, const c
     log_link_disconnect(db->log, sid, reason, by_client);
 }
 
+static void upgraded(void *ctx, void *visitor, const char *sid)
+{
+    struct db *db = ctx;
+    (void)visitor;
+    work_link_upgraded(db->work, sid);
+}
+
 static void receive(void *ctx, void *visitor, const struct incoming *e)
 {
     struct db *db = ctx;
@@ -156,6 +163,7 @@ struct db *db_open(const struct config *config, uv_loop_t *loop, struct hub *hub
                                    .leave = leave,
                                    .connect = connect_socket,
                                    .disconnect = disconnect_socket,
+                                   .upgraded = upgraded,
                                    .receive = receive};
     db->turn = turn;
     db->turn_ctx = ctx;

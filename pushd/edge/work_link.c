@@ -30,9 +30,11 @@ struct work_link {
     bool presence, presence_again;
     unsigned eager;
     json_t *moved, *telling; /* principals: to be told, and told by the presence under way */
+    json_t *upgraded;        /* sids, for the next beat; only for people, so a lost one is lost */
 };
 
-static const struct statement st_beat = {"beat", "SELECT vantage6_events.beat($1::bigint)", 1};
+static const struct statement st_beat = {"beat",
+                                         "SELECT vantage6_events.beat($1::bigint, $2::text[])", 2};
 static const struct statement st_presence = {
     "presence", "SELECT vantage6_events.presence($1::integer, $2::integer[])", 2};
 static const struct statement st_receive = {
@@ -161,7 +163,7 @@ static void on_presence(void *ctx, const PGresult *r)
         timers_start(w->presence_timer, PASSING);
 }
 
-/* "{1,2}", malloc'd: as PostgreSQL writes an array. */
+/* "{1,2}", malloc'd: as PostgreSQL writes an array of numbers or sids. */
 static char *array_text(const json_t *list)
 {
     char *text = json_dumps(list, JSON_COMPACT);
@@ -201,6 +203,11 @@ void work_link_changed(struct work_link *w)
     reconcile(w);
 }
 
+void work_link_upgraded(struct work_link *w, const char *sid)
+{
+    json_array_append_new(w->upgraded, json_string(sid));
+}
+
 void work_link_moved(struct work_link *w, int64_t principal)
 {
     json_array_append_new(w->moved, json_integer(principal));
@@ -232,10 +239,13 @@ static void beat(void *ctx)
     if (!working(w))
         return;
     if (!w->beaten) {
+        char *upgraded = array_text(w->upgraded);
         w->beaten = w->incarnation;
         snprintf(incarnation, sizeof incarnation, "%lld", (long long)w->incarnation);
-        const char *values[] = {incarnation};
+        const char *values[] = {incarnation, upgraded};
         link_send(w->link, &st_beat, values, on_beat, w);
+        json_array_clear(w->upgraded);
+        free(upgraded);
     }
     reconcile(w);
     send_inbox(w);
@@ -298,7 +308,8 @@ struct work_link *work_link_new(const struct db_env *env)
     w->inbox = inbox_new(on_item_left, w);
     w->moved = json_array();
     w->telling = json_array();
-    if (!w->moved || !w->telling)
+    w->upgraded = json_array();
+    if (!w->moved || !w->telling || !w->upgraded)
         abort();
     w->digest =
         digest_new(&(struct digest_setup){env->config, env->metrics, env->gauges, is_here, w});
@@ -320,6 +331,7 @@ void work_link_free(struct work_link *w)
     inbox_free(w->inbox);
     json_decref(w->moved);
     json_decref(w->telling);
+    json_decref(w->upgraded);
     digest_free(w->digest);
     free(w);
 }

@@ -23,6 +23,8 @@ void work_link_free(struct work_link *w);
 void work_link_begin(struct work_link *w, int64_t incarnation);
 /* An event of a client; kept until the database has taken it. */
 void work_link_receive(struct work_link *w, const struct incoming *e);
+/* The transport of this socket is WebSocket now: said with the next beat. */
+void work_link_upgraded(struct work_link *w, const char *sid);
 /* Sockets have come or gone: let presence follow. */
 void work_link_changed(struct work_link *w);
 /* The rooms of this principal have changed: let its presence follow, at the end of the turn. */

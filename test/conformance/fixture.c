@@ -322,7 +322,7 @@ static void start_core(struct fixture *f, bool sockets)
 {
     f->wheel = wheel_new(uv_now(&f->loop));
     f->engine = engine_new(&f->config, &f->metrics, f->wheel);
-    engine_set_user(f->engine, &(struct engine_user){f, echo_opened, echo, echo_ended});
+    engine_set_user(f->engine, &(struct engine_user){f, echo_opened, echo, echo_ended, NULL});
     if (!sockets)
         return;
     f->backend = (struct backend){.ctx = f,

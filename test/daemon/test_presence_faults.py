@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from clients import Python, Raw
+from clients import Node, Python, Raw
 from facts import wait_for
 
 NODE, OTHER, USER = 1, 2, 11
@@ -193,10 +193,13 @@ def test_two_tabs_of_a_user_are_one_user(pair, clients):
 def test_the_view_says_who_is_connected_where_how_and_until_when(pair, clients):
     world = pair
     node, tab = clients(Python(world, NODE, transports=["polling"])), clients(Raw(world, 12, instance=1))
-    world.joined(node, tab)
+    page = clients(Node(world, 13))
+    world.joined(node, tab, page)
     rows = world.sql("SELECT principal_id, kind, instance, namespace, transport, address, "
                      "connected_at BETWEEN now() - interval '1 min' AND now(), "
                      "expires_at BETWEEN now() + interval '50 min' AND now() + interval '61 min' "
-                     "FROM vantage6_events.connections ORDER BY 1")
+                     "FROM vantage6_events.connections WHERE principal_id < 13 ORDER BY 1")
     assert rows == [(1, "node", "lab-0", "/tasks", "polling", "127.0.0.1", True, True),
                     (12, "user", "lab-1", "/tasks", "websocket", "127.0.0.1", True, True)]
+    transport = "SELECT transport FROM vantage6_events.connections WHERE principal_id = 13"
+    wait_for(lambda: world.sql(transport) == [("websocket",)], "an upgrade to be seen")

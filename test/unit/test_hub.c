@@ -193,6 +193,31 @@ static void in_doubt_a_socket_hears_nothing_until_it_is_admitted(void **state)
     hub_doubt(w.hub, "no such socket", w.now);
 }
 
+static void an_upgrade_is_told_once_the_socket_is_joined(void **state)
+{
+    (void)state;
+    for (int late = 0; late < 2; late++) {
+        char query[128];
+        const char *sid = world_handshake(&w, world_bearer(&w, 7, 3600, ""));
+        snprintf(query, sizeof query, "EIO=4&transport=polling&sid=%s", sid);
+        world_post(&w, 1, query, "40/tasks,");
+        if (!late)
+            world_admit(&w, w.sid, "a", 1, NULL);
+        w.asked[0] = '\0';
+        snprintf(query, sizeof query, "EIO=4&transport=websocket&sid=%s", sid);
+        assert_true(world_ws(&w, 2 + late, query, NULL));
+        world_say(&w, 2 + late, "2probe");
+        world_say(&w, 2 + late, "5");
+        assert_string_equal(w.asked, late ? "" : "upgraded\n");
+        world_admit(&w, w.sid, "b", 1, NULL);
+        world_admit(&w, w.sid, "c", 1, NULL);
+        assert_string_equal(w.asked, "upgraded\n");
+    }
+    w.asked[0] = '\0';
+    world_client(&w, 4, "a", 1);
+    assert_null(strstr(w.asked, "upgraded"));
+}
+
 static void only_good_tokens_are_registered_again(void **state)
 {
     (void)state;
@@ -387,6 +412,7 @@ int main(void)
         TEST(rooms_that_change_take_effect_at_once),
         TEST(who_exists_no_more_is_out_at_once_and_closed),
         TEST(in_doubt_a_socket_hears_nothing_until_it_is_admitted),
+        TEST(an_upgrade_is_told_once_the_socket_is_joined),
         TEST(only_good_tokens_are_registered_again),
         TEST(every_ack_is_answered),
         TEST(an_event_before_the_rooms_are_known_waits),

@@ -61,7 +61,7 @@ static int setup(void **state)
     w.wheel = wheel_new(w.now);
     w.engine = engine_new(&w.config, &w.metrics, w.wheel);
     engine_set_net(w.engine, &world_net);
-    engine_set_user(w.engine, &(struct engine_user){&w, on_opened, on_message, on_ended});
+    engine_set_user(w.engine, &(struct engine_user){&w, on_opened, on_message, on_ended, NULL});
     return 0;
 }
 

@@ -108,6 +108,13 @@ static void backend_connect(void *ctx, void *visitor, const struct socket_info *
         hub_accept(w->hub, s->sid);
 }
 
+static void backend_upgraded(void *ctx, void *visitor, const char *sid)
+{
+    (void)visitor;
+    (void)sid;
+    ask(ctx, "upgraded\n");
+}
+
 static void backend_disconnect(void *ctx, void *visitor, const char *sid, const char *reason,
                                bool by_client)
 {
@@ -157,6 +164,7 @@ static const struct backend paper_backend = {.arrive = backend_arrive,
                                              .leave = backend_leave,
                                              .connect = backend_connect,
                                              .disconnect = backend_disconnect,
+                                             .upgraded = backend_upgraded,
                                              .receive = backend_receive,
                                              .acked = backend_acked};
 
