@@ -18,7 +18,8 @@
 --   V6007  open: server_encoding is SQL_ASCII       V6108  emit: durable, with rooms of others
 --   V6008  open: version of pushd not supported            than nodes
 --   V6009  open: bad instance name                  0A000  emit: durable or ttl (later version)
---   V6010  connect, receive: the incarnation ended
+--   V6010  connect, receive, rights_since: the
+--          incarnation ended
 --
 -- Settings (superuser, or ALTER DATABASE by one): vantage6_events.max_payload, .retention,
 -- .drain_grace, .epoch_grace, .instruction_ttl.

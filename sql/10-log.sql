@@ -4,8 +4,6 @@
 -- slot   one of the three partitions. Time is cut into turns of vantage6_events.retention; turn n
 --        writes slot n % 3, so that a slot can be emptied while its two neighbours are kept
 -- bell   the empty notification on channel vantage6_events that follows each commit with events
--- rights row  a row of the log with namespace '': rooms of connected clients may have changed. Its rooms are
---        scopes (see 66-rights); no client can be in that namespace
 --
 -- Events are not dumped: their xids mean nothing in another cluster. The ids are, so that no id
 -- ever names two events.
@@ -29,8 +27,6 @@ CREATE TABLE event_1 PARTITION OF event FOR VALUES IN (1);
 CREATE TABLE event_2 PARTITION OF event FOR VALUES IN (2);
 CREATE INDEX event_id ON event (id);
 CREATE INDEX event_xid_id ON event (xid, id);
-CREATE INDEX event_rights_id ON event (id) WHERE namespace = '';
-CREATE INDEX event_rights_xid_id ON event (xid, id) WHERE namespace = '';
 
 COMMENT ON TABLE event IS 'Events, as they go out to clients; a ring of three partitions';
 COMMENT ON COLUMN event.slot IS 'Partition: turn of retention in which the transaction began, modulo 3';
@@ -38,23 +34,14 @@ COMMENT ON COLUMN event.id IS 'Order of events: whoever saw another event commit
 COMMENT ON COLUMN event.xid IS 'Top-level transaction that emitted the event';
 COMMENT ON COLUMN event.tli IS 'Timeline that the event was written on';
 COMMENT ON COLUMN event.emitted_at IS 'Start of the transaction that emitted the event';
-COMMENT ON COLUMN event.namespace IS 'Socket.IO namespace; empty for a rights row';
-COMMENT ON COLUMN event.rooms IS 'A client in any of these rooms receives the event, once; of a rights row: scopes';
+COMMENT ON COLUMN event.namespace IS 'Socket.IO namespace';
+COMMENT ON COLUMN event.rooms IS 'A client in any of these rooms receives the event, once';
 COMMENT ON COLUMN event.name IS 'Name of the event';
 COMMENT ON COLUMN event.payload IS 'JSON array without spaces: the name, then the arguments';
 COMMENT ON COLUMN event.durable IS 'Whether it is also an instruction, which outlives a connection';
 COMMENT ON COLUMN event.except_principal IS 'A principal that does not receive the event, or NULL';
 COMMENT ON INDEX event_id IS 'Reading what is new, in order';
 COMMENT ON INDEX event_xid_id IS 'Reading what was open when the last read was made';
-COMMENT ON INDEX event_rights_id IS 'Have rights changed?';
-COMMENT ON INDEX event_rights_xid_id IS 'Did what was open when the last read was made change rights?';
-
-CREATE VIEW rights_change AS
-    SELECT e.id, e.xid, e.rooms AS scopes FROM event AS e WHERE e.namespace = '';
-COMMENT ON VIEW rights_change IS 'The rights rows of the log, for the agent';
-COMMENT ON COLUMN rights_change.id IS 'Id in the log';
-COMMENT ON COLUMN rights_change.xid IS 'Top-level transaction that changed rights';
-COMMENT ON COLUMN rights_change.scopes IS 'Whose rooms may have changed';
 
 DO $$
 DECLARE
@@ -74,3 +61,17 @@ END
 $$;
 COMMENT ON SEQUENCE event_id_seq IS 'Ids of events; dumped, unlike the events';
 SELECT pg_catalog.pg_extension_config_dump('vantage6_events.event_id_seq', '');
+
+-- Rights rows travel beside the events, by the same snapshots. They need no order and no survival of a crash:
+-- after one, all rooms are read anew.
+CREATE UNLOGGED TABLE rights_change (
+    xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
+    scopes text[] NOT NULL,
+    changed_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+CREATE INDEX rights_change_xid ON rights_change (xid);
+COMMENT ON TABLE rights_change IS 'Changes of who may hear what, of the last day';
+COMMENT ON COLUMN rights_change.xid IS 'Top-level transaction that made the change';
+COMMENT ON COLUMN rights_change.scopes IS 'Whose rooms may have changed: see rights_changed()';
+COMMENT ON COLUMN rights_change.changed_at IS 'Start of that transaction';
+COMMENT ON INDEX rights_change_xid IS 'What has changed since a snapshot?';

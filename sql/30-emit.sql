@@ -1,4 +1,4 @@
--- emit: what HQ and operators call. announce, announce_rights: what the extension's own functions call.
+-- emit: what HQ and operators call. announce, ring: what the extension's own functions call.
 --
 -- They write to the log only and touch no row of HQ, so they may belong to the extension's owner.
 
@@ -39,9 +39,8 @@ COMMENT ON FUNCTION announce(text, json, text[], integer, boolean) IS
     'count: HQ''s own write would fail. durable: the event is also an instruction, which is kept. For '
     'the agent only. Owned by the extension.';
 
-CREATE FUNCTION announce_rights(scopes text[]) RETURNS bigint
-    LANGUAGE c VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'v6e_announce_rights';
-COMMENT ON FUNCTION announce_rights(text[]) IS
-    'Writes a rights row into the log: the rooms of those in these scopes may have changed, and are read '
-    'again with the events of this transaction. For the agent only. Owned by the extension.';
+CREATE FUNCTION ring() RETURNS void
+    LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'v6e_ring';
+COMMENT ON FUNCTION ring() IS
+    'Has the bell rung when the transaction commits, so that pushd reads. For the agent only. Owned by the extension.';

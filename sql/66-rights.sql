@@ -1,6 +1,6 @@
--- Live rights: whatever changes who is in which room leaves a rights row in the log, in the transaction
--- that changes it. rights_since() then tells pushd the new rooms of its clients, from the same snapshot as
--- the events, so that nothing committed after a revocation is delivered to the one revoked.
+-- Live rights: whatever changes who is in which room leaves a row in rights_change, in the transaction that
+-- changes it. rights_since() then tells pushd the new rooms of its clients, from the same snapshot as the
+-- events, so that nothing committed after a revocation is delivered to the one revoked.
 --
 -- scope  whose rooms may have changed: principal_<id>, organization_<id> (its users), users (all users),
 --        all (nodes too). It says where to look, not what is found there
@@ -14,15 +14,15 @@ BEGIN
     IF ids IS NOT NULL AND cardinality(distinct_ids) = 0 THEN
         RETURN;
     END IF;
-    -- 100: what an event has rooms at most. Beyond it, all are looked at.
-    PERFORM vantage6_events.announce_rights(CASE
+    INSERT INTO vantage6_events.rights_change (scopes) VALUES (CASE
         WHEN ids IS NULL THEN ARRAY[scope]
-        WHEN cardinality(distinct_ids) > 100 THEN ARRAY['all']
+        WHEN cardinality(distinct_ids) > 100 THEN ARRAY['all'] -- looking at all costs no more
         ELSE ARRAY(SELECT scope || '_' || i FROM unnest(distinct_ids) AS i) END);
+    PERFORM vantage6_events.ring();
 END
 $$;
 COMMENT ON FUNCTION rights_changed(text, integer[]) IS
-    'Writes a rights row: scope users or all with NULL; principal or organization with their ids, '
+    'Notes that rights change: scope users or all with NULL; principal or organization with their ids, '
     'and nothing if there are none but NULLs. For the agent only; owned by the extension.';
 
 CREATE FUNCTION rights_template(version integer)

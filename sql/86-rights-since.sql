@@ -1,38 +1,28 @@
 -- rights_since: the rooms of connected clients, when they may have changed.
 --
 -- pushd asks for them in one statement with the first page of events_since, whose snapshot they so share,
--- and sets them before any event. New rights rows are found as new events are; after open() all rooms are
--- read anew anyway, so that here nothing is said of timelines.
+-- and sets them before any event. It begins with the snapshot that open() returned, before which no rooms
+-- were read.
 --
--- audit  rooms of clients of whom no rights row speaks: a trigger may have been switched off or gone round
+-- audit  rooms of clients of whom no change speaks: a trigger may have been switched off or gone round
 --
 -- HQ's tables are read only if there is a reason to. If one is locked (a migration), the clients in
 -- question hear nothing until their rooms can be read, and all others go on.
 
-CREATE FUNCTION rights_scopes(since pg_snapshot, hi bigint) RETURNS text[]
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET enable_seqscan = off
-    SET enable_bitmapscan = off
-    SET jit = off
+CREATE FUNCTION rights_scopes(since pg_snapshot) RETURNS text[]
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
-DECLARE
-    since_max xid8 := pg_snapshot_xmax(since);
-    since_open xid8[] := ARRAY(SELECT pg_snapshot_xip(since));
 BEGIN
     RETURN ARRAY(
         SELECT DISTINCT unnest(n.scopes) FROM (
-            SELECT c.scopes FROM vantage6_events.rights_change AS c WHERE c.id > hi
-            UNION ALL
-            SELECT c.scopes FROM vantage6_events.rights_change AS c WHERE c.xid >= since_max AND c.id + 0 <= hi
+            SELECT c.scopes FROM vantage6_events.rights_change AS c WHERE c.xid >= pg_snapshot_xmax(since)
             UNION ALL
             SELECT c.scopes FROM vantage6_events.rights_change AS c
-            WHERE c.xid = ANY (since_open) AND c.id + 0 <= hi) AS n);
+            WHERE c.xid = ANY (ARRAY(SELECT pg_snapshot_xip(since)))) AS n);
 END
 $$;
-COMMENT ON FUNCTION rights_scopes(pg_snapshot, bigint) IS
-    'The scopes of the rights rows that are new since the cursor. For the agent only; owned by the extension.';
+COMMENT ON FUNCTION rights_scopes(pg_snapshot) IS
+    'The scopes of all changes of rights that this snapshot does not see. For the agent only; owned by the extension.';
 
 CREATE FUNCTION leased(incarnation bigint, scopes text[]) RETURNS SETOF lease
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -48,17 +38,20 @@ $$;
 COMMENT ON FUNCTION leased(bigint, text[]) IS
     'The leases of the incarnation whose principals are in the scopes. For the agent only; owned by the extension.';
 
-CREATE FUNCTION rights_since_logic(incarnation bigint, since pg_snapshot, hi bigint, audit_after text,
-                                   audit_rows integer)
+CREATE FUNCTION rights_since_logic(incarnation bigint, since pg_snapshot, audit_after text, audit_rows integer)
     RETURNS TABLE (sid text, principal_id integer, rooms text, known boolean, noted boolean, audited boolean)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms'
 AS $$
 DECLARE
-    scopes text[] := vantage6_events.rights_scopes(since, hi);
+    scopes text[] := vantage6_events.rights_scopes(since);
     found_rows json;
 BEGIN
-    IF cardinality(scopes) = 0 AND audit_rows IS NULL THEN
+    -- One that was ended has no leases any more, and must not take that for no change.
+    IF NOT EXISTS (SELECT FROM vantage6_events.instance AS i WHERE i.incarnation = rights_since_logic.incarnation) THEN
+        RAISE EXCEPTION 'incarnation % has ended', incarnation
+            USING ERRCODE = 'V6010', HINT = 'Call open() again and register the live connections.';
+    ELSIF cardinality(scopes) = 0 AND audit_rows IS NULL THEN
         RETURN;
     END IF;
     BEGIN
@@ -94,10 +87,10 @@ BEGIN
         AS x (sid text, principal_id integer, rooms text, known boolean, noted boolean, audited boolean);
 END
 $$;
-COMMENT ON FUNCTION rights_since_logic(bigint, pg_snapshot, bigint, text, integer) IS
-    'The rooms of clients of the incarnation whose rights may have changed since the cursor (since, hi), as of '
-    'this statement; to be asked with the first page of events_since, and heeded before its events. rooms '
+COMMENT ON FUNCTION rights_since_logic(bigint, pg_snapshot, text, integer) IS
+    'The rooms of clients of the incarnation whose rights may have changed since the snapshot, as of this '
+    'statement; to be asked with the first page of events_since, and heeded before its events. rooms '
     'are joined by commas, NULL if the principal is none any more. known: false if a lock on HQ''s tables '
-    'kept them from being read (0.1 s): connect() the client again. noted: a rights row speaks of it; audited: '
-    'it is one of the audit_rows (NULL: none) that come after audit_after in the order of sids. Owned by the '
+    'kept them from being read (0.1 s): connect() the client again. noted: a change speaks of it; audited: it '
+    'is one of the audit_rows (NULL: none) that come after audit_after in the order of sids. V6010. Owned by the '
     'agent.';

@@ -8,16 +8,16 @@ AS $$
     SELECT 'TABLE', 'vantage6_events.' || t, 'SELECT, INSERT, UPDATE, DELETE'
     FROM unnest(ARRAY['instance', 'lease', 'pending', 'announced', 'announced_task', 'node_at', 'open_run',
                       'child_task', 'dependency', 'ready_task', 'instruction', 'killed_run', 'killed_task',
-                      'unwanted_dataframe', 'log_line', 'relayed', 'received', 'deferred']) AS t
+                      'unwanted_dataframe', 'log_line', 'relayed', 'received', 'deferred', 'rights_change']) AS t
     UNION ALL
-    SELECT 'TABLE', 'vantage6_events.' || t, 'SELECT' FROM unnest(ARRAY['attachment', 'rights_change']) AS t
+    SELECT 'TABLE', 'vantage6_events.attachment', 'SELECT'
     UNION ALL
     -- What is SECURITY INVOKER gives nobody more than he has.
     SELECT 'FUNCTION', p.oid::regprocedure::text, 'EXECUTE' FROM pg_proc AS p
     JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
         AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
     JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'vantage6_events'
-    WHERE NOT p.prosecdef OR p.proname LIKE 'announce%'
+    WHERE NOT p.prosecdef OR p.proname = 'announce'
 $$;
 COMMENT ON FUNCTION agent_needs() IS
     'What the agent needs of the extension''s own things. Owned by the extension.';

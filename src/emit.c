@@ -4,8 +4,7 @@
  *
  * Called from SQL: emit(event, args, room | rooms, namespace, durable, ttl) with args as json,
  * jsonb or text; and announce(event, args, rooms, except_principal, durable), which the extension's
- * own functions use and which leaves one principal out. announce_rights(scopes) writes a rights
- * row, which goes to no client.
+ * own functions use and which leaves one principal out. ring() is the bell alone.
  */
 #include "postgres.h"
 
@@ -163,6 +162,12 @@ static int64 insert_event(const struct event *e, text *payload)
     return id;
 }
 
+/* Empty and constant: equal bells fold into one at commit, and a listener learns nothing. */
+static void ring(void)
+{
+    Async_Notify(CHANNEL, "");
+}
+
 /* at_most: the largest payload in bytes; 0 = any, where it is HQ's own write that would fail. */
 static int64 emit(const struct event *e, int at_most)
 {
@@ -177,8 +182,7 @@ static int64 emit(const struct event *e, int at_most)
                 (errcode(V6E_PAYLOAD_TOO_LARGE),
                  errmsg("the event has %d bytes, at most %d are allowed", payload.len, at_most),
                  errhint("Send less, or raise vantage6_events.max_payload.")));
-    /* Empty and constant: equal bells fold into one at commit, and a listener learns nothing. */
-    Async_Notify(CHANNEL, "");
+    ring();
     /* The bell rings before an asynchronous commit is on disk: a crash would undo what clients
      * heard, and give the ids out again. */
     ForceSyncCommit();
@@ -295,14 +299,11 @@ Datum v6e_announce(PG_FUNCTION_ARGS)
     PG_RETURN_INT64(emit(&e, 0));
 }
 
-PG_FUNCTION_INFO_V1(v6e_announce_rights);
-Datum v6e_announce_rights(PG_FUNCTION_ARGS)
+/* ring() */
+PG_FUNCTION_INFO_V1(v6e_ring);
+Datum v6e_ring(PG_FUNCTION_ARGS)
 {
-    struct event e = {0};
-
-    e.name = cstring_to_text("rights");
-    e.nsp = cstring_to_text(""); /* emit() refuses it, and so does pushd to its clients */
-    e.rooms = PG_GETARG_ARRAYTYPE_P(0);
-    check_rooms(e.rooms, false);
-    PG_RETURN_INT64(emit(&e, 0));
+    PreventCommandDuringRecovery("vantage6_events.ring()");
+    ring();
+    PG_RETURN_VOID();
 }

@@ -44,14 +44,13 @@ static const struct statement st_read = {
     "read",
     "SELECT NULL::bigint, NULL::xid8, NULL::text, rooms, principal_id, NULL::text,"
     " NULL::pg_snapshot, NULL::text, NULL::boolean, sid, known, noted, audited"
-    " FROM vantage6_events.rights_since($4::bigint, $1::pg_snapshot, $2::bigint, $6::text,"
-    " $7::integer)"
+    " FROM vantage6_events.rights_since($5::bigint, $6::pg_snapshot, $7::text, $8::integer)"
     " UNION ALL"
     " SELECT id, xid, nsp, rooms, except_principal, payload, snapshot, epoch, more,"
     " NULL, NULL, NULL, NULL"
     " FROM vantage6_events.events_since($1::pg_snapshot, $2::bigint, $3::integer, NULL, 0,"
-    " $5::integer)",
-    7};
+    " $4::integer)",
+    8};
 static const struct statement st_page = {
     "page",
     "SELECT id, xid, nsp, rooms, except_principal, payload, snapshot, epoch, more"
@@ -77,10 +76,10 @@ static void read_page(struct log_link *l)
     decimal(rows, l->env->config->read_rows);
     const char *seen_tli = q.seen_tli ? decimal(tli, q.seen_tli) : NULL;
     if (cursor_fresh(l->cursor)) {
-        struct audit audit = rights_ask(l->rights);
+        struct rights_question rights = rights_ask(l->rights);
         const char *values[] = {
-            q.since, hi,          seen_tli,  decimal(incarnation, l->incarnation),
-            rows,    audit.after, audit.rows};
+            q.since,      hi,           seen_tli,   rows, decimal(incarnation, l->incarnation),
+            rights.since, rights.after, rights.rows};
         link_send(l->link, &st_read, values, on_page, l);
     } else {
         const char *values[] = {q.since, hi, seen_tli, q.upto, decimal(after, q.after), rows};
@@ -255,7 +254,7 @@ static void on_open(void *ctx, const PGresult *r)
                     });
     l->incarnation = answer_integer(r, 0, 0);
     registrar_begin(l->registrar, l->incarnation);
-    rights_begin(l->rights);
+    rights_begin(l->rights, PQgetvalue(r, 0, 4));
     start_read(l);
     timers_repeat(l->read_timer, l->env->config->read_interval);
     l->env->incarnation(l->env->ctx, l->incarnation);

@@ -16,6 +16,7 @@
 struct rights {
     const struct db_env *env;
     uv_timer_t *audit_timer;
+    char *since; /* pg_snapshot that all rooms include */
     bool auditing;
     bool asked;              /* the read under way is part of it */
     char after[SID_LEN + 1]; /* the last socket compared */
@@ -49,15 +50,17 @@ static void audited(struct rights *g, int n, const char *sid)
     if (g->found)
         log_warning("%u sockets were in other rooms than the database says, and nothing in its log"
                     " had said so: is one of the extension's triggers switched off? attach() puts"
-                    " them right",
+                    " it right",
                     g->found);
     wait_for_audit(g);
 }
 
-struct audit rights_ask(struct rights *g)
+struct rights_question rights_ask(struct rights *g)
 {
     g->asked = g->auditing;
-    return g->asked ? (struct audit){g->after, AUDIT_ROWS} : (struct audit){NULL, NULL};
+    return (struct rights_question){.since = g->since,
+                                    .after = g->asked ? g->after : NULL,
+                                    .rows = g->asked ? AUDIT_ROWS : NULL};
 }
 
 /* --- the rows --- */
@@ -88,6 +91,13 @@ static void take_rooms(struct rights *g, const PGresult *page, int row)
     g->env->moved(g->env->ctx, principal);
 }
 
+static void set_since(struct rights *g, const char *snapshot)
+{
+    free(g->since);
+    if (!(g->since = strdup(snapshot)))
+        abort();
+}
+
 static void doubt(struct rights *g, const PGresult *page, int row)
 {
     count(g, METRIC_RIGHTS_DOUBT);
@@ -110,13 +120,16 @@ int rights_take(struct rights *g, const PGresult *page)
     }
     if (g->asked)
         audited(g, compared, last);
+    if (n < PQntuples(page))
+        set_since(g, PQgetvalue(page, n, PAGE_SNAPSHOT));
     return n;
 }
 
 /* --- the life of rights --- */
 
-void rights_begin(struct rights *g)
+void rights_begin(struct rights *g, const char *snapshot)
 {
+    set_since(g, snapshot);
     wait_for_audit(g);
 }
 
@@ -141,5 +154,6 @@ void rights_free(struct rights *g)
     if (!g)
         return;
     timers_free(g->audit_timer);
+    free(g->since);
     free(g);
 }

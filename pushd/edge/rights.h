@@ -19,8 +19,9 @@ struct rights;
 struct rights *rights_new(const struct db_env *env);
 void rights_free(struct rights *g);
 
-/* A session has begun: its sockets are registered anew, so an audit begins anew too. */
-void rights_begin(struct rights *g);
+/* A session has begun with this pg_snapshot: its sockets are registered anew, so changes count from
+ * it, and an audit begins anew. */
+void rights_begin(struct rights *g, const char *snapshot);
 /* It has ended. */
 void rights_end(struct rights *g);
 
@@ -42,14 +43,15 @@ enum page_column {
     PAGE_AUDITED
 };
 
-/* What a read is to compare, as arguments of rights_since(); NULLs = nothing. */
-struct audit {
-    const char *after, *rows;
+/* Arguments of rights_since(); after and rows NULL = no audit is under way. */
+struct rights_question {
+    const char *since, *after, *rows;
 };
 
-/* The next read, of which rights_take() gets the first page. */
-struct audit rights_ask(struct rights *g);
-/* Heed the rows of it that are about sockets; returns how many there are: the first ones. */
+/* For the next read, of which rights_take() gets the first page. */
+struct rights_question rights_ask(struct rights *g);
+/* Heed the rows of it that are about sockets; returns how many there are: the first ones, before
+ * the head. */
 int rights_take(struct rights *g, const PGresult *page);
 
 #endif

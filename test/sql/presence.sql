@@ -5,7 +5,7 @@
 \i test/hq/regress-up.psql
 CREATE TABLE pg_temp.seen AS SELECT 0::bigint AS id;
 CREATE FUNCTION pg_temp.news() RETURNS TABLE (rooms text, except_principal integer, payload text) LANGUAGE sql AS $$
-    WITH new AS (SELECT e.* FROM vantage6_events.event e, pg_temp.seen s WHERE e.id > s.id AND e.namespace <> ''),
+    WITH new AS (SELECT e.* FROM vantage6_events.event e, pg_temp.seen s WHERE e.id > s.id),
     mark AS (UPDATE pg_temp.seen SET id = (SELECT max(e.id) FROM vantage6_events.event e))
     SELECT array_to_string(n.rooms, ' '), n.except_principal, n.payload FROM new n ORDER BY n.id
 $$;

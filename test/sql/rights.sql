@@ -3,16 +3,17 @@
 \set attach on
 \set ECHO none
 \i test/hq/regress-up.psql
-CREATE TABLE pg_temp.cursor AS SELECT pg_current_snapshot() AS since, 0::bigint AS hi;
+CREATE TABLE pg_temp.cursor AS SELECT pg_current_snapshot() AS since;
 CREATE FUNCTION pg_temp.scopes() RETURNS TABLE (scopes text) LANGUAGE sql SECURITY DEFINER AS $$
-    SELECT r.scopes::text FROM vantage6_events.rights_change AS r, pg_temp.cursor AS c WHERE r.id > c.hi ORDER BY r.id
+    SELECT r.scopes::text FROM vantage6_events.rights_change AS r, pg_temp.cursor AS c 
+    WHERE NOT pg_visible_in_snapshot(r.xid, c.since) ORDER BY r.xid
 $$;
 -- As pushd asks; then the cursor moves on.
 CREATE FUNCTION pg_temp.rights() RETURNS TABLE (principal integer, rooms text, noted boolean) LANGUAGE sql SECURITY DEFINER AS $$
-    WITH moved AS (UPDATE pg_temp.cursor SET since = pg_current_snapshot(), hi = coalesce((SELECT max(id) FROM vantage6_events.event), 0))
+    WITH moved AS (UPDATE pg_temp.cursor SET since = pg_current_snapshot())
     SELECT r.principal_id, regexp_replace(r.rooms, '(,[^,]*/[^,]*|,everyone|,user_\d+|,node_\d+)', '', 'g'), r.noted
     FROM pg_temp.cursor AS c, vantage6_events.rights_since(
-        (SELECT max(incarnation) FROM vantage6_events.instance), c.since, c.hi, NULL, NULL) AS r
+        (SELECT max(incarnation) FROM vantage6_events.instance), c.since, NULL, NULL) AS r
     ORDER BY r.principal_id
 $$;
 SELECT incarnation AS one FROM vantage6_events.open('regress', '1.0.0') \gset
@@ -94,6 +95,12 @@ SELECT * FROM pg_temp.scopes();
 TRUNCATE "UserPermission", "Permission";
 SELECT * FROM pg_temp.scopes();
 SELECT * FROM pg_temp.rights() WHERE principal IN (1, 11, 15, 21);
+-- What is a day old is forgotten.
+UPDATE vantage6_events.rights_change SET changed_at = now() - interval '23 hours';
+SELECT vantage6_events.beat(:one), count(*) > 1 AS many FROM vantage6_events.rights_change;
+UPDATE vantage6_events.rights_change SET changed_at = now() - interval '25 hours';
+SELECT vantage6_events.beat(:one);
+SELECT count(*) FROM vantage6_events.rights_change;
 -- What is rolled back was never a change.
 BEGIN; INSERT INTO "UserPermission" (user_id, rule_id) VALUES (14, 1); ROLLBACK;
 SELECT * FROM pg_temp.scopes();
@@ -105,12 +112,10 @@ ALTER TABLE "HQ's tables"."UserPermission" ENABLE TRIGGER USER;
 SELECT * FROM pg_temp.rights();
 INSERT INTO "Permission" (user_id, role_id) VALUES (13, 1);
 SET ROLE regress_pushd;
-SELECT r.sid, r.rooms, r.known, r.noted, r.audited FROM vantage6_events.rights_since(:one, '3:3:', 1000000, 's12', 4) AS r;
+SELECT r.sid, r.rooms, r.known, r.noted, r.audited FROM vantage6_events.rights_since(:one, '3:3:', 's12', 4) AS r;
 RESET ROLE;
-SELECT r.sid, r.noted, r.audited FROM pg_temp.cursor AS c, vantage6_events.rights_since(:one, c.since, c.hi, 's12', 4) AS r;
-SELECT r.sid FROM pg_temp.cursor AS c, vantage6_events.rights_since(:one + 1, c.since, c.hi, '', 4) AS r;
--- emit() writes no rights row.
-SELECT vantage6_events.emit('rights', '[]', 'all', '');
+SELECT r.sid, r.noted, r.audited FROM pg_temp.cursor AS c, vantage6_events.rights_since(:one, c.since, 's12', 4) AS r;
+SELECT r.sid FROM pg_temp.cursor AS c, vantage6_events.rights_since(:one + 1, c.since, '', 4) AS r;
 -- The announcements: who leaves and joins what; a node that moves, in the rooms on either side.
 SELECT count(*) FROM vantage6_events.presence(1000);
 UPDATE node SET collaboration_id = 1, organization_id = 3 WHERE id = 3;

@@ -9,7 +9,7 @@ GRANT ALL ON ALL TABLES IN SCHEMA "HQ's tables" TO regress_app;
 GRANT ALL ON ALL SEQUENCES IN SCHEMA "HQ's tables" TO regress_app;
 CREATE TABLE pg_temp.seen AS SELECT 0::bigint AS id;
 CREATE FUNCTION pg_temp.news() RETURNS TABLE (rooms text, payload text) LANGUAGE sql SECURITY DEFINER AS $$
-    WITH new AS (SELECT e.* FROM vantage6_events.event e, pg_temp.seen s WHERE e.id > s.id AND e.namespace <> ''),
+    WITH new AS (SELECT e.* FROM vantage6_events.event e, pg_temp.seen s WHERE e.id > s.id),
     mark AS (UPDATE pg_temp.seen SET id = (SELECT max(e.id) FROM vantage6_events.event e))
     SELECT array_to_string(n.rooms, ' '), n.payload FROM new n ORDER BY n.id
 $$;
