@@ -86,6 +86,11 @@ format-check tidy:
 soak bench: all
 	test/$@
 
+soak: soak-rights
+.PHONY: soak-rights
+soak-rights: all
+	REVOCATIONS=50 PUSHD=$(CURDIR)/$(PUSHD) $(PYTHON) -m pytest -q -p no:cacheprovider test/daemon/test_rights.py -k committed
+
 clean:
 	rm -rf build
 	if command -v $(PG_CONFIG) >/dev/null; then $(MAKE) $(EXTENSION_MAKE) clean; fi
