@@ -1,4 +1,4 @@
-"""doc/events.md: its packets are heard, or have their effect, as it says; its statements are good SQL."""
+"""doc/events.md: its packets are heard, or have their effect, as it says; its statements are good SQL. README.md: its count."""
 import os
 import re
 
@@ -67,6 +67,13 @@ def test_every_packet(own_lab, clients):
     expected = {packet for packet in packets(SERVER) if '"new_task"' not in packet}
     wait_for(lambda: expected <= {packet for client in heard for packet in client.packets},
              f"all of {sorted(expected)}")
+
+
+def test_the_readme_counts_the_triggers(v5, v4):
+    with open(f"{TOP}/README.md", encoding="utf-8") as readme:
+        told = re.search(r"puts (\d+) triggers on (\d+) tables of HQ 5 \((\d+) on (\d+) of HQ 4\)", readme.read())
+    counts = "SELECT count(*), count(DISTINCT tgrelid) FROM pg_trigger WHERE tgname LIKE 'vantage6_events%'"
+    assert [int(number) for number in told.groups()] == [*v5.sql(counts)[0], *v4.sql(counts)[0]]
 
 
 def test_new_task_of_hq_4(v4, clients):
