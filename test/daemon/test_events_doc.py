@@ -1,4 +1,4 @@
-"""doc/events.md: its packets are heard, or have their effect, as it says; its statements are good SQL. README.md: its count."""
+"""doc/events.md: its packets are heard, or have their effect, as it says; its statements are good SQL. And README.md."""
 import os
 import re
 
