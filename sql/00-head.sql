@@ -21,8 +21,8 @@
 --   V6010  connect, receive, rights_since: the
 --          incarnation ended
 --
--- Settings (superuser, or ALTER DATABASE by one): vantage6_events.max_payload, .retention,
--- .drain_grace, .epoch_grace, .instruction_ttl.
+-- Settings (superuser, or ALTER DATABASE by one): vantage6_events.max_payload, .retention, .drain_grace,
+-- .epoch_grace, .instruction_ttl, .max_log_line, .max_run_log, .max_node_config, .max_gpus, .max_deferred.
 \echo Use "CREATE EXTENSION vantage6_events" to load this file. \quit
 
 -- Whoever may create functions in the schema could put his own before ours.

@@ -81,8 +81,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION on_status(node, json) IS
-    'algorithm_status_change: announces the status of a run of the node, unless HQ''s row has it, or it was announced '
-    'since that row had another. For the agent only; owned by the extension.';
+    'algorithm_status_change: announces the status of a run of the node, unless HQ''s row has it, or it was the last '
+    'one announced since that row changed. For the agent only; owned by the extension.';
 
 CREATE FUNCTION on_log(n node, arg json) RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

@@ -334,5 +334,5 @@ COMMENT ON FUNCTION beat_logic(bigint, text[]) IS
     'The incarnation lives; false if it was ended: open again. upgraded: sids of clients whose transport is a '
     'WebSocket now. Ends dead ones, refreshes last_seen of its '
     'nodes when older than 30 s, folds logs that are due, tries again what had to wait for locks, repeats which '
-    'dataframes are to be deleted every 10 minutes. To be called every 5 s. 55P03 if HQ''s tables are locked '
+    'dataframes are to be deleted every 10 minutes, and forgets what is over. To be called every 5 s. 55P03 if HQ''s tables are locked '
     'for 0.5 s. Owned by the agent.';

@@ -22,12 +22,12 @@ CREATE VIEW recent_events AS
     SELECT e.id, e.emitted_at, e.namespace, e.name, e.rooms, e.except_principal,
            octet_length(e.payload) AS bytes, left(e.payload, 200) AS payload
     FROM vantage6_events.event AS e ORDER BY e.id DESC LIMIT 1000;
-COMMENT ON VIEW recent_events IS 'The last 1000 events, newest first';
-COMMENT ON COLUMN recent_events.id IS 'Id, in the order of delivery within a transaction''s reach';
+COMMENT ON VIEW recent_events IS 'The last 1000 rows of the log, newest first';
+COMMENT ON COLUMN recent_events.id IS 'Id: whoever saw another event committed drew a greater one';
 COMMENT ON COLUMN recent_events.emitted_at IS 'Start of the transaction that emitted it';
-COMMENT ON COLUMN recent_events.namespace IS 'Socket.IO namespace';
+COMMENT ON COLUMN recent_events.namespace IS 'Socket.IO namespace; empty for a rights row, which no client hears';
 COMMENT ON COLUMN recent_events.name IS 'Name';
-COMMENT ON COLUMN recent_events.rooms IS 'Rooms that it went to';
+COMMENT ON COLUMN recent_events.rooms IS 'Rooms that it went to; of a rights row: scopes';
 COMMENT ON COLUMN recent_events.except_principal IS 'A principal that it was kept from, or NULL';
 COMMENT ON COLUMN recent_events.bytes IS 'Size of its payload';
 COMMENT ON COLUMN recent_events.payload IS 'Beginning of its payload';
@@ -66,7 +66,7 @@ COMMENT ON COLUMN status.epoch IS 'Present epoch; NULL = no vantage6-pushd since
 COMMENT ON COLUMN status.instances IS 'Instances of vantage6-pushd that live';
 COMMENT ON COLUMN status.connections IS 'Registered connections';
 COMMENT ON COLUMN status.pending IS 'Presence still to be looked at';
-COMMENT ON COLUMN status.last_event IS 'Greatest id of an event';
+COMMENT ON COLUMN status.last_event IS 'Greatest id in the log';
 COMMENT ON COLUMN status.notify_queue IS 'Fill of the notification queue, 0 to 1; at 1 commits fail';
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA vantage6_events FROM PUBLIC;

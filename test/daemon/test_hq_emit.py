@@ -130,6 +130,20 @@ def test_a_session_that_was_closed(v5, emitter, session, clients):
     assert heard(v5, user, "closed") == [["closed", 1], ["closed", 2]]
 
 
+def test_kill_node_in_place_of_an_event(world, session, clients):
+    """The lines that doc/migration.md has for HQ's KillNodeTasks."""
+    node, other = clients(Raw(world, 4)), clients(Raw(world, 5))
+    world.joined(node, other)
+    world.sql("INSERT INTO run (id, task_id, organization_id, status) VALUES (700, 4, 1, 'active')")
+    session.execute(text("SELECT vantage6_events.kill_node(:id)"), {"id": 4})
+    session.commit()
+    node.wait("kill_containers", 2)
+    assert {"node_id": 4, "collaboration_id": 2} in [event[1] for event in heard(world, node, "kill_containers")]
+    assert not heard(world, other, "kill_containers")
+    assert world.sql("SELECT status FROM run WHERE id = 700") == [("killed by user",)]
+    world.sql("DELETE FROM run WHERE id = 700")
+
+
 class Status(str, enum.Enum):
     """As TaskStatus of server 4 and RunStatus of HQ 5."""
     KILLED = "killed by user"
