@@ -25,9 +25,9 @@ CREATE VIEW recent_events AS
 COMMENT ON VIEW recent_events IS 'The last 1000 rows of the log, newest first';
 COMMENT ON COLUMN recent_events.id IS 'Id: whoever saw another event committed drew a greater one';
 COMMENT ON COLUMN recent_events.emitted_at IS 'Start of the transaction that emitted it';
-COMMENT ON COLUMN recent_events.namespace IS 'Socket.IO namespace; empty for a rights row, which no client hears';
+COMMENT ON COLUMN recent_events.namespace IS 'Socket.IO namespace';
 COMMENT ON COLUMN recent_events.name IS 'Name';
-COMMENT ON COLUMN recent_events.rooms IS 'Rooms that it went to; of a rights row: scopes';
+COMMENT ON COLUMN recent_events.rooms IS 'Rooms that it went to';
 COMMENT ON COLUMN recent_events.except_principal IS 'A principal that it was kept from, or NULL';
 COMMENT ON COLUMN recent_events.bytes IS 'Size of its payload';
 COMMENT ON COLUMN recent_events.payload IS 'Beginning of its payload';
