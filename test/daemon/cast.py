@@ -27,6 +27,7 @@ UNHEARD = {"expired": [["expired_token"]], "expired user": [["expired_token"]], 
            "unknown subject": [], "container": [], "no token": []}
 OPTIONS = ("--refused-grace", "10min", "--client-types", "node=10min user=10min", "--event-rate", "0")
 NOW = "now"
+NUMBERS = itertools.count(1)
 
 
 def users(*rooms):
@@ -104,12 +105,27 @@ def is_now(moment):
     return abs(now - datetime.datetime.fromisoformat(moment)) < datetime.timedelta(minutes=1)
 
 
+def say(client, name, *args):
+    """A client sends an event, and it is acknowledged with nothing."""
+    number = next(NUMBERS)
+    client.send(f"42/tasks,{number}{json.dumps([name, *args])}")
+    wait_for(lambda: f"43/tasks,{number}[]" in client.packets, f"{client} to get the ack of {name}")
+
+
+def done(world, client):
+    """All that the client has sent before has had its effect: so has a ping."""
+    world.sql("UPDATE authenticatable SET status = 'x' WHERE id = %s", client.ident)
+    say(client, "ping")
+    wait_for(lambda: world.sql("SELECT status FROM authenticatable WHERE id = %s", client.ident) == [("online",)],
+             f"{client}'s ping to count")
+
+
 class Stage:
     """A lab with everybody in it."""
 
     def __init__(self, world):
         self.world, self.hq, self.new_task = world, world.hq, world.new_task
-        self.cast, self.refused, self.arrivals, self.numbers = {}, {}, {}, itertools.count(1)
+        self.cast, self.refused, self.arrivals = {}, {}, {}
         self.tables = [name for name, in world.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
         self.before = self.rows()
         for number, (name, (ident, token)) in enumerate(self._bad_tokens().items(), 1):
@@ -153,17 +169,13 @@ class Stage:
     # --- what they do ----------------------------------------------------------------------------
 
     def say(self, who, name, *args):
-        """A principal or a client sends an event, and it is acknowledged with nothing."""
-        client, number = self.cast.get(who, who), next(self.numbers)
-        client.send(f"42/tasks,{number}{json.dumps([name, *args])}")
-        wait_for(lambda: f"43/tasks,{number}[]" in client.packets, f"{client} to get the ack of {name}")
+        """A principal, or a client that is none, sends an event."""
+        say(self.cast.get(who, who), name, *args)
 
     def done(self, *idents):
-        """All that these have sent before has had its effect: so has a ping."""
+        """All that these have sent before has had its effect."""
         for ident in idents:
-            self.world.sql("UPDATE authenticatable SET status = 'x' WHERE id = %s", ident)
-            self.say(ident, "ping")
-            self.status_becomes(ident, "online")
+            done(self.world, self.cast[ident])
 
     def task(self, *organizations, collaboration=1, parent=None):
         """HQ makes a task with runs: the task, commit, each run, commit. The id of the task, and those of the runs."""

@@ -21,6 +21,21 @@ def test_log_lines_are_told_to_users_at_once_and_come_into_the_row(stage):
     assert stage.heard() == {}
 
 
+def test_what_hq_writes_into_the_log_wins_over_lines_that_are_on_their_way(stage):
+    """The node writes the whole log when the run has ended."""
+    task, run = stage.task(1)
+    stage.forget()
+    for written in ("whole", ""):
+        stage.say(1, "algorithm_log", {"run_id": run, "log": "on its way"})
+        stage.done(1)
+        stage.world.sql("UPDATE run SET log = %s WHERE id = %s", written, run)
+        stage.say(1, "algorithm_log", {"run_id": run, "log": "late"})
+        stage.say(1, "algorithm_log", {"run_id": run, "log": "later"})
+        log = "\n".join([written, "late", "later"]).lstrip("\n")
+        wait_for(lambda: stage.changed().get(f"run {run}") == {"log": log}, "the late lines")  # noqa: B023
+    stage.forget()
+
+
 CONFIGURATION = {
     "v5": ({"encryption": "True", "allowed_algorithms": ["a/.*", "b"], "allowed_users": ["x"], "allowed_orgs": ["1", "2"],
             "database_labels": ["default", "other"], "database_types": {"db_type_default": "csv", "db_type_other": "parquet"}},
