@@ -14,6 +14,7 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
+from cast import OPTIONS, Stage  # noqa: E402
 from world import World  # noqa: E402
 
 
@@ -87,3 +88,19 @@ def clients():
     yield keep
     for client in reversed(kept):
         client.close()
+
+
+@pytest.fixture(scope="module", params=["v5", "v4"])
+def theatre(request, make_world):
+    """A version's lab with the whole cast in it, for the tests of one file in their order."""
+    made = Stage(make_world(hq=request.param, options=OPTIONS))
+    yield made
+    made.end()
+    made.world.end()
+
+
+@pytest.fixture
+def stage(theatre):
+    """The same, where nothing was heard and no row changed that has not been looked at."""
+    theatre.forget()
+    return theatre
