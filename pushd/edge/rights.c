@@ -10,8 +10,9 @@
 #include "sid.h"
 #include "timers.h"
 
-/* Sockets that one read compares. */
-#define AUDIT_ROWS "1000"
+/* Sockets that one read compares; the same as text. */
+enum { AUDIT_ROWS = 1000 };
+static const char AUDIT_ROWS_TEXT[] = "1000";
 
 struct rights {
     const struct db_env *env;
@@ -43,7 +44,7 @@ static void wait_for_audit(struct rights *g)
 /* This read has compared n sockets, the last of which is sid. */
 static void audited(struct rights *g, int n, const char *sid)
 {
-    if (n == atoi(AUDIT_ROWS) && strlen(sid) == SID_LEN) {
+    if (n == AUDIT_ROWS && strlen(sid) == SID_LEN) {
         memcpy(g->after, sid, sizeof g->after);
         return;
     }
@@ -60,7 +61,7 @@ struct rights_question rights_ask(struct rights *g)
     g->asked = g->auditing;
     return (struct rights_question){.since = g->since,
                                     .after = g->asked ? g->after : NULL,
-                                    .rows = g->asked ? AUDIT_ROWS : NULL};
+                                    .rows = g->asked ? AUDIT_ROWS_TEXT : NULL};
 }
 
 /* --- the rows --- */

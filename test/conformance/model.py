@@ -262,7 +262,8 @@ class Model:
         if isinstance(packet, bytes):
             self.message(packet)
         elif kind == "3":
-            if self.pinged:  # else a ping may be under way
+            # Else a ping may be under way; nor is it known when a client is read from that sends too fast.
+            if self.pinged and self.rules.event_rate >= 200:
                 self.ping_base = now
             self.new_pong, self.pinged = now, False
         elif kind == "4":

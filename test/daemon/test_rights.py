@@ -34,6 +34,7 @@ def test_what_is_granted_is_heard_from_the_next_commit_on_and_what_is_revoked_no
     cast = [clients(Raw(v5, who, instance=instance)) for instance in (0, 1)]
     v5.joined(*cast)
     v5.emit("before", [], room)
+    v5.settled(*cast)
     v5.sql(grant)
     v5.emit("granted", [], room)
     v5.settled(*cast)
@@ -88,7 +89,9 @@ def test_who_is_removed_is_out_at_once(limited, clients):
     user, watcher = clients(Raw(world, 21)), clients(Raw(world, 11))
     world.joined(user, watcher)
     node = clients(Raw(world, 3))
-    watcher.wait("node-online")
+    world.joined(node)
+    wait_for(lambda: world.sql("SELECT FROM vantage6_events.announced WHERE online AND principal_id = 3", user="postgres"),
+             "the node to be announced")
     world.sql('DELETE FROM "UserPermission" WHERE user_id = 21')
     world.sql('DELETE FROM "user" WHERE id = 21')
     world.sql("DELETE FROM nodeconfig WHERE node_id = 3")
