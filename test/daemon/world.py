@@ -76,15 +76,13 @@ class World:
 
     def sql(self, statement, *values, user="hq"):
         """Run a statement as HQ does; rows, if it returns any."""
-        if user != "hq":
-            with self.connect(user).cursor() as cursor:
-                cursor.execute(statement, values or None)
-                return cursor.fetchall() if cursor.description else None
-        if self._db is None or self._db.closed:
+        if user == "hq" and (self._db is None or self._db.closed):
             self._db = self.connect()
-        with self._db.cursor() as cursor:
+        with (self._db if user == "hq" else self.connect(user)).cursor() as cursor:
             cursor.execute(statement, values or None)
-            return cursor.fetchall() if cursor.description else None
+            if not cursor.description:  # also of rows without columns
+                return [()] * cursor.rowcount if cursor.statusmessage.startswith("SELECT") else None
+            return cursor.fetchall()
 
     def forget_connection(self):
         """The server has ended: the next statement connects anew."""
