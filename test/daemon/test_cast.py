@@ -85,6 +85,10 @@ def test_a_status_is_told_when_the_node_says_it_and_when_the_row_says_it_and_not
     stage.world.sql("UPDATE run SET status = 'pending' WHERE id = %s", run)
     stage.forget()
     assert says("active") == (script((ears, status("active", run, task, 1))), {}), "the row has changed since"
+    for value in ("active", "pending"):
+        stage.world.sql("UPDATE run SET status = %s WHERE id = %s", value, run)
+    stage.forget()
+    assert says("active") == (script((ears, status("active", run, task, 1))), {}), "and here, though it is as it was"
 
 
 def test_a_status_in_the_other_collaboration_is_told_there(stage):
@@ -187,8 +191,10 @@ def probe(stage, absent, present=()):
 def check_move(stage, who, old, new):
     """It is in the new rooms now, whatever it heard before, and those concerned are told."""
     probe(stage, [who], [(who, new)])
-    ears = members if who in NODES else lambda place: users(members(place))
-    expected = script(*((ears(place) - {who}, left(who, place)) for place in old if place not in new),
+    ears, node = (members, [presence("node-offline", who), presence("node-online", who)]) if who in NODES else (
+        lambda place: users(members(place)), [])
+    expected = script(*((set().union(*map(members, places)) - {who}, event) for places, event in zip((old, new), node)),
+                      *((ears(place) - {who}, left(who, place)) for place in old if place not in new),
                       *((ears(place) | {who}, joined(who, place)) for place in new if place not in old))
     wait_for(lambda: sum(len(client.heard("message")) for client in stage.cast.values()) >= sum(map(len, expected.values())),
              "the messages")
