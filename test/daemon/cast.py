@@ -226,5 +226,5 @@ class Stage:
         self.changed()
 
     def refusals(self):
-        """How many events were refused, for whatever reason."""
-        return sum(self.world.reasons("refused_events").values())
+        """How many events were refused, by reason."""
+        return collections.Counter(self.world.reasons("refused_events"))

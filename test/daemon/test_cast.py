@@ -87,6 +87,18 @@ def test_a_status_is_told_when_the_node_says_it_and_when_the_row_says_it_and_not
     assert says("active") == (script((ears, status("active", run, task, 1))), {}), "the row has changed since"
 
 
+def test_a_status_that_the_node_has_told_is_told_anew_when_the_row_has_changed_and_is_as_it_was(stage):
+    """A run that is started again."""
+    task, run = stage.task(1)
+    for _ in range(2):
+        stage.forget()
+        stage.say(1, "algorithm_status_change", report("initializing", run, task))
+        stage.done(1)
+        assert stage.heard() == script((both(1, 1), status("initializing", run, task, 1)))
+        for value in ("initializing", "pending"):
+            stage.world.sql("UPDATE run SET status = %s WHERE id = %s", value, run)
+
+
 def test_a_status_in_the_other_collaboration_is_told_there(stage):
     task, run = stage.task(2, collaboration=2, parent=4)
     stage.forget()
@@ -187,11 +199,13 @@ def probe(stage, absent, present=()):
 def check_move(stage, who, old, new):
     """It is in the new rooms now, whatever it heard before, and those concerned are told."""
     probe(stage, [who], [(who, new)])
-    ears = members if who in NODES else lambda place: users(members(place))
-    expected = script(*((ears(place) - {who}, left(who, place)) for place in old if place not in new),
+    ears, node = (members, [presence("node-offline", who), presence("node-online", who)]) if who in NODES else (
+        lambda place: users(members(place)), [])
+    expected = script(*((set().union(*map(members, places)) - {who}, event) for places, event in zip((old, new), node)),
+                      *((ears(place) - {who}, left(who, place)) for place in old if place not in new),
                       *((ears(place) | {who}, joined(who, place)) for place in new if place not in old))
-    wait_for(lambda: sum(len(client.heard("message")) for client in stage.cast.values()) >= sum(map(len, expected.values())),
-             "the messages")
+    wait_for(lambda: sum(len(client.heard("message", "node-online", "node-offline")) for client in stage.cast.values())
+             >= sum(map(len, expected.values())), "the messages")
     assert stage.heard() == expected
 
 
