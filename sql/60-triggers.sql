@@ -57,6 +57,10 @@ BEGIN
         rooms := rooms || (rooms[1] || '_organization_' || organization_id);
     END IF;
     IF by_row THEN
+        -- What its node says from now on is news. Whoever holds it is at that now: HQ waits for nobody.
+        DELETE FROM vantage6_events.relayed AS r WHERE r.run_id IN (
+            SELECT s.run_id FROM vantage6_events.relayed AS s WHERE s.run_id = announce_status.run_id
+            FOR UPDATE SKIP LOCKED);
         PERFORM vantage6_events.announce('status_update', json_build_object('run_id', run_id), rooms);
     END IF;
     PERFORM vantage6_events.announce('algorithm_status_change', json_build_object(

@@ -24,6 +24,13 @@ SELECT pg_temp.said(2, 'algorithm_status_change', '{"status": "active", "run_id"
 SELECT pg_temp.said(2, 'algorithm_status_change', '{"status": "failed", "run_id": 2}');
 SELECT payload FROM pg_temp.news();
 SELECT id, status FROM run WHERE id IN (1, 2);
+-- Also when it comes back to what it was.
+UPDATE run SET status = 'failed' WHERE id = 2;
+UPDATE run SET status = 'active' WHERE id = 2;
+SELECT count(*) FROM pg_temp.news();
+SELECT pg_temp.said(2, 'algorithm_status_change', '{"status": "failed", "run_id": 2}'),
+       pg_temp.said(2, 'algorithm_status_change', '{"status": "failed", "run_id": 2}');
+SELECT payload FROM pg_temp.news();
 -- Not for it: of another organization, another collaboration, of nobody.
 SELECT pg_temp.said(2, 'algorithm_status_change', '{"status": "active", "run_id": 3}'),
        pg_temp.said(2, 'algorithm_status_change', '{"status": "active", "run_id": 7}'),
