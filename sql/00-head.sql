@@ -22,7 +22,7 @@
 --          incarnation ended
 --
 -- Settings (superuser, or ALTER DATABASE by one): vantage6_events.max_payload, .retention, .drain_grace,
--- .epoch_grace, .instruction_ttl, .max_log_line, .max_run_log, .max_node_config, .max_gpus, .max_deferred.
+-- .epoch_grace, .instruction_ttl, .recovery, .recovery_events, .resume_identity, .max_log_line, .max_run_log, .max_node_config, .max_gpus, .max_deferred.
 \echo Use "CREATE EXTENSION vantage6_events" to load this file. \quit
 
 -- Whoever may create functions in the schema could put his own before ours.

@@ -36,10 +36,13 @@ CREATE UNLOGGED TABLE lease (
     transport text,
     address text,
     connected_at timestamptz NOT NULL,
-    expires_at timestamptz
+    expires_at timestamptz,
+    pid text,
+    since pg_snapshot NOT NULL
 );
 CREATE INDEX lease_principal_id ON lease (principal_id);
 CREATE INDEX lease_incarnation ON lease (incarnation);
+CREATE INDEX lease_pid ON lease (pid) WHERE pid IS NOT NULL;
 COMMENT ON TABLE lease IS 'Connected clients whose principal is known';
 COMMENT ON COLUMN lease.sid IS 'Socket.IO id of the client''s connection to one namespace';
 COMMENT ON COLUMN lease.incarnation IS 'Incarnation that holds the connection';
@@ -51,6 +54,9 @@ COMMENT ON COLUMN lease.transport IS 'websocket or polling; an upgrade is seen s
 COMMENT ON COLUMN lease.address IS 'Network address of the client, as the daemon sees it';
 COMMENT ON COLUMN lease.connected_at IS 'When it was registered with this incarnation';
 COMMENT ON COLUMN lease.expires_at IS 'When the client''s token expires, or NULL';
+COMMENT ON COLUMN lease.pid IS 'Secret name of the connection, by which its client may claim it later; NULL: never';
+COMMENT ON COLUMN lease.since IS 'Snapshot at its registration: what it sees was not for this connection';
+COMMENT ON INDEX lease_pid IS 'Whose connection is claimed?';
 COMMENT ON INDEX lease_principal_id IS 'Is this principal connected?';
 COMMENT ON INDEX lease_incarnation IS 'Ending an incarnation';
 
@@ -83,6 +89,32 @@ COMMENT ON INDEX deferred_principal_id IS 'Does something of this node wait?';
 COMMENT ON SEQUENCE deferred_id_seq IS 'Keys of deferred';
 SELECT pg_catalog.pg_extension_config_dump('vantage6_events.deferred', '');
 SELECT pg_catalog.pg_extension_config_dump('vantage6_events.deferred_id_seq', '');
+
+CREATE UNLOGGED TABLE parted (
+    pid text PRIMARY KEY,
+    principal_id integer NOT NULL,
+    subject text NOT NULL,
+    nsp text NOT NULL,
+    since pg_snapshot NOT NULL,
+    parted_at timestamptz NOT NULL
+);
+CREATE INDEX parted_parted_at ON parted (parted_at);
+COMMENT ON TABLE parted IS 'Connections that have ended, and whose clients may come back';
+COMMENT ON COLUMN parted.pid IS 'Secret name of the connection';
+COMMENT ON COLUMN parted.principal_id IS 'Whose it was';
+COMMENT ON COLUMN parted.subject IS 'What the sub of its token said';
+COMMENT ON COLUMN parted.nsp IS 'Its namespace';
+COMMENT ON COLUMN parted.since IS 'Snapshot at its registration';
+COMMENT ON COLUMN parted.parted_at IS 'When it ended';
+COMMENT ON INDEX parted_parted_at IS 'Which are too old?';
+
+CREATE TABLE secret (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    value text NOT NULL
+);
+COMMENT ON TABLE secret IS 'What pushd signs places in the log with; one row, made by the first open()';
+COMMENT ON COLUMN secret.one IS 'Keeps the table at one row';
+COMMENT ON COLUMN secret.value IS 'The secret';
 
 -- Rows are only added and taken away, so that a connecting client never waits for a reconciliation.
 CREATE UNLOGGED TABLE pending (

@@ -143,6 +143,11 @@ BEGIN
         SELECT s.run_id FROM vantage6_events.relayed AS s
         WHERE NOT EXISTS (SELECT FROM vantage6_events.open_run AS o WHERE o.run_id = s.run_id)
         ORDER BY s.run_id LIMIT 1000 FOR UPDATE SKIP LOCKED);
+    DELETE FROM vantage6_events.parted AS p WHERE p.pid IN (
+        SELECT q.pid FROM vantage6_events.parted AS q
+        WHERE q.parted_at < now() - greatest(vantage6_events.setting('resume_identity')::interval,
+                                             vantage6_events.setting('recovery')::interval)
+        ORDER BY q.parted_at LIMIT 1000 FOR UPDATE SKIP LOCKED);
     DELETE FROM vantage6_events.rights_change AS c WHERE c.changed_at < now() - interval '1 day';
     DELETE FROM vantage6_events.received AS r WHERE r.stream IN (
         SELECT s.stream FROM vantage6_events.received AS s WHERE s.taken_at < now() - interval '7 days'

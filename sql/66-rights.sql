@@ -3,7 +3,8 @@
 -- events, so that nothing committed after a revocation is delivered to the one revoked.
 --
 -- scope  whose rooms may have changed: principal_<id>, organization_<id> (its users), users (all users),
---        all (nodes too). It says where to look, not what is found there
+--        all (nodes too), socket_<sid> (a connection that was taken over). It says where to look, not
+--        what is found there
 
 CREATE FUNCTION rights_changed(scope text, ids integer[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

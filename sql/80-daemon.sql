@@ -26,12 +26,14 @@ CREATE FUNCTION end_instance(incarnation bigint) RETURNS void
 AS $$
 DECLARE
     ended integer[];
+    leases vantage6_events.lease[];
 BEGIN
     DELETE FROM vantage6_events.instance AS i WHERE i.incarnation = end_instance.incarnation;
     WITH gone AS (
         DELETE FROM vantage6_events.lease AS l WHERE l.incarnation = end_instance.incarnation
-        RETURNING l.principal_id)
-    SELECT array_agg(g.principal_id) INTO ended FROM gone AS g;
+        RETURNING l)
+    SELECT array_agg((g.l).principal_id), array_agg(g.l) INTO ended, leases FROM gone AS g;
+    PERFORM vantage6_events.part(leases, array_fill('instance ended'::text, ARRAY[coalesce(cardinality(leases), 0)]));
     PERFORM vantage6_events.expect(ended, vantage6_events.setting('drain_grace')::interval);
 END
 $$;
@@ -147,7 +149,7 @@ COMMENT ON FUNCTION start_epoch() IS
 
 CREATE FUNCTION open(instance text, version text)
     RETURNS TABLE (incarnation bigint, system_id text, tli integer, epoch text,
-                   snapshot pg_snapshot, hi bigint)
+                   snapshot pg_snapshot, hi bigint, secret text)
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
@@ -168,16 +170,21 @@ BEGIN
     INSERT INTO vantage6_events.instance AS i (name, version, opened_at, beat_at)
     VALUES (open.instance, open.version, clock_timestamp(), clock_timestamp())
     RETURNING i.incarnation INTO n;
+    INSERT INTO vantage6_events.secret AS x (value)
+    SELECT replace(concat(gen_random_uuid(), gen_random_uuid()), '-', '')
+    WHERE NOT EXISTS (SELECT FROM vantage6_events.secret) ON CONFLICT DO NOTHING;
     PERFORM pg_advisory_lock(vantage6_events.lock_space(), vantage6_events.lock_key(n));
     RETURN QUERY
         SELECT n, vantage6_events.system_id(), vantage6_events.timeline(), e,
-               pg_current_snapshot(), coalesce((SELECT max(v.id) FROM vantage6_events.event AS v), 0);
+               pg_current_snapshot(), coalesce((SELECT max(v.id) FROM vantage6_events.event AS v), 0),
+               (SELECT x.value FROM vantage6_events.secret AS x);
 END
 $$;
 COMMENT ON FUNCTION open(text, text) IS
     'Registers an instance of vantage6-pushd (its name and version): a new incarnation, ending an '
     'earlier one of that name, its leases with grace. Returns the cluster and epoch that all state '
-    'belongs to, a snapshot and the greatest id visible in it (0 = none): where reading begins. '
+    'belongs to, a snapshot and the greatest id visible in it (0 = none): where reading begins, and the secret that '
+    'places in the log are signed with. '
     'Errors: V6001, V6005-V6009. Owned by the extension.';
 
 CREATE FUNCTION check_incarnation(incarnation bigint) RETURNS void
@@ -199,13 +206,15 @@ COMMENT ON FUNCTION check_incarnation(bigint) IS
 
 CREATE FUNCTION connect_logic(incarnation bigint, sockets json)
     RETURNS TABLE (sid text, principal_id integer, kind text, rooms text, greeting json,
-                   snapshot pg_snapshot)
+                   snapshot pg_snapshot, recovers boolean, missed json)
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' -- reads wait behind it
 AS $$
 DECLARE
     replaced integer[];
     known integer[];
+    claimed json;
+    was text;
 BEGIN
     PERFORM vantage6_events.check_incarnation(incarnation);
     WITH gone AS (
@@ -213,50 +222,75 @@ BEGIN
         WHERE l.sid IN (SELECT s ->> 'sid' FROM json_array_elements(sockets) AS s)
         RETURNING l.principal_id)
     SELECT array_agg(g.principal_id) INTO replaced FROM gone AS g;
+    IF strpos(sockets::text, '"was"') > 0 THEN
+        SELECT json_agg(c) INTO claimed FROM vantage6_events.claims(sockets) AS c;
+    END IF;
 
     WITH socket AS (
         SELECT DISTINCT ON (s.sid) s.*
-        FROM json_to_recordset(sockets) AS s (sid text, nsp text, subject text, transport text,
-                                              address text, expires double precision)
-        WHERE s.subject <> ''
+        FROM json_to_recordset(sockets) AS s (sid text, nsp text, subject text, transport text, address text,
+                                              expires double precision, pid text, expired boolean)
+        LEFT JOIN json_to_recordset(claimed) AS c (sid text, subject text, parted_at timestamptz) ON c.sid = s.sid
+        -- An expired token says who its bearer was; that he still is, his pid.
+        WHERE s.subject <> '' AND (s.expired IS NOT TRUE OR c.subject = s.subject AND c.parted_at >
+                                   clock_timestamp() - vantage6_events.setting('resume_identity')::interval)
     ), named AS ( -- a subject that names two principals names none
         SELECT p.subject, min(p.id) AS id, min(p.kind) AS kind FROM vantage6_events.principal AS p
         WHERE p.subject IN (SELECT s.subject FROM socket AS s)
         GROUP BY p.subject HAVING count(*) = 1
     ), leased AS (
-        INSERT INTO vantage6_events.lease AS l (sid, incarnation, nsp, principal_id, subject, kind,
-                                                transport, address, connected_at, expires_at)
+        INSERT INTO vantage6_events.lease AS l (sid, incarnation, nsp, principal_id, subject, kind, transport, address,
+                                                connected_at, expires_at, pid, since)
         SELECT s.sid, connect_logic.incarnation, s.nsp, n.id, s.subject, n.kind, s.transport, s.address,
-               clock_timestamp(), to_timestamp(s.expires)
+               clock_timestamp(), to_timestamp(s.expires), s.pid, pg_current_snapshot()
         FROM socket AS s JOIN named AS n USING (subject) ORDER BY s.sid
         -- Only if a link that was lost still registers it.
         ON CONFLICT ON CONSTRAINT lease_pkey DO UPDATE SET incarnation = excluded.incarnation,
             principal_id = excluded.principal_id, subject = excluded.subject, kind = excluded.kind,
-            connected_at = excluded.connected_at, expires_at = excluded.expires_at
+            connected_at = excluded.connected_at, expires_at = excluded.expires_at, pid = excluded.pid
         RETURNING l.principal_id)
     SELECT array_agg(DISTINCT x.principal_id) INTO known FROM leased AS x;
     PERFORM vantage6_events.expect(replaced || known, '0');
     PERFORM vantage6_events.greeted(known);
 
-    -- One statement: the snapshot is that of the rooms, and of the instructions in the greeting.
-    RETURN QUERY
+    -- One statement: the snapshot is that of the rooms, of the instructions in the greeting and of what was missed.
+    FOR sid, was, principal_id, kind, rooms, greeting, snapshot, recovers, missed IN
         WITH room AS (
             SELECT r.principal_id, string_agg(r.room, ',' ORDER BY r.room COLLATE "C") AS list
             FROM vantage6_events.rooms_of(known) AS r GROUP BY r.principal_id)
-        SELECT s.sid, r.principal_id, CASE WHEN r.list IS NOT NULL THEN l.kind END, r.list,
-               CASE WHEN l.kind = 'node' AND l.nsp = '/tasks' THEN vantage6_events.greeting(l.principal_id) END,
-               pg_current_snapshot()
-        FROM json_to_recordset(sockets) AS s (sid text)
+        SELECT s.sid, s.was, r.principal_id, CASE WHEN r.list IS NOT NULL THEN l.kind END AS kind, r.list AS rooms,
+               CASE WHEN l.kind = 'node' AND l.nsp = '/tasks' THEN vantage6_events.greeting(l.principal_id) END AS greeting,
+               pg_current_snapshot() AS snapshot, l.kind = 'user' AND l.pid IS NOT NULL AS recovers, m.missed
+        FROM json_to_recordset(sockets) AS s (sid text, was text, place json)
         LEFT JOIN vantage6_events.lease AS l ON l.sid = s.sid
-        LEFT JOIN room AS r ON r.principal_id = l.principal_id;
+        LEFT JOIN room AS r ON r.principal_id = l.principal_id
+        LEFT JOIN json_to_recordset(claimed) AS c (sid text, principal_id integer, since pg_snapshot, parted_at timestamptz)
+            ON c.sid = s.sid AND c.principal_id = r.principal_id AND l.kind = 'user'
+               AND c.parted_at > clock_timestamp() - vantage6_events.setting('recovery')::interval
+        LEFT JOIN LATERAL (
+            SELECT vantage6_events.missed_events(
+                       r.principal_id, l.nsp, string_to_array(r.list, ','), p.prev,
+                       coalesce((s.place ->> 'cur')::pg_snapshot, c.since), coalesce((s.place ->> 'id')::bigint, 0),
+                       vantage6_events.setting('recovery_events')::integer) AS missed
+            FROM (SELECT coalesce((s.place ->> 'prev')::pg_snapshot, c.since) AS prev) AS p
+            WHERE c.sid IS NOT NULL AND vantage6_events.rights_same(r.principal_id, p.prev)) AS m ON true
+    LOOP
+        IF missed IS NOT NULL THEN -- it goes on under its name
+            UPDATE vantage6_events.lease AS l SET pid = was WHERE l.sid = connect_logic.sid;
+        END IF;
+        RETURN NEXT;
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION connect_logic(bigint, json) IS
     'Registers connections, again if need be. sockets: up to 1000 of {"sid", "nsp", "subject", '
-    '"transport", "address", "expires" (seconds since 1970, or null)}. One row per socket: '
+    '"transport", "address", "expires" (seconds since 1970, or null), "pid" (a secret name for the connection, or none)}, '
+    'and of a client that claims an earlier connection "was" (its pid), "place" ({"prev", "cur", "id"}, or none: from its beginning) '
+    'and "expired" (true: the token is, and only the claim proves who it is). One row per socket: '
     'principal_id, kind and rooms (joined by commas) are NULL if not exactly one principal has the '
     'subject; greeting is an array of events for this socket alone, or NULL; snapshot is that of '
-    'the rooms. Errors: V6010; 55P03 if HQ''s tables are locked for 0.1 s. Owned by the agent.';
+    'the rooms; recovers: it may claim this connection later; missed: it is recovered, and goes on as "was", after these events '
+    '[[id, payload, whether cur does not see it]]. Errors: V6010; 55P03 if HQ''s tables are locked for 0.1 s. Owned by the agent.';
 
 CREATE FUNCTION disconnect(incarnation bigint, sockets json) RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -265,16 +299,19 @@ AS $$
 DECLARE
     left_now integer[];
     left_later integer[];
+    leases vantage6_events.lease[];
+    reasons text[];
     n integer;
 BEGIN
     WITH gone AS (
         DELETE FROM vantage6_events.lease AS l
-        USING json_to_recordset(sockets) AS s (sid text, by_client boolean)
+        USING json_to_recordset(sockets) AS s (sid text, by_client boolean, reason text)
         WHERE l.sid = s.sid AND l.incarnation = disconnect.incarnation
-        RETURNING l.principal_id, s.by_client)
-    SELECT array_agg(g.principal_id) FILTER (WHERE g.by_client),
-           array_agg(g.principal_id) FILTER (WHERE g.by_client IS NOT TRUE), count(*)
-    INTO left_now, left_later, n FROM gone AS g;
+        RETURNING l, s.by_client, coalesce(s.reason, '') AS reason)
+    SELECT array_agg((g.l).principal_id) FILTER (WHERE g.by_client),
+           array_agg((g.l).principal_id) FILTER (WHERE g.by_client IS NOT TRUE), array_agg(g.l), array_agg(g.reason), count(*)
+    INTO left_now, left_later, leases, reasons, n FROM gone AS g;
+    PERFORM vantage6_events.part(leases, reasons);
     PERFORM vantage6_events.expect(left_now, '0');
     PERFORM vantage6_events.expect(left_later, vantage6_events.setting('drain_grace')::interval);
     RETURN n;

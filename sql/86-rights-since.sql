@@ -29,7 +29,7 @@ CREATE FUNCTION leased(incarnation bigint, scopes text[]) RETURNS SETOF lease
 AS $$
     SELECT l.* FROM vantage6_events.lease AS l
     WHERE l.incarnation = leased.incarnation
-      AND ('all' = ANY (scopes) OR l.kind = 'user' AND 'users' = ANY (scopes)
+      AND ('all' = ANY (scopes) OR l.kind = 'user' AND 'users' = ANY (scopes) OR 'socket_' || l.sid = ANY (scopes)
            OR 'principal_' || l.principal_id = ANY (scopes)
            OR l.kind = 'user' AND EXISTS (
                SELECT FROM vantage6_events.principal AS p
@@ -79,8 +79,8 @@ BEGIN
             SELECT l.sid, l.principal_id, NULL::text AS rooms, false AS known, true AS noted, false AS audited
             FROM vantage6_events.lease AS l
             WHERE l.incarnation = rights_since_logic.incarnation
-              AND ('all' = ANY (scopes) OR 'principal_' || l.principal_id = ANY (scopes)
-                   OR l.kind = 'user' AND EXISTS (SELECT FROM unnest(scopes) AS s WHERE s NOT LIKE 'principal%'))
+              AND ('all' = ANY (scopes) OR 'principal_' || l.principal_id = ANY (scopes) OR 'socket_' || l.sid = ANY (scopes)
+                   OR l.kind = 'user' AND EXISTS (SELECT FROM unnest(scopes) AS s WHERE s = 'users' OR s LIKE 'organization%'))
             ORDER BY l.sid) AS x;
     END;
     RETURN QUERY SELECT * FROM json_to_recordset(found_rows)

@@ -8,7 +8,7 @@ AS $$
     SELECT 'TABLE', 'vantage6_events.' || t, 'SELECT, INSERT, UPDATE, DELETE'
     FROM unnest(ARRAY['instance', 'lease', 'pending', 'announced', 'announced_task', 'node_at', 'open_run',
                       'child_task', 'dependency', 'ready_task', 'instruction', 'killed_run', 'killed_task',
-                      'unwanted_dataframe', 'log_line', 'relayed', 'received', 'deferred', 'rights_change']) AS t
+                      'unwanted_dataframe', 'log_line', 'relayed', 'received', 'deferred', 'rights_change', 'parted']) AS t
     UNION ALL
     SELECT 'TABLE', 'vantage6_events.attachment', 'SELECT'
     UNION ALL
@@ -17,7 +17,7 @@ AS $$
     JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
         AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
     JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'vantage6_events'
-    WHERE NOT p.prosecdef OR p.proname = 'announce'
+    WHERE NOT p.prosecdef OR p.proname IN ('announce', 'missed_events')
 $$;
 COMMENT ON FUNCTION agent_needs() IS
     'What the agent needs of the extension''s own things. Owned by the extension.';
@@ -271,6 +271,7 @@ BEGIN
     END IF;
     DELETE FROM vantage6_events.instance;
     DELETE FROM vantage6_events.lease;
+    DELETE FROM vantage6_events.parted;
     DELETE FROM vantage6_events.pending;
     DELETE FROM vantage6_events.announced;
     DELETE FROM vantage6_events.announced_task;

@@ -21,6 +21,9 @@ int v6e_retention;
 static int drain_grace;
 static int epoch_grace;
 static int instruction_ttl;
+static int recovery;
+static int resume_identity;
+static int recovery_events;
 static int max_log_line;
 static int max_run_log;
 static int max_node_config;
@@ -51,9 +54,16 @@ static void define_times(void)
                             "Time for which a node is told again what it was told to do.", NULL,
                             &instruction_ttl, 7 * 86400, 60, 366 * 86400, PGC_SUSET, GUC_UNIT_S,
                             NULL, NULL, NULL);
+    DefineCustomIntVariable("vantage6_events.recovery",
+                            "Time in which a user's client gets what it missed while it was away.",
+                            NULL, &recovery, 120, 0, 3600, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+    DefineCustomIntVariable(
+        "vantage6_events.resume_identity",
+        "Time in which it may come back with a token that has expired meanwhile.", NULL,
+        &resume_identity, 12 * 3600, 0, 7 * 86400, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 }
 
-/* What nodes may send. */
+/* What clients may cost. */
 static void define_limits(void)
 {
     DefineCustomIntVariable("vantage6_events.max_log_line",
@@ -74,6 +84,10 @@ static void define_limits(void)
     DefineCustomIntVariable("vantage6_events.max_deferred",
                             "Events of a node that may wait for locked rows of HQ.", NULL,
                             &max_deferred, 1000, 1, 1000000, PGC_SUSET, 0, NULL, NULL, NULL);
+    DefineCustomIntVariable(
+        "vantage6_events.recovery_events",
+        "Events of the log since it was away, beyond which it is not recovered.", NULL,
+        &recovery_events, 10000, 0, 1000000, PGC_SUSET, 0, NULL, NULL, NULL);
     DefineCustomBoolVariable(
         "vantage6_events.folding", "Internal: this transaction folds lines into the log of a run.",
         NULL, &folding, false, PGC_USERSET,

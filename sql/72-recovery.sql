@@ -1,0 +1,98 @@
+-- Recovery: a client that lost its connection comes back, proves who it is, and gets what it missed.
+--
+-- pid      the secret name of a connection, which only its client knows; it is told in the answer to CONNECT
+-- parted   a connection that has ended in a way after which its client may come back
+-- claim    a client that connects and names the pid of an earlier connection. It is good once: for one that has
+--          parted or for one that seems to live still, which then is over
+-- place    what a client has heard of the log: everything that snapshot prev sees, and of what cur sees the
+--          events up to an id. pushd signs it and appends it to each event
+--
+-- What was missed is all or nothing: "not recovered" rather than a part of it.
+
+CREATE FUNCTION claims(sockets json)
+    RETURNS TABLE (sid text, principal_id integer, subject text, since pg_snapshot, parted_at timestamptz)
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+        WITH claim AS ( -- of two for one pid, one
+            SELECT DISTINCT ON (s.was) s.sid, s.was, s.nsp
+            FROM json_to_recordset(sockets) AS s (sid text, nsp text, was text) WHERE s.was IS NOT NULL ORDER BY s.was, s.sid
+        ), parted AS (
+            DELETE FROM vantage6_events.parted AS p USING claim AS c WHERE p.pid = c.was AND p.nsp = c.nsp
+            RETURNING c.sid, p.principal_id, p.subject, p.since, p.parted_at
+        ), live AS (
+            SELECT c.sid, l.principal_id, l.subject, l.since, l.sid AS old
+            FROM claim AS c JOIN vantage6_events.lease AS l ON l.pid = c.was AND l.nsp = c.nsp
+            ORDER BY l.sid FOR NO KEY UPDATE OF l
+        ), over AS ( -- its daemon is told by way of rights: whoever has no subject is nobody
+            UPDATE vantage6_events.lease AS l SET pid = NULL, subject = '' FROM live AS v WHERE l.sid = v.old
+            RETURNING l.sid
+        ), told AS (
+            INSERT INTO vantage6_events.rights_change (scopes)
+            SELECT array_agg('socket_' || o.sid) FROM over AS o HAVING count(*) > 0 RETURNING vantage6_events.ring())
+        SELECT p.* FROM parted AS p
+        UNION ALL SELECT v.sid, v.principal_id, v.subject, v.since, clock_timestamp() FROM live AS v, (SELECT count(*) FROM told) AS done;
+END
+$$;
+COMMENT ON FUNCTION claims(json) IS
+    'Takes the pids that sockets ("sid", "nsp", "was") claim, and returns whose they were, since which snapshot they '
+    'were connected and when they parted. For the agent only; owned by the extension.';
+
+CREATE FUNCTION part(leases lease[], reasons text[]) RETURNS void
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    INSERT INTO vantage6_events.parted (pid, principal_id, subject, nsp, since, parted_at)
+    SELECT l.pid, l.principal_id, l.subject, l.nsp, l.since, clock_timestamp()
+    FROM unnest(leases, reasons) AS l (sid, incarnation, nsp, principal_id, subject, kind, transport, address,
+                                       connected_at, expires_at, pid, since, reason)
+    WHERE l.pid IS NOT NULL AND l.kind = 'user'
+      AND l.reason NOT IN ('client namespace disconnect', 'parse error', 'refused', 'dismissed')
+    ON CONFLICT DO NOTHING
+$$;
+COMMENT ON FUNCTION part(lease[], text[]) IS
+    'Remembers connections that have ended for these reasons, in Socket.IO''s words, if their clients may come back. '
+    'For the agent only; owned by the extension.';
+
+CREATE FUNCTION rights_same(principal integer, since pg_snapshot) RETURNS boolean
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT NOT EXISTS (
+        SELECT FROM unnest(vantage6_events.rights_scopes(since)) AS s
+        WHERE s IN ('all', 'users', 'principal_' || principal)
+           OR s = 'organization_' || (SELECT p.organization_id FROM vantage6_events.principal AS p WHERE p.id = principal))
+$$;
+COMMENT ON FUNCTION rights_same(integer, pg_snapshot) IS
+    'Whether no change that this snapshot does not see may concern the rooms of the user. For the agent only; owned '
+    'by the extension.';
+
+-- Bounded by what the log has had since, whoever it was for: that is what it costs.
+CREATE FUNCTION missed_events(principal integer, namespace text, rooms text[], prev pg_snapshot, cur pg_snapshot,
+                              upto bigint, most integer)
+    RETURNS json
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+AS $$
+DECLARE
+    prev_max xid8 := pg_snapshot_xmax(prev);
+    prev_open xid8[] := ARRAY(SELECT pg_snapshot_xip(prev));
+    n bigint;
+    missed json;
+BEGIN
+    SELECT count(*), json_agg(json_build_array(e.id, e.payload, e.later) ORDER BY e.later, e.id)
+               FILTER (WHERE e.namespace = missed_events.namespace AND e.rooms && missed_events.rooms
+                         AND e.except_principal IS DISTINCT FROM principal)
+    INTO n, missed
+    FROM (SELECT x.*, NOT pg_visible_in_snapshot(x.xid, cur) AS later
+          FROM ((SELECT * FROM vantage6_events.event AS a WHERE a.xid >= prev_max)
+                UNION ALL
+                (SELECT * FROM vantage6_events.event AS b WHERE b.xid = ANY (prev_open))) AS x
+          WHERE NOT (pg_visible_in_snapshot(x.xid, cur) AND x.id <= upto)
+          LIMIT most + 1) AS e;
+    RETURN CASE WHEN n <= most THEN coalesce(missed, '[]') END;
+END
+$$;
+COMMENT ON FUNCTION missed_events(integer, text, text[], pg_snapshot, pg_snapshot, bigint, integer) IS
+    'What a client of the principal in these rooms has not heard since its place (prev, cur, upto): [[id, payload, whether '
+    'cur does not see it]], in the order in which it is to be heard; NULL if the log has had more than most events since. '
+    'For the agent only; owned by the extension.';
