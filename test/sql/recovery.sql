@@ -1,0 +1,102 @@
+-- Clients of users that lost their connection and come back.
+\set hq 5
+\set attach on
+\set ECHO none
+\i test/hq/regress-up.psql
+-- connect() with one socket; more of its fields as JSON.
+CREATE FUNCTION pg_temp.arrive(sid text, principal integer, more jsonb DEFAULT '{}')
+    RETURNS TABLE (principal_id integer, recovers boolean, missed json) LANGUAGE sql AS $$
+    SELECT c.principal_id, c.recovers, c.missed FROM vantage6_events.connect(
+        (SELECT max(incarnation) FROM vantage6_events.instance),
+        json_build_array(jsonb_build_object('sid', sid, 'nsp', '/tasks', 'subject',
+            '00000000-0000-4000-8000-' || lpad(principal::text, 12, '0'), 'pid', 'pid of ' || sid) || more)) AS c
+$$;
+CREATE FUNCTION pg_temp.leave(sid text, reason text DEFAULT 'transport close') RETURNS integer LANGUAGE sql AS $$
+    SELECT vantage6_events.disconnect((SELECT max(incarnation) FROM vantage6_events.instance),
+        json_build_array(json_build_object('sid', sid, 'reason', reason, 'by_client', true)))
+$$;
+CREATE FUNCTION pg_temp.tell(name text, VARIADIC rooms text[]) RETURNS bigint LANGUAGE sql AS $$
+    SELECT vantage6_events.emit(name, '[]'::json, rooms)
+$$;
+SELECT * FROM vantage6_events.open('regress', '1.0.0') \g /dev/null
+\set ECHO all
+SELECT * FROM pg_temp.arrive('a', 12);
+SELECT pid, since IS NOT NULL AS since FROM vantage6_events.lease;
+SELECT pg_temp.tell('one', 'collaboration_1');
+SELECT pg_temp.leave('a');
+SELECT pid, principal_id, nsp FROM vantage6_events.parted;
+SELECT pg_temp.tell('two', 'collaboration_1'), pg_temp.tell('not_for_it', 'user_13'), pg_temp.tell('three', 'collaboration_2', 'everyone');
+SELECT pg_temp.tell('elsewhere', 'node_1');
+-- Without a place: all since it was connected. It goes on under its name; the claim is good once.
+SELECT * FROM pg_temp.arrive('b', 12, '{"was": "pid of a"}');
+SELECT sid, pid FROM vantage6_events.lease;
+SELECT * FROM pg_temp.arrive('c', 12, '{"was": "pid of no one"}');
+SELECT pg_temp.leave('c');
+-- With a place: what comes after it. Of what cur sees by id, then the rest by id.
+SELECT pg_current_snapshot() AS prev \gset
+SELECT pg_temp.tell('four', 'user_12') AS four, pg_temp.tell('five', 'user_12');
+SELECT max(id) - 1 AS four FROM vantage6_events.event \gset
+SELECT pg_current_snapshot() AS cur \gset
+SELECT pg_temp.tell('six', 'user_12');
+SELECT pg_temp.leave('b', 'ping timeout');
+SELECT json_build_object('was', 'pid of a', 'place', json_build_object('prev', :'prev', 'cur', :'cur', 'id', :four)) AS claim \gset
+SELECT principal_id, json_array_elements(missed) AS missed FROM pg_temp.arrive('d', 12, :'claim');
+-- A connection that seems to live still is taken over: what is left of it is nobody's, and its daemon hears of it.
+SELECT pg_current_snapshot() AS now \gset
+SELECT recovers, missed FROM pg_temp.arrive('e', 12, '{"was": "pid of a"}');
+SELECT sid, pid, subject <> '' AS somebody FROM vantage6_events.lease ORDER BY sid;
+SELECT sid, rooms, known FROM vantage6_events.rights_since((SELECT max(incarnation) FROM vantage6_events.instance), :'now', NULL, NULL);
+SELECT pg_temp.leave('d');
+SELECT pid FROM vantage6_events.parted;
+-- Not recovered, but who it is: rights have changed; too late; too much.
+SELECT pg_temp.leave('e');
+INSERT INTO "HQ's tables"."UserPermission" (user_id, rule_id) VALUES (12, 1);
+SELECT * FROM pg_temp.arrive('f', 12, '{"was": "pid of a"}');
+SELECT sid, pid FROM vantage6_events.lease;
+SELECT pg_temp.leave('f');
+INSERT INTO "HQ's tables"."UserPermission" (user_id, rule_id) VALUES (13, 1);
+SELECT * FROM pg_temp.arrive('g', 12, '{"was": "pid of f"}');
+SELECT pg_temp.leave('g');
+UPDATE vantage6_events.parted SET parted_at = parted_at - interval '3 minutes';
+SELECT * FROM pg_temp.arrive('h', 12, '{"was": "pid of f"}');
+SELECT pg_temp.leave('h');
+SET vantage6_events.recovery_events = 2;
+SELECT pg_temp.tell('x', 'node_1'), pg_temp.tell('x', 'node_1');
+SELECT * FROM pg_temp.arrive('i', 12, '{"was": "pid of h"}');
+SELECT pg_temp.leave('i');
+SELECT pg_temp.tell('x', 'node_1'), pg_temp.tell('x', 'node_1'), pg_temp.tell('x', 'node_1');
+SELECT * FROM pg_temp.arrive('j', 12, '{"was": "pid of h"}');
+RESET vantage6_events.recovery_events;
+-- An expired token: the claim says that its bearer still is who he was, for twelve hours, once.
+SELECT * FROM pg_temp.arrive('k', 12, '{"expired": true}');
+SELECT pg_temp.leave('j');
+SELECT * FROM pg_temp.arrive('k', 13, '{"was": "pid of j", "expired": true}');
+SELECT * FROM pg_temp.arrive('l', 12, '{"was": "pid of j", "expired": true}');
+SELECT * FROM pg_temp.arrive('m', 13);
+SELECT pg_temp.leave('m');
+UPDATE vantage6_events.parted SET parted_at = parted_at - interval '11 hours';
+SELECT * FROM pg_temp.arrive('n', 13, '{"was": "pid of m", "expired": true}');
+SELECT pg_temp.leave('n');
+UPDATE vantage6_events.parted SET parted_at = parted_at - interval '13 hours';
+SELECT * FROM pg_temp.arrive('o', 13, '{"was": "pid of n", "expired": true}');
+-- Somebody else's, though his token is good: nothing of it.
+SELECT * FROM pg_temp.arrive('p', 13);
+SELECT pg_temp.leave('p');
+SELECT pg_temp.tell('secret', 'user_13');
+SELECT * FROM pg_temp.arrive('q', 14, '{"was": "pid of p"}');
+-- Nodes, those that said goodbye, and connections without a pid do not come back.
+SELECT count(*) FROM pg_temp.arrive('r', 1) AS r, pg_temp.arrive('s', 13) AS s, pg_temp.arrive('t', 13, '{"pid": null}') AS t;
+SELECT pg_temp.leave('r'), pg_temp.leave('s', 'client namespace disconnect'), pg_temp.leave('t');
+SELECT count(*) FROM vantage6_events.parted;
+-- The end of an instance is no goodbye. Old ones are forgotten.
+SELECT count(*) FROM pg_temp.arrive('u', 13);
+SELECT incarnation AS next FROM vantage6_events.open('regress', '1.0.0') \gset
+SELECT pid FROM vantage6_events.parted ORDER BY 1;
+UPDATE vantage6_events.parted SET parted_at = parted_at - interval '13 hours' WHERE pid = 'pid of q';
+SELECT vantage6_events.beat(:next);
+SELECT pid FROM vantage6_events.parted ORDER BY 1;
+-- One secret, for all openings.
+SELECT count(*), min(length(value)) FROM vantage6_events.secret;
+SELECT o.secret = (SELECT value FROM vantage6_events.secret) AS same FROM vantage6_events.open('another', '1.0.0') AS o;
+\set ECHO none
+\i test/hq/regress-down.psql
