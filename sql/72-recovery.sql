@@ -89,10 +89,11 @@ BEGIN
                 (SELECT * FROM vantage6_events.event AS b WHERE b.xid = ANY (prev_open))) AS x
           WHERE NOT (pg_visible_in_snapshot(x.xid, cur) AND x.id <= upto)
           LIMIT most + 1) AS e;
-    RETURN CASE WHEN n <= most THEN coalesce(missed, '[]') END;
+    RETURN CASE WHEN n <= most THEN json_build_object('prev', prev, 'cur', cur, 'events', coalesce(missed, '[]')) END;
 END
 $$;
 COMMENT ON FUNCTION missed_events(integer, text, text[], pg_snapshot, pg_snapshot, bigint, integer) IS
-    'What a client of the principal in these rooms has not heard since its place (prev, cur, upto): [[id, payload, whether '
-    'cur does not see it]], in the order in which it is to be heard; NULL if the log has had more than most events since. '
+    'What a client of the principal in these rooms has not heard since its place (prev, cur, upto): {"prev", "cur", "events": '
+    '[[id, payload, whether cur does not see it]]}, in the order in which it is to be heard; NULL if the log has had more '
+    'than most events since. '
     'For the agent only; owned by the extension.';

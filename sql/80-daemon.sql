@@ -269,11 +269,12 @@ BEGIN
                AND c.parted_at > clock_timestamp() - vantage6_events.setting('recovery')::interval
         LEFT JOIN LATERAL (
             SELECT vantage6_events.missed_events(
-                       r.principal_id, l.nsp, string_to_array(r.list, ','), p.prev,
-                       coalesce((s.place ->> 'cur')::pg_snapshot, c.since), coalesce((s.place ->> 'id')::bigint, 0),
+                       r.principal_id, l.nsp, string_to_array(r.list, ','), p.prev, p.cur, p.id,
                        vantage6_events.setting('recovery_events')::integer) AS missed
-            FROM (SELECT coalesce((s.place ->> 'prev')::pg_snapshot, c.since) AS prev) AS p
-            WHERE c.sid IS NOT NULL AND vantage6_events.rights_same(r.principal_id, p.prev)) AS m ON true
+            FROM (SELECT (s.place ->> 'prev')::pg_snapshot AS prev, (s.place ->> 'cur')::pg_snapshot AS cur,
+                         (s.place ->> 'id')::bigint AS id WHERE s.place IS NOT NULL
+                  UNION ALL SELECT c.since, c.since, 0 WHERE s.place IS NULL) AS p
+            WHERE c.sid IS NOT NULL AND p.prev IS NOT NULL AND vantage6_events.rights_same(r.principal_id, p.prev)) AS m ON true
     LOOP
         IF missed IS NOT NULL THEN -- it goes on under its name
             UPDATE vantage6_events.lease AS l SET pid = was WHERE l.sid = connect_logic.sid;
@@ -285,12 +286,12 @@ $$;
 COMMENT ON FUNCTION connect_logic(bigint, json) IS
     'Registers connections, again if need be. sockets: up to 1000 of {"sid", "nsp", "subject", '
     '"transport", "address", "expires" (seconds since 1970, or null), "pid" (a secret name for the connection, or none)}, '
-    'and of a client that claims an earlier connection "was" (its pid), "place" ({"prev", "cur", "id"}, or none: from its beginning) '
+    'and of a client that claims an earlier connection "was" (its pid), "place" ({"prev", "cur", "id"}; null: its beginning; {}: none that is known) '
     'and "expired" (true: the token is, and only the claim proves who it is). One row per socket: '
     'principal_id, kind and rooms (joined by commas) are NULL if not exactly one principal has the '
     'subject; greeting is an array of events for this socket alone, or NULL; snapshot is that of '
-    'the rooms; recovers: it may claim this connection later; missed: it is recovered, and goes on as "was", after these events '
-    '[[id, payload, whether cur does not see it]]. Errors: V6010; 55P03 if HQ''s tables are locked for 0.1 s. Owned by the agent.';
+    'the rooms; recovers: it may claim this connection later; missed: it is recovered, and goes on as "was", after these events: '
+    '{"prev", "cur", "events": [[id, payload, whether cur does not see it]]}. Errors: V6010; 55P03 if HQ''s tables are locked for 0.1 s. Owned by the agent.';
 
 CREATE FUNCTION disconnect(incarnation bigint, sockets json) RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -28,7 +28,12 @@ struct socket_info {
     const char *transport; /* "polling" or "websocket" */
     const char *address;
     int64_t expires; /* by the guard: of the token, seconds since the epoch; 0 = none */
-    bool again;      /* hub_renew(), hub_doubt(): it was asked for before */
+    const char *pid; /* the secret name that the client is told of the socket; NULL = none */
+    /* By the guard: the client claims to go on as this earlier socket, after this offset (NULL =
+     * none). Then its CONNECT is still to be answered: hub_admit() does. */
+    const char *was, *offset;
+    bool expired; /* and only the claim can prove who it is */
+    bool again;   /* hub_renew(), hub_doubt(): it was asked for before */
 };
 
 /* Binary messages that belong to a packet, whose JSON has a placeholder for each. */
@@ -64,7 +69,8 @@ struct backend {
      */
     void (*connect)(void *ctx, void *visitor, const struct socket_info *s, const json_t *auth,
                     uint64_t now);
-    /* hub_admit() has said who is behind the socket; 0 = nobody. May be NULL. */
+    /* hub_admit() has said who is behind the socket, also of one that claimed to be an earlier one;
+     * 0 = nobody. May be NULL. */
     void (*identified)(void *ctx, void *visitor, const char *sid, int64_t principal, uint64_t now);
     /* The socket is gone: once for each that asked to connect, also if it was refused. by_client if
      * the client itself said so or closed its transport. */

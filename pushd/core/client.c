@@ -6,12 +6,20 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static void no_namespace(struct timer *t, uint64_t now)
 {
     struct client *c = (struct client *)((char *)t - offsetof(struct client, timeout));
     (void)now;
     session_end(c->session, END_IDLE);
+}
+
+/* python's clients hand all arguments to handlers that expect a certain number of them. Who does
+ * not say what he is may be one. */
+static bool can_recover(const struct request *rq)
+{
+    return rq->user_agent && *rq->user_agent && strncasecmp(rq->user_agent, "python", 6) != 0;
 }
 
 void client_opened(void *ctx, struct session *s, const struct request *rq, uint64_t now)
@@ -22,6 +30,7 @@ void client_opened(void *ctx, struct session *s, const struct request *rq, uint6
         abort();
     c->hub = hub;
     c->session = s;
+    c->recovers = hub->offsets && can_recover(rq);
     s->user = c;
     timer_start(hub->wheel, &c->timeout, now + hub->config->connect_timeout, no_namespace);
     c->visitor = hub->backend->arrive(hub->backend->ctx, c, rq, now);

@@ -7,6 +7,7 @@
 #ifndef PUSHD_CLIENT_H
 #define PUSHD_CLIENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "engine.h"
@@ -24,6 +25,7 @@ struct client {
     struct sio_decoder decoder;
     struct timer timeout; /* until the first namespace is connected */
     size_t inbox;         /* bytes of events that the backend has not taken */
+    bool recovers;        /* it can do with offsets behind the arguments of an event */
     uint32_t left;        /* bit per namespace that was connected once and is no more */
 };
 

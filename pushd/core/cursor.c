@@ -161,6 +161,11 @@ void cursor_lost(struct cursor *c)
     forget_read(c);
 }
 
+bool cursor_has_parts(const struct cursor *c)
+{
+    return c->parts != NULL;
+}
+
 bool cursor_fresh(const struct cursor *c)
 {
     return !c->upto;

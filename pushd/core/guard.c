@@ -44,6 +44,7 @@ static void pass_on(struct visitor *v, const struct socket_info *s, uint64_t now
     struct socket_info known = *s;
     known.subject = v->claims.subject;
     known.expires = v->claims.expires;
+    known.expired = v->verdict == TOKEN_EXPIRED;
     inner->connect(inner->ctx, v->inner, &known, NULL, now);
 }
 
@@ -100,7 +101,7 @@ static void limit_stay(struct visitor *v, uint64_t now)
         watch_expiry(v, now);
     else if (v->verdict == TOKEN_UNKNOWN_KEY && !timer_running(&v->grace))
         timer_start(g->wheel, &v->grace, now + key_wait(g->config), key_stays_unknown);
-    else if (v->verdict == TOKEN_EXPIRED)
+    else if (v->verdict == TOKEN_EXPIRED && !v->claims_open)
         start_grace(v, v->claims.grace, now);
     else if (v->verdict == TOKEN_INVALID || v->verdict == TOKEN_REFUSED)
         start_grace(v, g->config->refused_grace, now);
@@ -197,6 +198,39 @@ static bool is_replaceable(const struct visitor *v)
     return v->verdict == TOKEN_REFUSED || (bad && !v->from_connect);
 }
 
+/* The claim of a client that comes back. Its CONNECT is answered when the other backend has judged
+ * it, which an expired token may be good for: it still says who its bearer was. */
+static bool passes_claim(struct visitor *v, const struct socket_info *s, const json_t *auth,
+                         uint64_t now)
+{
+    struct socket_info claiming = *s;
+    bool expired =
+        v->verdict == TOKEN_EXPIRED && v->guard->config->token_expiry != TOKEN_EXPIRY_CLOSE;
+    claiming.was = auth ? json_string_value(json_object_get(auth, "pid")) : NULL;
+    claiming.offset = auth ? json_string_value(json_object_get(auth, "offset")) : NULL;
+    if (!claiming.was || !s->pid || !(expired || v->verdict == TOKEN_GOOD) ||
+        !hub_claim(v->guard->hub, s->sid, claiming.was))
+        return false;
+    v->sockets++;
+    v->claims_open += expired;
+    limit_stay(v, now);
+    pass_on(v, &claiming, now);
+    return true;
+}
+
+/* A claim was judged: principal is who it proves, or 0. */
+static void judge_claim(struct visitor *v, const char *sid, int64_t principal, uint64_t now)
+{
+    v->claims_open--;
+    if (principal) {
+        v->verdict = TOKEN_GOOD;
+        return;
+    }
+    hub_mute(v->guard->hub, sid, true);
+    tell(v, sid, v->guard->config->expired_event);
+    limit_stay(v, now);
+}
+
 /* CONNECT is answered at once, which needs no judgement: what the token is worth follows. */
 static void connect_socket(void *ctx, void *visitor, const struct socket_info *s,
                            const json_t *auth, uint64_t now)
@@ -206,17 +240,21 @@ static void connect_socket(void *ctx, void *visitor, const struct socket_info *s
     const json_t *token = auth ? json_object_get(auth, "token") : NULL;
     enum verdict was = v->verdict;
     if (s->again) {
-        if (v->verdict == TOKEN_GOOD)
+        if (v->verdict == TOKEN_GOOD || v->claims_open)
             pass_on(v, s, now);
         return;
     }
-    v->sockets++;
-    hub_accept(g->hub, s->sid);
-    if (is_replaceable(v) && json_is_string(token)) {
+    bool judge = is_replaceable(v) && json_is_string(token);
+    if (judge) {
         v->came = now;
         v->from_connect = true;
         visitor_judge(v, json_string_value(token), json_string_length(token), now);
-    } else {
+    }
+    if ((!judge || v->sockets == 0) && passes_claim(v, s, auth, now))
+        return;
+    v->sockets++;
+    hub_accept(g->hub, s->sid);
+    if (!judge) {
         if (visitor_waits(v) && json_is_string(token))
             visitor_keep_second(v, json_string_value(token), json_string_length(token), now);
         token = NULL;
@@ -236,7 +274,10 @@ static void identified(void *ctx, void *visitor, const char *sid, int64_t princi
 {
     struct guard *g = ctx;
     struct visitor *v = visitor;
-    (void)sid;
+    if (v->verdict == TOKEN_EXPIRED && v->claims_open) {
+        judge_claim(v, sid, principal, now);
+        return;
+    }
     if (v->verdict != TOKEN_GOOD)
         return;
     if (principal) {
@@ -254,7 +295,7 @@ static void disconnect_socket(void *ctx, void *visitor, const char *sid, const c
     struct guard *g = ctx;
     struct visitor *v = visitor;
     v->sockets--;
-    if (v->verdict == TOKEN_GOOD)
+    if (v->verdict == TOKEN_GOOD || v->claims_open)
         g->inner->disconnect(g->inner->ctx, v->inner, sid, reason, by_client);
 }
 

@@ -17,6 +17,7 @@ struct visitor {
     void *inner; /* the other backend's visitor */
     enum verdict verdict;
     unsigned sockets;
+    unsigned claims_open; /* of its sockets, those by which an expired token may still be good */
     struct claims claims;
     char *token;       /* only while it waits for a key */
     uint64_t came;     /* when the token did */

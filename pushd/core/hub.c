@@ -33,8 +33,14 @@ void hub_set_backend(struct hub *hub, const struct backend *backend)
     hub->backend = backend;
 }
 
+void hub_set_offsets(struct hub *hub, struct offset_log *offsets)
+{
+    hub->offsets = offsets;
+}
+
 void hub_free(struct hub *hub)
 {
+    hub_read_marks(hub, NULL, NULL);
     rooms_free(hub->rooms);
     for (unsigned i = 0; i < hub->nsps; i++)
         free(hub->nsp[i]);
@@ -57,14 +63,27 @@ static struct socket *find_accepted(struct hub *hub, const char *sid)
     return k && k->accepted ? k : NULL;
 }
 
+static void accept_socket(struct socket *k)
+{
+    k->accepted = true;
+    timer_stop(&k->client->timeout);
+    socket_send(k, sio_pack_connect(k->nsp, k->sid, k->pid[0] ? k->pid : NULL), NULL);
+}
+
 void hub_accept(struct hub *hub, const char *sid)
 {
     struct socket *k = find(hub, sid);
-    if (!k || k->accepted)
-        return;
-    k->accepted = true;
-    timer_stop(&k->client->timeout);
-    socket_send(k, sio_pack_connect(k->nsp, k->sid), NULL);
+    if (k && !k->accepted)
+        accept_socket(k);
+}
+
+bool hub_claim(struct hub *hub, const char *sid, const char *was)
+{
+    struct socket *k = find(hub, sid);
+    if (!k || k->accepted || strlen(was) != SID_LEN)
+        return false;
+    memcpy(k->was, was, sizeof k->was);
+    return true;
 }
 
 void hub_refuse(struct hub *hub, const char *sid, const char *message, const json_t *data)
@@ -108,11 +127,49 @@ static void join(struct socket *k, const struct admission *a)
     greet(k, a->greeting);
 }
 
+/* What was missed, each with its offset: what cur sees, then the rest, of which the admission's
+ * snapshot is the read. */
+static void replay(struct socket *k, const struct admission *a)
+{
+    struct offset_log *log = k->client->hub->offsets;
+    const char *prev = json_string_value(json_object_get(a->missed, "prev"));
+    const char *cur = json_string_value(json_object_get(a->missed, "cur"));
+    const json_t *event;
+    size_t i;
+    json_array_foreach (json_object_get(a->missed, "events"), i, event) {
+        int64_t id = json_integer_value(json_array_get(event, 0));
+        const json_t *payload = json_array_get(event, 1);
+        bool later = json_is_true(json_array_get(event, 2));
+        if (json_string_length(payload) > 2)
+            socket_send(k,
+                        sio_pack_event_at(k->nsp, json_string_value(payload),
+                                          json_string_length(payload),
+                                          later ? offset_make(log, cur, a->snapshot, id)
+                                                : offset_make(log, prev, cur, id)),
+                        NULL);
+    }
+}
+
+/* A socket that claims an earlier one: the client takes it for that one by its pid. */
+static void answer_claim(struct socket *k, const struct admission *a)
+{
+    bool recovered = a->missed && a->principal;
+    hub_count(k->client->hub, recovered ? METRIC_RECOVERED : METRIC_NOT_RECOVERED, 1);
+    if (recovered) {
+        memcpy(k->pid, k->was, sizeof k->pid);
+        replay(k, a);
+    }
+    accept_socket(k);
+}
+
 void hub_admit(struct hub *hub, const struct admission *a, uint64_t now)
 {
-    struct socket *k = find_accepted(hub, a->sid);
-    if (!k)
+    struct socket *k = find(hub, a->sid);
+    if (!k || (!k->accepted && !k->was[0]))
         return;
+    if (!k->accepted)
+        answer_claim(k, a);
+    k->offsets = a->recovers && k->pid[0];
     k->principal = a->principal;
     k->muted = a->principal == 0;
     socket_ready(k);

@@ -19,12 +19,15 @@
 
 struct engine;
 struct hub;
+struct offset_log;
 
 /* It becomes the user of engine. */
 struct hub *hub_new(const struct config *config, struct metrics *metrics, struct wheel *wheel,
                     struct engine *engine);
 /* Must be set before the first request; borrowed. */
 void hub_set_backend(struct hub *hub, const struct backend *backend);
+/* The log has offsets, so clients may recover. Must be set before the first request; borrowed. */
+void hub_set_offsets(struct hub *hub, struct offset_log *offsets);
 /* All sessions must have ended. */
 void hub_free(struct hub *hub);
 
@@ -32,6 +35,9 @@ void hub_free(struct hub *hub);
 
 /* The socket is connected: its CONNECT is answered. */
 void hub_accept(struct hub *hub, const char *sid);
+/* Or it is to be answered by hub_admit(): the client claims that it goes on as this earlier one.
+ * False if that can be none, and nothing has changed. */
+bool hub_claim(struct hub *hub, const char *sid, const char *was);
 /* It is not, and is gone when this returns; data (NULL = none) says more to the client. */
 void hub_refuse(struct hub *hub, const char *sid, const char *message, const json_t *data);
 /* Its events have no effect from now on, and what is held of them is dropped; acks are answered.
@@ -44,10 +50,15 @@ struct admission {
     const char *rooms;    /* separated by commas */
     json_t *greeting;     /* array of [name, args...] for this socket alone, or NULL; borrowed */
     const char *snapshot; /* pg_snapshot that the rooms were read with, or NULL */
+    bool recovers;        /* the client may claim this socket later: its events get offsets */
+    /* Of a socket that claims an earlier one, and goes on as that: {"prev", "cur", "events": [[id,
+     * payload, whether cur does not see it]]}, what it missed; else NULL. Borrowed. */
+    const json_t *missed;
 };
 /*
  * The rooms of an accepted socket. The first admission sends the greeting and makes the socket
- * ignore events visible in the snapshot; a later one only replaces its rooms.
+ * ignore events visible in the snapshot; a later one only replaces its rooms. A socket that claims
+ * an earlier one is accepted by it, after what it missed.
  */
 void hub_admit(struct hub *hub, const struct admission *a, uint64_t now);
 /* Would that make a difference for a socket that has been admitted? */
@@ -97,6 +108,9 @@ struct event {
 /* The first page of a new read has arrived: its snapshot includes those of all admissions so far.
  */
 void hub_read_begin(struct hub *hub);
+/* The snapshots of the read before and of this one; NULL: its events have no offset, and who hears
+ * one of them last cannot be recovered. */
+void hub_read_marks(struct hub *hub, const char *prev, const char *cur);
 /* Put an event into the queue of each receiver, once each. */
 void hub_event(struct hub *hub, const struct event *e);
 /* Some queue is half full: let clients take of it before more is read. */

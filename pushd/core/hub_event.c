@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Into a list of sockets whose snapshot is not yet part of a read. */
 static void put(struct socket **list, struct socket *k)
@@ -25,8 +26,11 @@ static void take(struct socket *k)
 void hub_fresh(struct socket *k, const char *snapshot)
 {
     k->since = snapshot ? snapshot_parse(snapshot) : NULL;
-    if (k->since)
-        put(&k->client->hub->fresh, k);
+    if (!k->since)
+        return;
+    if (!(k->since_text = strdup(snapshot)))
+        abort();
+    put(&k->client->hub->fresh, k);
 }
 
 void hub_settle(struct socket *k)
@@ -35,7 +39,9 @@ void hub_settle(struct socket *k)
         return;
     take(k);
     free(k->since);
+    free(k->since_text);
     k->since = NULL;
+    k->since_text = NULL;
 }
 
 void hub_read_begin(struct hub *hub)
@@ -45,6 +51,22 @@ void hub_read_begin(struct hub *hub)
         take(k);
         put(&hub->settling, k);
     }
+}
+
+static char *copy(const char *text)
+{
+    char *c = text ? strdup(text) : NULL;
+    if (text && !c)
+        abort();
+    return c;
+}
+
+void hub_read_marks(struct hub *hub, const char *prev, const char *cur)
+{
+    free(hub->prev);
+    free(hub->cur);
+    hub->prev = copy(prev);
+    hub->cur = copy(cur);
 }
 
 void hub_read_end(struct hub *hub)
@@ -61,8 +83,29 @@ bool hub_is_full(const struct hub *hub)
 struct delivery {
     struct hub *hub;
     const struct event *event;
-    struct frame *frame; /* made for the first receiver */
+    struct frame *frame, *marked; /* without and with an offset: made for the first receiver */
 };
+
+static struct frame *mark(const struct delivery *d, const char *prev)
+{
+    const struct event *e = d->event;
+    const char *offset = offset_make(d->hub->offsets, prev, d->hub->cur, e->id);
+    return sio_pack_event_at(e->nsp, e->payload, e->payload_len, offset);
+}
+
+/* A reference to the form of the event that this socket gets. */
+static struct frame *form(struct delivery *d, const struct socket *k)
+{
+    const struct event *e = d->event;
+    /* It has heard nothing that its snapshot sees, so its part of this read begins there. */
+    if (k->offsets && k->since)
+        return mark(d, k->since_text);
+    struct frame **shared = k->offsets ? &d->marked : &d->frame;
+    if (!*shared)
+        *shared = k->offsets ? mark(d, d->hub->prev)
+                             : sio_pack_event(e->nsp, "", e->payload, e->payload_len, 0);
+    return frame_ref(*shared);
+}
 
 static void hear(struct subscriber *subscriber, void *ctx)
 {
@@ -73,16 +116,17 @@ static void hear(struct subscriber *subscriber, void *ctx)
         return;
     if (k->since && snapshot_sees(k->since, e->xid))
         return;
-    if (!d->frame)
-        d->frame = sio_pack_event(e->nsp, "", e->payload, e->payload_len, 0);
-    session_queue(k->client->session, d->frame);
+    struct frame *f = form(d, k);
+    session_queue(k->client->session, f);
+    frame_unref(f);
     hub_count(d->hub, METRIC_DELIVERIES, 1);
 }
 
 void hub_event(struct hub *hub, const struct event *e)
 {
-    struct delivery d = {hub, e, NULL};
+    struct delivery d = {hub, e, NULL, NULL};
     hub_count(hub, METRIC_EVENTS, 1);
     rooms_publish(hub->rooms, e->nsp, e->rooms, hear, &d);
     frame_unref(d.frame);
+    frame_unref(d.marked);
 }

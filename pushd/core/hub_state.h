@@ -8,6 +8,7 @@
 #include "client.h"
 #include "engine.h"
 #include "hub.h"
+#include "offset.h"
 #include "room.h"
 #include "session.h"
 #include "socket.h"
@@ -22,9 +23,12 @@ struct hub {
     struct rooms *rooms;
     char *nsp[CONFIG_NAMESPACES_MAX];
     unsigned nsps;
-    struct socket *fresh;    /* admitted since the read under way began */
-    struct socket *settling; /* admitted before it */
-    size_t waiting;          /* sockets that wait to be admitted again */
+    struct socket *fresh;       /* admitted since the read under way began */
+    struct socket *settling;    /* admitted before it */
+    size_t waiting;             /* sockets that wait to be admitted again */
+    struct offset_log *offsets; /* NULL = there are none */
+    char *prev,
+        *cur; /* snapshots of the read under way, for its offsets; NULL = they tell nothing */
 };
 
 static inline void hub_count(struct hub *hub, enum metric_id id, double n)

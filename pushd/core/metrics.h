@@ -96,6 +96,9 @@ enum { METRICS_REASONS = 32, METRICS_REASON_MAX = 32 };
        "Sockets whose rooms have changed while they were connected")                               \
     BY(METRIC_RIGHTS_AUDIT, counter, "rights_changes", "found", "audit", "")                       \
     BY(METRIC_RIGHTS_DOUBT, counter, "rights_changes", "found", "doubt", "")                       \
+    BY(METRIC_RECOVERED, counter, "claims", "result", "recovered",                                 \
+       "Clients that came back and asked for what they missed")                                    \
+    BY(METRIC_NOT_RECOVERED, counter, "claims", "result", "not_recovered", "")                     \
     X(METRIC_DB_RECONNECTS, counter, "database_reconnects", "Connections made to the database")    \
     X(METRIC_DB_ERRORS, counter, "database_errors",                                                \
       "Statements that the database refused, and malformed reports of it")                         \

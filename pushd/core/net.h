@@ -34,6 +34,7 @@ struct request {
     const char *query; /* without '?' */
     const char *origin;
     const char *authorization;
+    const char *user_agent;
     const char *peer;          /* address at the other end of the connection: perhaps a proxy's */
     const char *forwarded_for; /* X-Forwarded-For; several joined by commas */
     bool websocket;            /* asks for an upgrade to WebSocket */

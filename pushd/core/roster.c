@@ -47,11 +47,28 @@ void roster_clear(struct roster *r)
     json_array_clear(r->gone);
 }
 
-void roster_connect(struct roster *r, const struct socket_info *s)
+/* No offset is another thing than one that is none: an empty object. */
+static json_t *place(const char *text, const struct offset_log *log)
 {
-    json_t *j = must(json_pack("{ss ss ss ss ss}", "sid", s->sid, "nsp", s->nsp, "subject",
-                               s->subject, "transport", s->transport, "address", s->address));
+    struct offset o;
+    if (!text)
+        return json_null();
+    if (!offset_read(log, text, &o))
+        return must(json_object());
+    return must(json_pack("{ss ss sI}", "prev", o.prev, "cur", o.cur, "id", (json_int_t)o.id));
+}
+
+void roster_connect(struct roster *r, const struct socket_info *s, const struct offset_log *log)
+{
+    json_t *j =
+        must(json_pack("{ss ss ss ss ss ss*}", "sid", s->sid, "nsp", s->nsp, "subject", s->subject,
+                       "transport", s->transport, "address", s->address, "pid", s->pid));
     json_object_set_new(j, "expires", s->expires ? json_integer(s->expires) : json_null());
+    if (s->was) {
+        json_object_set_new(j, "was", json_string(s->was));
+        json_object_set_new(j, "place", place(s->offset, log));
+        json_object_set_new(j, "expired", json_boolean(s->expired));
+    }
     json_object_set_new(r->queued, s->sid, j);
 }
 

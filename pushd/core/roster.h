@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "backend.h"
+#include "offset.h"
 
 struct roster;
 
@@ -21,7 +22,8 @@ void roster_free(struct roster *r);
 /* The database forgets all it was told (another session begins). */
 void roster_clear(struct roster *r);
 
-void roster_connect(struct roster *r, const struct socket_info *s);
+/* log: of the offset that a claim may have. */
+void roster_connect(struct roster *r, const struct socket_info *s, const struct offset_log *log);
 void roster_disconnect(struct roster *r, const char *sid, const char *reason, bool by_client);
 
 /* The next batch of up to max as a JSON array, malloc'd; NULL if there is none. */

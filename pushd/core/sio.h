@@ -65,11 +65,15 @@ void sio_clear(struct sio_packet *p);
  * in the queue by as many binary frames; its JSON has a placeholder for each.
  * payload is [name, args...], args is [args...], as compact JSON; ack is digits, "" = none.
  */
-struct frame *sio_pack_connect(const char *nsp, const char *sid);
+/* pid may be NULL. */
+struct frame *sio_pack_connect(const char *nsp, const char *sid, const char *pid);
 /* data is JSON, NULL = none. */
 struct frame *sio_pack_connect_error(const char *nsp, const char *message, const char *data);
 struct frame *sio_pack_event(const char *nsp, const char *ack, const char *payload, size_t len,
                              unsigned attachments);
+/* With an offset as the last argument; payload is an array that is not empty. */
+struct frame *sio_pack_event_at(const char *nsp, const char *payload, size_t len,
+                                const char *offset);
 struct frame *sio_pack_ack(const char *nsp, const char *ack, const char *args, size_t len,
                            unsigned attachments);
 

@@ -31,12 +31,13 @@ static struct frame_part text(const char *s)
     return (struct frame_part){s, strlen(s)};
 }
 
-struct frame *sio_pack_connect(const char *nsp, const char *sid)
+struct frame *sio_pack_connect(const char *nsp, const char *sid, const char *pid)
 {
     char h[HEAD_MAX];
-    struct frame_part parts[] = {head(h, SIO_CONNECT, 0, nsp, ""), text("{\"sid\":\""), text(sid),
-                                 text("\"}")};
-    return frame_new(4, parts);
+    struct frame_part parts[] = {
+        head(h, SIO_CONNECT, 0, nsp, ""), text("{\"sid\":\""),  text(sid),
+        text(pid ? "\",\"pid\":\"" : ""), text(pid ? pid : ""), text("\"}")};
+    return frame_new(sizeof parts / sizeof *parts, parts);
 }
 
 struct frame *sio_pack_connect_error(const char *nsp, const char *message, const char *data)
@@ -70,6 +71,15 @@ struct frame *sio_pack_event(const char *nsp, const char *ack, const char *paylo
                              unsigned attachments)
 {
     return pack(SIO_EVENT, nsp, ack, payload, len, attachments);
+}
+
+struct frame *sio_pack_event_at(const char *nsp, const char *payload, size_t len,
+                                const char *offset)
+{
+    char h[HEAD_MAX];
+    struct frame_part parts[] = {
+        head(h, SIO_EVENT, 0, nsp, ""), {payload, len - 1}, text(",\""), text(offset), text("\"]")};
+    return frame_new(sizeof parts / sizeof *parts, parts);
 }
 
 struct frame *sio_pack_ack(const char *nsp, const char *ack, const char *args, size_t len,

@@ -16,6 +16,8 @@ struct socket *socket_new(struct client *c, unsigned nsp_index)
     k->nsp_index = nsp_index;
     k->held_end = &k->held;
     sid_new(k->sid);
+    if (c->recovers)
+        sid_new(k->pid);
     k->next = c->sockets;
     c->sockets = k;
     HASH_ADD(hh, hub->sockets, sid, SID_LEN, k);
@@ -99,6 +101,7 @@ void socket_info(struct socket *k, struct socket_info *out)
         .nsp = k->nsp,
         .transport = s->websocket ? "websocket" : "polling",
         .address = s->address,
+        .pid = k->pid[0] ? k->pid : NULL,
     };
 }
 

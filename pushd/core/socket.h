@@ -36,14 +36,17 @@ struct socket {
     unsigned nsp_index;
     char sid[SID_LEN + 1];
     bool accepted, joined;
-    bool muted;          /* its events have no effect */
-    bool waits;          /* for its rooms, which were forgotten */
-    bool told_websocket; /* the backend knows that its transport is WebSocket */
+    bool muted;                              /* its events have no effect */
+    bool waits;                              /* for its rooms, which were forgotten */
+    bool told_websocket;                     /* the backend knows that its transport is WebSocket */
+    bool offsets;                            /* its events have one */
+    char pid[SID_LEN + 1], was[SID_LEN + 1]; /* empty: it has, or claims, none */
     int64_t principal;
     size_t inbox; /* its share of the client's */
     struct held *held, **held_end;
-    /* Until a read includes it: the snapshot of the first admission. */
+    /* Until a read includes it: the snapshot of the first admission, and its text. */
     struct snapshot *since;
+    char *since_text;
     struct socket *fresh_next, **fresh_link; /* in the hub's list of the fresh or the settling */
 };
 

@@ -10,6 +10,7 @@
 #include "db_env.h"
 #include "log.h"
 #include "log_link.h"
+#include "offset.h"
 #include "timers.h"
 #include "work_link.h"
 
@@ -18,6 +19,7 @@ enum { CLOSE_TIME = 2000 };
 struct db {
     struct db_env env;
     struct backend backend;
+    struct offset_log offsets;
     struct log_link *log;
     struct work_link *work;
     void (*turn)(void *ctx);
@@ -52,9 +54,18 @@ static void connect_socket(void *ctx, void *visitor, const struct socket_info *s
     struct db *db = ctx;
     (void)visitor;
     (void)auth;
-    (void)now;
+    /* A claim is judged by the database: while that is away it is none. */
+    if (s->was && !log_link_reason(db->log)) {
+        log_link_connect(db->log, s);
+        return;
+    }
+    struct socket_info plain = *s;
+    plain.was = NULL;
     hub_accept(db->env.hub, s->sid);
-    log_link_connect(db->log, s);
+    if (s->expired)
+        hub_admit(db->env.hub, &(struct admission){.sid = s->sid, .rooms = ""}, now);
+    else
+        log_link_connect(db->log, &plain);
 }
 
 static void disconnect_socket(void *ctx, void *visitor, const char *sid, const char *reason,
@@ -150,6 +161,7 @@ struct db *db_open(const struct config *config, uv_loop_t *loop, struct hub *hub
                               .loop = loop,
                               .hub = hub,
                               .metrics = metrics,
+                              .offsets = &db->offsets,
                               .gauges = gauges_new((size_t)config->max_gauges),
                               .ctx = db,
                               .incarnation = on_incarnation,
@@ -157,6 +169,7 @@ struct db *db_open(const struct config *config, uv_loop_t *loop, struct hub *hub
                               .moved = on_moved,
                               .ended = on_ended,
                               .turn = on_turn};
+    hub_set_offsets(hub, &db->offsets);
     name_instance(db->env.instance, sizeof db->env.instance, config);
     db->backend = (struct backend){.ctx = db,
                                    .arrive = arrive,
@@ -192,6 +205,7 @@ static void on_close_timer(void *ctx)
     work_link_free(db->work);
     timers_free(db->close_timer);
     gauges_free(db->env.gauges);
+    offset_close(&db->offsets);
     free(db);
     if (done)
         done(done_ctx);

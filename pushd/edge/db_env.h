@@ -19,6 +19,7 @@ struct db_env {
     uv_loop_t *loop;
     struct hub *hub;
     struct metrics *metrics;
+    struct offset_log *offsets;
     struct gauges *gauges;
     char instance[512];
     void *ctx; /* of the calls below */

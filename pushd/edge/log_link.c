@@ -9,6 +9,7 @@
 #include "cursor.h"
 #include "link.h"
 #include "log.h"
+#include "offset.h"
 #include "registrar.h"
 #include "rights.h"
 #include "snapshot.h"
@@ -36,7 +37,8 @@ struct log_link {
 static const struct statement st_settings = {NULL, "SET synchronous_commit = off", 0};
 static const struct statement st_listen = {NULL, "LISTEN vantage6_events", 0};
 static const struct statement st_open = {NULL,
-                                         "SELECT incarnation, system_id, tli, epoch, snapshot, hi"
+                                         "SELECT incarnation, system_id, tli, epoch, snapshot, hi,"
+                                         " secret"
                                          " FROM vantage6_events.open($1::text, $2::text)",
                                          2};
 /* One statement, so that rights and events are of one snapshot; both as enum page_column has it. */
@@ -181,6 +183,9 @@ static void on_page(void *ctx, const PGresult *r)
         link_fail(l->link, "events_since() returned a head without a pg_snapshot");
         return;
     }
+    struct question q = cursor_ask(l->cursor);
+    bool whole = !cursor_has_parts(l->cursor);
+    hub_read_marks(l->env->hub, whole ? q.since : NULL, whole ? q.upto : NULL);
     give_events(l, r, head + 1);
     if (l->finishing)
         return;
@@ -252,6 +257,7 @@ static void on_open(void *ctx, const PGresult *r)
                         .snapshot = PQgetvalue(r, 0, 4),
                         .hi = answer_integer(r, 0, 5),
                     });
+    offset_open(l->env->offsets, PQgetvalue(r, 0, 6), PQgetvalue(r, 0, 3));
     l->incarnation = answer_integer(r, 0, 0);
     registrar_begin(l->registrar, l->incarnation);
     rights_begin(l->rights, PQgetvalue(r, 0, 4));

@@ -77,7 +77,8 @@ void peer_drop(struct server_scope *scope, struct peer *peer);
 /* The request's headers as the core wants them; rq points into *h. */
 enum { HEADERS_MAX = 16384 }; /* of all of a request: lws takes no more */
 struct headers {
-    char query[HEADERS_MAX], origin[512], authorization[10240], preflight[512], type[128], peer[64];
+    char query[HEADERS_MAX], origin[512], authorization[10240], user_agent[256], preflight[512],
+        type[128], peer[64];
     char forwarded_for[HEADERS_MAX]; /* its right end counts: it must fit */
 };
 void peer_request(struct lws *wsi, struct headers *h, struct request *rq);

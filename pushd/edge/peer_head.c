@@ -72,6 +72,8 @@ void peer_request(struct lws *wsi, struct headers *h, struct request *rq)
     rq->origin = peer_header(wsi, WSI_TOKEN_ORIGIN, h->origin, sizeof h->origin);
     rq->authorization =
         peer_header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, h->authorization, sizeof h->authorization);
+    rq->user_agent =
+        peer_header(wsi, WSI_TOKEN_HTTP_USER_AGENT, h->user_agent, sizeof h->user_agent);
     rq->peer = h->peer;
     rq->forwarded_for =
         peer_header(wsi, WSI_TOKEN_X_FORWARDED_FOR, h->forwarded_for, sizeof h->forwarded_for);

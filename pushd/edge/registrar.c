@@ -22,10 +22,11 @@ struct registrar {
     bool put_off; /* and said so */
 };
 
-static const struct statement st_connect = {"connect",
-                                            "SELECT sid, principal_id, rooms, greeting, snapshot"
-                                            " FROM vantage6_events.connect($1::bigint, $2::json)",
-                                            2};
+static const struct statement st_connect = {
+    "connect",
+    "SELECT sid, principal_id, rooms, greeting, snapshot, recovers, missed"
+    " FROM vantage6_events.connect($1::bigint, $2::json)",
+    2};
 static const struct statement st_disconnect = {
     "disconnect", "SELECT vantage6_events.disconnect($1::bigint, $2::json)", 2};
 static void send_batches(struct registrar *g);
@@ -44,17 +45,26 @@ static void put_off(struct registrar *g, const PGresult *r)
                 text);
 }
 
+static json_t *json_of(const PGresult *r, int row, int column)
+{
+    return PQgetisnull(r, row, column) ? NULL : json_loads(PQgetvalue(r, row, column), 0, NULL);
+}
+
 static void admit(struct registrar *g, const PGresult *r, int row)
 {
     struct admission a = {
         .sid = PQgetvalue(r, row, 0),
         .principal = answer_integer(r, row, 1),
         .rooms = PQgetvalue(r, row, 2),
-        .greeting = PQgetisnull(r, row, 3) ? NULL : json_loads(PQgetvalue(r, row, 3), 0, NULL),
+        .greeting = json_of(r, row, 3),
         .snapshot = PQgetvalue(r, row, 4),
+        .recovers = PQgetvalue(r, row, 5)[0] == 't',
     };
+    json_t *missed = json_of(r, row, 6);
+    a.missed = missed;
     hub_admit(g->env->hub, &a, uv_now(g->env->loop));
     json_decref(a.greeting);
+    json_decref(missed);
 }
 
 static void on_connected(void *ctx, const PGresult *r)
@@ -135,7 +145,7 @@ void registrar_connect(struct registrar *g, const struct socket_info *s)
 {
     if (!g->incarnation)
         return;
-    roster_connect(g->roster, s);
+    roster_connect(g->roster, s, g->env->offsets);
     send_soon(g);
 }
 

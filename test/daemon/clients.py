@@ -259,7 +259,7 @@ class Driven(Client):
     def __init__(self, world, ident, token=None, instance=0, transports=UPGRADE, namespaces=("/tasks",), auth=None,
                  headers=True, early=()):
         super().__init__(world, ident, instance, namespaces)
-        self.early = early
+        self.early, self.recovered = early, []
         token = token or world.token(ident)
         options = {"withCredentials": True, "transports": list(transports), "auth": auth or {}}
         if token and headers:
@@ -275,6 +275,7 @@ class Driven(Client):
         self.take(*said)
         if said[0] == "connect":
             self.transport = said[3]
+            self.recovered.append(said[4])
         elif said[0] == "upgrade":
             self.transport = said[1]
 

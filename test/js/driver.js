@@ -4,10 +4,12 @@
 // arrays, as JSON has them.
 //
 //   options  {url, namespaces, io: options of socket.io-client}; one connection for all namespaces
-//   happens  [connect, namespace, sid of the connection, transport]  [disconnect, namespace, reason]
+//   happens  [connect, namespace, sid of the connection, transport, was it recovered?]  [disconnect, namespace, reason]
 //            [error, namespace, message]  [upgrade, transport]
 //            [event, namespace, name, argument...]  [ack, number, argument...]
+//            An offset, which comes as one more argument where connections are recovered, is left out.
 //   orders   [emit, namespace, number of the ack wanted or null, name, argument...]  [leave, namespace]
+//            [cut]: the network fails   [go, url]: and it comes back there
 //
 // Bytes are {"bytes": base64}. An event that wants an ack gets its own arguments back.
 "use strict";
@@ -39,11 +41,13 @@ function drive(io, options, say) {
     function connect(namespace) {
         const socket = io(options.url + namespace, options.io);
         const engine = () => socket.io.engine;
-        socket.on("connect", () => tell("connect", namespace, engine().id, engine().transport.name));
+        socket.on("connect", () =>
+            tell("connect", namespace, engine().id, engine().transport.name, Boolean(socket.recovered)));
         socket.on("disconnect", (reason) => tell("disconnect", namespace, reason));
         socket.on("connect_error", (error) => tell("error", namespace, error.message));
         socket.onAny((name, ...args) => {
             const answer = typeof args.at(-1) === "function" ? args.pop() : null;
+            if (socket._pid && /^-$|^[\d:,/]+\/[0-9a-f]{32}$/.test(args.at(-1))) args.pop();
             tell("event", namespace, name, ...args);
             if (answer) answer(...args);
         });
@@ -61,6 +65,11 @@ function drive(io, options, say) {
             sockets[namespace].emit(name, ...args, ...ack);
         },
         leave: (namespace) => sockets[namespace].disconnect(),
+        cut: () => manager.engine.close(),
+        go(url) {
+            manager.uri = url;
+            manager.engine.close();
+        },
     };
     return ([order, ...rest]) => orders[order](...unpack(rest));
 }

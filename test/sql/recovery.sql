@@ -6,7 +6,7 @@
 -- connect() with one socket; more of its fields as JSON.
 CREATE FUNCTION pg_temp.arrive(sid text, principal integer, more jsonb DEFAULT '{}')
     RETURNS TABLE (principal_id integer, recovers boolean, missed json) LANGUAGE sql AS $$
-    SELECT c.principal_id, c.recovers, c.missed FROM vantage6_events.connect(
+    SELECT c.principal_id, c.recovers, c.missed -> 'events' FROM vantage6_events.connect(
         (SELECT max(incarnation) FROM vantage6_events.instance),
         json_build_array(jsonb_build_object('sid', sid, 'nsp', '/tasks', 'subject',
             '00000000-0000-4000-8000-' || lpad(principal::text, 12, '0'), 'pid', 'pid of ' || sid) || more)) AS c

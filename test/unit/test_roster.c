@@ -27,9 +27,13 @@ static int teardown(void **state)
     return 0;
 }
 
+static struct offset_log offsets;
+
 static void come(const char *sid)
 {
-    roster_connect(roster, &(struct socket_info){sid, "/tasks", "7", "websocket", "::1", 0, false});
+    const struct socket_info s = {
+        .sid = sid, .nsp = "/tasks", .subject = "7", .transport = "websocket", .address = "::1"};
+    roster_connect(roster, &s, &offsets);
 }
 
 static void go(const char *sid)
@@ -53,11 +57,51 @@ static void expect(char *json, const char *sids)
     free(json);
 }
 
+/* The fields of a claim, as connect() gets them. */
+static void expect_claim(const char *offset, bool expired, const char *fields)
+{
+    const struct socket_info s = {.sid = "a",
+                                  .nsp = "/",
+                                  .subject = "7",
+                                  .transport = "polling",
+                                  .address = "::1",
+                                  .pid = "new",
+                                  .was = "old",
+                                  .offset = offset,
+                                  .expired = expired};
+    roster_connect(roster, &s, &offsets);
+    char *json = roster_take_connects(roster, 10);
+    roster_answered(roster);
+    assert_string_equal(strstr(json, "\"pid\""), fields);
+    free(json);
+}
+
+static void a_claim_has_its_place_in_the_log(void **state)
+{
+    (void)state;
+    offset_open(&offsets, "secret", "epoch");
+    char *offset = strdup(offset_make(&offsets, "5:5:", "7:9:7,8", 42));
+    expect_claim(NULL, false,
+                 "\"pid\":\"new\",\"expires\":null,\"was\":\"old\",\"place\":null,\"expired\":false}]");
+    expect_claim(offset, true,
+                 "\"pid\":\"new\",\"expires\":null,\"was\":\"old\",\"place\":{\"prev\":\"5:5:\","
+                 "\"cur\":\"7:9:7,8\",\"id\":42},\"expired\":true}]");
+    expect_claim("forged", false,
+                 "\"pid\":\"new\",\"expires\":null,\"was\":\"old\",\"place\":{},\"expired\":false}]");
+    free(offset);
+    offset_close(&offsets);
+}
+
 static void a_batch_is_what_connect_takes(void **state)
 {
     (void)state;
-    roster_connect(roster,
-                   &(struct socket_info){"a", "/", "x\"y", "polling", "10.0.0.1", 99, false});
+    struct socket_info s = {.sid = "a",
+                            .nsp = "/",
+                            .subject = "x\"y",
+                            .transport = "polling",
+                            .address = "10.0.0.1",
+                            .expires = 99};
+    roster_connect(roster, &s, &offsets);
     char *json = roster_take_connects(roster, 10);
     assert_string_equal(
         json, "[{\"sid\":\"a\",\"nsp\":\"/\",\"subject\":\"x\\\"y\",\"transport\":\"polling\","
@@ -150,6 +194,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
+        TEST(a_claim_has_its_place_in_the_log),
         TEST(a_batch_is_what_connect_takes),
         TEST(batches_are_bounded),
         TEST(one_that_goes_before_it_was_told_is_never_told),

@@ -190,8 +190,10 @@ static void packets_that_go_out(void **state)
         struct frame *frame;
         const char *text;
     } out[] = {
-        {sio_pack_connect("/tasks", "abc"), "40/tasks,{\"sid\":\"abc\"}"},
-        {sio_pack_connect("/", "abc"), "40{\"sid\":\"abc\"}"},
+        {sio_pack_connect("/tasks", "abc", NULL), "40/tasks,{\"sid\":\"abc\"}"},
+        {sio_pack_connect("/tasks", "abc", "def"), "40/tasks,{\"sid\":\"abc\",\"pid\":\"def\"}"},
+        {sio_pack_event_at("/tasks", "[\"e\"]", 5, "o"), "42/tasks,[\"e\",\"o\"]"},
+        {sio_pack_connect("/", "abc", NULL), "40{\"sid\":\"abc\"}"},
         {sio_pack_connect_error("/x", "Invalid namespace", NULL),
          "44/x,{\"message\":\"Invalid namespace\"}"},
         {sio_pack_connect_error("/", "no", "{\"code\":1}"),
