@@ -104,8 +104,9 @@ static void what_cannot_be_told_is_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_is_made_is_read), TEST(another_secret_or_epoch_makes_another_offset),
-        TEST(nothing_of_it_can_be_changed), TEST(what_is_none), TEST(what_cannot_be_told_is_none),
+        TEST(what_is_made_is_read),         TEST(another_secret_or_epoch_makes_another_offset),
+        TEST(nothing_of_it_can_be_changed), TEST(what_is_none),
+        TEST(what_cannot_be_told_is_none),
     };
     return cmocka_run_group_tests_name("offset", tests, NULL, NULL);
 }

@@ -81,13 +81,15 @@ static void a_claim_has_its_place_in_the_log(void **state)
     (void)state;
     offset_open(&offsets, "secret", "epoch");
     char *offset = strdup(offset_make(&offsets, "5:5:", "7:9:7,8", 42));
-    expect_claim(NULL, false,
-                 "\"pid\":\"new\",\"expires\":null,\"was\":\"old\",\"place\":null,\"expired\":false}]");
+    expect_claim(
+        NULL, false,
+        "\"pid\":\"new\",\"expires\":null,\"was\":\"old\",\"place\":null,\"expired\":false}]");
     expect_claim(offset, true,
                  "\"pid\":\"new\",\"expires\":null,\"was\":\"old\",\"place\":{\"prev\":\"5:5:\","
                  "\"cur\":\"7:9:7,8\",\"id\":42},\"expired\":true}]");
-    expect_claim("forged", false,
-                 "\"pid\":\"new\",\"expires\":null,\"was\":\"old\",\"place\":{},\"expired\":false}]");
+    expect_claim(
+        "forged", false,
+        "\"pid\":\"new\",\"expires\":null,\"was\":\"old\",\"place\":{},\"expired\":false}]");
     free(offset);
     offset_close(&offsets);
 }

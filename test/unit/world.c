@@ -101,7 +101,13 @@ static void backend_connect(void *ctx, void *visitor, const struct socket_info *
     (void)now;
     assert_non_null(visitor);
     snprintf(w->sid, sizeof w->sid, "%s", s->sid);
-    ask(w, "connect%s %s %s %s\n", s->again ? " again" : "", s->nsp, s->subject, s->transport);
+    ask(w, "connect%s %s %s %s", s->again ? " again" : "", s->nsp, s->subject, s->transport);
+    if (s->was)
+        ask(w, " was %s at %s%s", s->was, s->offset ? s->offset : "its beginning",
+            s->expired ? " expired" : "");
+    ask(w, "\n");
+    if (s->was)
+        return; /* hub_admit() accepts it */
     if (w->refusal)
         hub_refuse(w->hub, s->sid, w->refusal, auth);
     else if (!w->silent)
@@ -190,6 +196,7 @@ void world_start(struct world *w)
     w->hub = hub_new(&w->config, &w->metrics, w->wheel, w->engine);
     w->guard = guard_new(&w->config, &w->metrics, w->wheel, w->hub);
     hub_set_backend(w->hub, guard_backend(w->guard));
+    hub_set_offsets(w->hub, &w->offsets);
     w->backend = paper_backend;
     w->backend.ctx = w;
     guard_set_backend(w->guard, &w->backend);
@@ -216,6 +223,7 @@ void world_end(struct world *w)
     assert_int_equal(wheel_next(w->wheel, w->now), -1);
     wheel_free(w->wheel);
     config_free(&w->config);
+    offset_close(&w->offsets);
     keyset_free(w->keys);
 }
 
@@ -231,6 +239,7 @@ void world_get_as(struct world *w, int n, const char *query, const char *authori
     struct request rq = {.method = METHOD_GET,
                          .query = query,
                          .authorization = authorization,
+                         .user_agent = w->user_agent,
                          .peer = w->peer,
                          .forwarded_for = w->forwarded_for};
     request(w, n, &rq);
@@ -254,6 +263,7 @@ bool world_ws(struct world *w, int n, const char *query, const char *authorizati
                          .websocket = true,
                          .query = query,
                          .authorization = authorization,
+                         .user_agent = w->user_agent,
                          .peer = w->peer,
                          .forwarded_for = w->forwarded_for};
     struct place *p = &w->place[n];

@@ -15,6 +15,7 @@
 #include "frame.h"
 #include "guard.h"
 #include "hub.h"
+#include "offset.h"
 
 /* The clock of the world begins at 1 s; what the wall clock says then. */
 enum { PLACES = 64, WORLD_UNIX = 1700000000 };
@@ -41,7 +42,8 @@ struct world {
     struct guard *guard;
     struct keyset *keys; /* the secret of its tokens */
     uint64_t now;
-    const char *peer, *forwarded_for; /* of all requests from now on */
+    const char *peer, *forwarded_for, *user_agent; /* of all requests from now on */
+    struct offset_log offsets;                     /* without a secret */
     struct place place[PLACES];
     struct backend backend; /* behind the guard */
     char asked[4096];       /* of it, a line each */
