@@ -244,7 +244,7 @@ BEGIN
             SELECT r.principal_id, string_agg(r.room, ',' ORDER BY r.room COLLATE "C") AS list
             FROM vantage6_events.rooms_of(known) AS r GROUP BY r.principal_id)
         SELECT s.sid, r.principal_id, CASE WHEN r.list IS NOT NULL THEN l.kind END, r.list,
-               CASE WHEN l.kind = 'node' AND l.nsp = '/tasks' THEN vantage6_events.greeting(l.principal_id) END,
+               CASE WHEN l.kind = 'node' THEN vantage6_events.greeting(l.principal_id, l.nsp) END,
                pg_current_snapshot()
         FROM json_to_recordset(sockets) AS s (sid text)
         LEFT JOIN vantage6_events.lease AS l ON l.sid = s.sid
@@ -255,7 +255,8 @@ COMMENT ON FUNCTION connect_logic(bigint, json) IS
     'Registers connections, again if need be. sockets: up to 1000 of {"sid", "nsp", "subject", '
     '"transport", "address", "expires" (seconds since 1970, or null)}. One row per socket: '
     'principal_id, kind and rooms (joined by commas) are NULL if not exactly one principal has the '
-    'subject; greeting is an array of events for this socket alone, or NULL; snapshot is that of '
+    'subject; greeting is NULL or an array of events for this socket alone, each {"payload": text, "ack"}: with '
+    '"ack" the next follows its acknowledgement, which is said to ack() unless it is 0; snapshot is that of '
     'the rooms. Errors: V6010; 55P03 if HQ''s tables are locked for 0.1 s. Owned by the agent.';
 
 CREATE FUNCTION disconnect(incarnation bigint, sockets json) RETURNS integer
@@ -333,6 +334,6 @@ $$;
 COMMENT ON FUNCTION beat_logic(bigint, text[]) IS
     'The incarnation lives; false if it was ended: open again. upgraded: sids of clients whose transport is a '
     'WebSocket now. Ends dead ones, refreshes last_seen of its '
-    'nodes when older than 30 s, folds logs that are due, tries again what had to wait for locks, repeats which '
-    'dataframes are to be deleted every 10 minutes. To be called every 5 s. 55P03 if HQ''s tables are locked '
+    'nodes when older than 30 s, folds logs that are due, tries again what had to wait for locks, repeats what '
+    'nodes are told to do. To be called every 5 s. 55P03 if HQ''s tables are locked '
     'for 0.5 s. Owned by the agent.';

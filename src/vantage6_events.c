@@ -21,6 +21,7 @@ int v6e_retention;
 static int drain_grace;
 static int epoch_grace;
 static int instruction_ttl;
+static int instruction_repeat;
 static int max_log_line;
 static int max_run_log;
 static int max_node_config;
@@ -51,6 +52,10 @@ static void define_times(void)
                             "Time for which a node is told again what it was told to do.", NULL,
                             &instruction_ttl, 7 * 86400, 60, 366 * 86400, PGC_SUSET, GUC_UNIT_S,
                             NULL, NULL, NULL);
+    DefineCustomIntVariable(
+        "vantage6_events.instruction_repeat",
+        "Time after which a connected node is told again what it was told to do.", NULL,
+        &instruction_repeat, 600, 1, 86400, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 }
 
 /* What nodes may send. */

@@ -62,6 +62,7 @@ struct delivery {
     struct hub *hub;
     const struct event *event;
     struct frame *frame; /* made for the first receiver */
+    uint64_t now;
 };
 
 static void hear(struct subscriber *subscriber, void *ctx)
@@ -73,15 +74,19 @@ static void hear(struct subscriber *subscriber, void *ctx)
         return;
     if (k->since && snapshot_sees(k->since, e->xid))
         return;
+    hub_count(d->hub, METRIC_DELIVERIES, 1);
+    if (e->errand) {
+        hub_errand(k, e->errand_id, e->payload, e->payload_len, d->now);
+        return;
+    }
     if (!d->frame)
         d->frame = sio_pack_event(e->nsp, "", e->payload, e->payload_len, 0);
     session_queue(k->client->session, d->frame);
-    hub_count(d->hub, METRIC_DELIVERIES, 1);
 }
 
-void hub_event(struct hub *hub, const struct event *e)
+void hub_event(struct hub *hub, const struct event *e, uint64_t now)
 {
-    struct delivery d = {hub, e, NULL};
+    struct delivery d = {hub, e, NULL, now};
     hub_count(hub, METRIC_EVENTS, 1);
     rooms_publish(hub->rooms, e->nsp, e->rooms, hear, &d);
     frame_unref(d.frame);

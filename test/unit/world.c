@@ -330,7 +330,7 @@ void world_event(struct world *w, uint64_t xid, const char *rooms, const char *p
                       .rooms = rooms,
                       .payload = payload,
                       .payload_len = strlen(payload)};
-    hub_event(w->hub, &e);
+    hub_event(w->hub, &e, w->now);
 }
 
 void world_pass(struct world *w, uint64_t ms)
