@@ -152,6 +152,15 @@ static void backend_acked(void *ctx, void *visitor, const char *sid, int64_t ack
     keep(ctx, with);
 }
 
+static void backend_errand(void *ctx, void *visitor, const char *sid, int64_t principal, int64_t id,
+                           bool acked)
+{
+    assert_non_null(visitor);
+    assert_int_equal(strlen(sid), 20);
+    ask(ctx, "%s errand %lld %s %lld\n", acked ? "acked" : "sent", (long long)id,
+        acked ? "of" : "to", (long long)principal);
+}
+
 static void set_cookie(void *request, const char *value)
 {
     struct place *p = request;
@@ -166,7 +175,8 @@ static const struct backend paper_backend = {.arrive = backend_arrive,
                                              .disconnect = backend_disconnect,
                                              .upgraded = backend_upgraded,
                                              .receive = backend_receive,
-                                             .acked = backend_acked};
+                                             .acked = backend_acked,
+                                             .errand = backend_errand};
 
 void world_setup(struct world *w)
 {
