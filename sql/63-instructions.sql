@@ -202,7 +202,7 @@ BEGIN
     FOR told IN
         WITH due AS (
             SELECT u.id FROM vantage6_events.unwanted_dataframe AS u
-            WHERE u.told_at < clock_timestamp() - vantage6_events.setting('instruction_repeat')::interval
+            WHERE u.told_at < now() - vantage6_events.setting('instruction_repeat')::interval
               AND EXISTS (SELECT FROM vantage6_events.lease AS l
                           WHERE l.principal_id = u.node_id AND l.nsp = '/tasks')
             ORDER BY u.id LIMIT 1000 FOR UPDATE SKIP LOCKED
@@ -228,7 +228,7 @@ BEGIN
     FOR told IN
         WITH due AS (
             SELECT i.id, i.node_id, octet_length(i.args::text) AS bytes FROM vantage6_events.instruction AS i
-            WHERE i.told_at < clock_timestamp() - vantage6_events.setting('instruction_repeat')::interval
+            WHERE i.told_at < now() - vantage6_events.setting('instruction_repeat')::interval
               AND i.acked_at IS NULL AND i.expires_at > now()
               AND EXISTS (SELECT FROM vantage6_events.lease AS l
                           WHERE l.principal_id = i.node_id AND l.nsp = i.namespace)

@@ -120,6 +120,17 @@ static void other_acknowledgements_are_not_of_errands(void **state)
     assert_string_equal(w.asked, "");
 }
 
+static void one_that_is_muted_acknowledges_nothing(void **state)
+{
+    (void)state;
+    come(0, 5, GREETING);
+    world_heard(&w, 0);
+    hub_mute(w.hub, w.sid, true);
+    world_say(&w, 0, "43/tasks,0[]");
+    assert_string_equal(w.asked, "");
+    assert_string_equal(world_heard(&w, 0), "");
+}
+
 static void who_exists_no_more_is_told_nothing_and_says_nothing(void **state)
 {
     (void)state;
@@ -164,6 +175,7 @@ int main(void)
         TEST(silence_does_not_keep_the_rest_for_ever),
         TEST(each_socket_of_the_room_is_told_and_speaks_for_its_principal),
         TEST(other_acknowledgements_are_not_of_errands),
+        TEST(one_that_is_muted_acknowledges_nothing),
         TEST(who_exists_no_more_is_told_nothing_and_says_nothing),
         TEST(registered_again_the_greeting_goes_on),
         TEST(a_queue_of_errands_has_the_limit_of_all_queues),
