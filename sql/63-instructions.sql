@@ -131,11 +131,12 @@ COMMENT ON FUNCTION greeting(integer, text) IS
     'The events that a node gets when it connects to the namespace: its instructions (1 MB of them), its dataframes '
     'to delete (1000 of them), then sync; NULL if there are none. For the agent only; owned by the extension.';
 
-CREATE FUNCTION greeted(nodes integer[]) RETURNS void
+CREATE FUNCTION greeted(nodes integer[], again integer[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- Those that no greeting has room for are due at once.
+    -- Those that no greeting has room for are due at once; so are all of a connection that is registered
+    -- again: it is not greeted, and may have been in no room when one was told.
     WITH held AS (
         SELECT i.id, i.node_id, i.namespace FROM vantage6_events.instruction AS i
         WHERE i.node_id = ANY (nodes) AND i.acked_at IS NULL AND i.expires_at > now()
@@ -144,15 +145,15 @@ BEGIN
         SELECT d.node_id, f.id FROM (SELECT DISTINCT h.node_id, h.namespace FROM held AS h) AS d
         CROSS JOIN LATERAL vantage6_events.first_instructions(d.node_id, d.namespace) AS f)
     UPDATE vantage6_events.instruction AS i
-    SET told_at = CASE WHEN f.id IS NULL THEN '-infinity' ELSE clock_timestamp() END
+    SET told_at = CASE WHEN f.id IS NULL OR h.node_id = ANY (again) THEN '-infinity' ELSE clock_timestamp() END
     FROM held AS h LEFT JOIN first AS f USING (id, node_id) WHERE i.id = h.id AND i.node_id = h.node_id;
     UPDATE vantage6_events.unwanted_dataframe AS u SET told_at = clock_timestamp()
     WHERE u.id IN (SELECT v.id FROM vantage6_events.unwanted_dataframe AS v
                    WHERE v.node_id = ANY (nodes) ORDER BY v.id FOR UPDATE SKIP LOCKED);
 END
 $$;
-COMMENT ON FUNCTION greeted(integer[]) IS
-    'The nodes are told now what they are to do. For the agent only; owned by the extension.';
+COMMENT ON FUNCTION greeted(integer[], integer[]) IS
+    'The nodes are told now what they are to do, but those that are registered again. For the agent only; owned by the extension.';
 
 CREATE FUNCTION ack(incarnation bigint, acks json) RETURNS json
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -236,7 +236,7 @@ BEGIN
         RETURNING l.principal_id)
     SELECT array_agg(DISTINCT x.principal_id) INTO known FROM leased AS x;
     PERFORM vantage6_events.expect(replaced || known, '0');
-    PERFORM vantage6_events.greeted(known);
+    PERFORM vantage6_events.greeted(known, replaced);
 
     -- One statement: the snapshot is that of the rooms, and of the instructions in the greeting.
     RETURN QUERY

@@ -99,6 +99,7 @@ def test_one_is_outstanding_and_the_next_follows_its_acknowledgement(world, clie
     node = clients(Raw(world, 3, silent=True))
     node.wait("one")
     instruct(world, "three", "node_3")
+    world.sql("INSERT INTO dataframetobedeletedatnode (id, dataframe_name, session_id, node_id) VALUES (104, 'df', 1, 3)")
     world.settled(node)
     assert names(node) == ["one"]
     node.acknowledge(node.numbers[-1])
@@ -108,6 +109,7 @@ def test_one_is_outstanding_and_the_next_follows_its_acknowledgement(world, clie
     assert names(node) == ["one", "two", "sync", "three"]
     wait_for(lambda: pending(world, 3) == [("three", 1)], "the others to be acknowledged")
     node.acknowledge(node.numbers[-1])
+    node.wait("delete_dataframe")
     done(world, 3)
 
 
@@ -244,3 +246,29 @@ def test_postgresql_crashes_between_sending_and_acknowledgement(own_lab, clients
     done(world, 3)
     node.wait("sync")
     assert names(node) == ["one", "two", "sync"] and not node.closed
+
+
+def test_none_is_lost_while_the_node_comes_and_goes(world, clients):
+    """Whether by the greeting or by the log: each connection hears them in order, none twice; all are acknowledged at last."""
+    total = 300
+
+    def write():
+        db = world.connect()
+        with db.cursor() as cursor:
+            for number in range(total):
+                cursor.execute("SELECT vantage6_events.emit('n', %s::json, 'node_3', durable => true)", [str(number)])
+        db.close()
+    writer = threading.Thread(target=write)
+    writer.start()
+    made = []
+    while writer.is_alive() or len(made) < 5:
+        made.append(clients(Raw(world, 3, instance=len(made) % 2)))
+        made[-1].wait("sync")
+        made[-1].wait("n")
+        if writer.is_alive():
+            made[-1].close()
+    writer.join()
+    done(world, 3)
+    heard = [[event[1] for event in client.heard("n")] for client in made]
+    assert all(numbers == sorted(set(numbers)) for numbers in heard)
+    assert set().union(*heard) == set(range(total))

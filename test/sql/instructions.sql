@@ -4,11 +4,15 @@
 \set ECHO none
 \i test/hq/regress-up.psql
 CREATE TABLE pg_temp.seen AS SELECT 0::bigint AS id;
-CREATE FUNCTION pg_temp.greeting(node integer, namespace text DEFAULT '/tasks') RETURNS TABLE (ack bigint, payload text) LANGUAGE sql AS $$
+CREATE FUNCTION pg_temp.again(node integer, namespace text DEFAULT '/tasks') RETURNS TABLE (ack bigint, payload text) LANGUAGE sql AS $$
     SELECT x.ack - (SELECT min(e.id) FROM vantage6_events.event e), x.payload
     FROM vantage6_events.connect((SELECT incarnation FROM vantage6_events.instance), json_build_array(json_build_object(
         'sid', 's' || node, 'nsp', namespace, 'subject', '00000000-0000-4000-8000-00000000000' || node))) AS c,
         json_to_recordset(c.greeting) AS x (ack bigint, payload text)
+$$;
+CREATE FUNCTION pg_temp.greeting(node integer, namespace text DEFAULT '/tasks') RETURNS TABLE (ack bigint, payload text) LANGUAGE sql AS $$
+    DELETE FROM vantage6_events.lease WHERE sid = 's' || node;
+    SELECT * FROM pg_temp.again(node, namespace)
 $$;
 CREATE FUNCTION pg_temp.acks(VARIADIC said text[]) RETURNS json LANGUAGE sql AS $$ -- "<n-th event> <principal> <acked>"
     SELECT vantage6_events.ack((SELECT incarnation FROM vantage6_events.instance), (
@@ -75,6 +79,13 @@ UPDATE pg_temp.seen SET id = (SELECT max(id) FROM vantage6_events.event);
 SELECT pg_temp.beat();
 SELECT * FROM pg_temp.told();
 RESET vantage6_events.instruction_repeat;
+-- A connection that is registered again is not greeted, so it is told by the log.
+SELECT count(*) FROM pg_temp.again(1);
+SELECT pg_temp.beat();
+SELECT * FROM pg_temp.told();
+UPDATE pg_temp.seen SET id = (SELECT max(id) FROM vantage6_events.event);
+SELECT pg_temp.beat();
+SELECT * FROM pg_temp.told();
 -- Expired, it is no more.
 UPDATE vantage6_events.instruction SET expires_at = now() WHERE node_id = 2 AND name = 'all';
 SELECT * FROM pg_temp.greeting(2);
