@@ -17,12 +17,13 @@
 --   V6006  open: a standby                          V6107  emit: larger than max_payload
 --   V6007  open: server_encoding is SQL_ASCII       V6108  emit: durable, with rooms of others
 --   V6008  open: version of pushd not supported            than nodes
---   V6009  open: bad instance name                  0A000  emit: durable or ttl (later version)
---   V6010  connect, receive, rights_since: the
---          incarnation ended
+--   V6009  open: bad instance name                  V6109  emit: bad ttl, or not durable
+--   V6010  connect, receive, ack, rights_since:
+--          the incarnation ended
 --
 -- Settings (superuser, or ALTER DATABASE by one): vantage6_events.max_payload, .retention, .drain_grace,
--- .epoch_grace, .instruction_ttl, .recovery, .recovery_events, .resume_identity, .max_log_line, .max_run_log, .max_node_config, .max_gpus, .max_deferred.
+-- .epoch_grace, .instruction_ttl, .instruction_repeat, .recovery, .recovery_events, .resume_identity,
+-- .max_log_line, .max_run_log, .max_node_config, .max_gpus, .max_deferred.
 \echo Use "CREATE EXTENSION vantage6_events" to load this file. \quit
 
 -- Whoever may create functions in the schema could put his own before ours.

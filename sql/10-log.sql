@@ -19,6 +19,7 @@ CREATE TABLE event (
     name text NOT NULL,
     payload text NOT NULL,
     durable boolean NOT NULL DEFAULT false,
+    repeats bigint,
     except_principal integer,
     CONSTRAINT event_key PRIMARY KEY (slot, id)
 ) PARTITION BY LIST (slot);
@@ -38,7 +39,8 @@ COMMENT ON COLUMN event.namespace IS 'Socket.IO namespace';
 COMMENT ON COLUMN event.rooms IS 'A client in any of these rooms receives the event, once';
 COMMENT ON COLUMN event.name IS 'Name of the event';
 COMMENT ON COLUMN event.payload IS 'JSON array without spaces: the name, then the arguments';
-COMMENT ON COLUMN event.durable IS 'Whether it is also an instruction, which outlives a connection';
+COMMENT ON COLUMN event.durable IS 'Whether it is an instruction: told in order, and to be acknowledged';
+COMMENT ON COLUMN event.repeats IS 'Id of the instruction that it tells again; 0: of none that is kept; NULL: its own';
 COMMENT ON COLUMN event.except_principal IS 'A principal that does not receive the event, or NULL';
 COMMENT ON INDEX event_id IS 'Reading what is new, in order';
 COMMENT ON INDEX event_xid_id IS 'Reading what was open when the last read was made';

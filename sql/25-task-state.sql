@@ -57,29 +57,40 @@ COMMENT ON COLUMN ready_task.task_id IS 'Task';
 SELECT pg_catalog.pg_extension_config_dump('vantage6_events.ready_task', '');
 
 CREATE TABLE instruction (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id bigint NOT NULL,
     node_id integer NOT NULL,
+    namespace text NOT NULL,
     name text NOT NULL,
-    args json NOT NULL,
+    args json,
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
-    acked_at timestamptz
+    told_at timestamptz NOT NULL,
+    sent_at timestamptz,
+    sends integer NOT NULL DEFAULT 0,
+    sent_to text,
+    acked_at timestamptz,
+    PRIMARY KEY (id, node_id)
 );
 CREATE INDEX instruction_node_id ON instruction (node_id, id);
+CREATE INDEX instruction_told_at ON instruction (told_at) WHERE acked_at IS NULL;
 COMMENT ON TABLE instruction IS
-    'What nodes are told to do: sent when it commits, and again whenever the node connects, until it is '
-    'done or expires. It outlives what it speaks of';
-COMMENT ON COLUMN instruction.id IS 'Key, and order';
+    'What nodes are told to do: sent when it commits, and again whenever the node connects and now and then, '
+    'until it is acknowledged or expires. It outlives what it speaks of';
+COMMENT ON COLUMN instruction.id IS 'Id of the event that told it first, and order';
 COMMENT ON COLUMN instruction.node_id IS 'The node that is told, and no other';
+COMMENT ON COLUMN instruction.namespace IS 'Socket.IO namespace';
 COMMENT ON COLUMN instruction.name IS 'Name of the event';
-COMMENT ON COLUMN instruction.args IS 'The only argument of the event';
+COMMENT ON COLUMN instruction.args IS 'Arguments of the event: an array is their list, any other value the only one, NULL none';
 COMMENT ON COLUMN instruction.created_at IS 'When it was written';
 COMMENT ON COLUMN instruction.expires_at IS 'From then on it is not sent any more';
-COMMENT ON COLUMN instruction.acked_at IS 'When the node was heard to have done it, or NULL';
+COMMENT ON COLUMN instruction.told_at IS 'When it was last handed to those that hold the node''s connections';
+COMMENT ON COLUMN instruction.sent_at IS 'When one of them was last heard to have sent it, or NULL';
+COMMENT ON COLUMN instruction.sends IS 'How often it was sent';
+COMMENT ON COLUMN instruction.sent_to IS 'sid of the connection that it was last sent to, or NULL';
+COMMENT ON COLUMN instruction.acked_at IS 'When the node acknowledged it, or was heard to have done it, or NULL';
 COMMENT ON INDEX instruction_node_id IS 'What is this node to do?';
-COMMENT ON SEQUENCE instruction_id_seq IS 'Ids of instructions; dumped with them';
+COMMENT ON INDEX instruction_told_at IS 'What is to be told again?';
 SELECT pg_catalog.pg_extension_config_dump('vantage6_events.instruction', '');
-SELECT pg_catalog.pg_extension_config_dump('vantage6_events.instruction_id_seq', '');
 
 CREATE TABLE killed_run (
     run_id integer NOT NULL,

@@ -22,22 +22,30 @@ BEGIN
                 ' IS %L', args_type, split_part(rooms_arg, ' ', 2),
                 'Sends an event to the clients in the room or rooms, when the transaction commits; '
                 'returns its id. args: a JSON array is the list of arguments, any other value the '
-                'only one, NULL none. durable and ttl are refused in 1.0.0. Errors: V6101-V6108, '
-                '0A000; 22P02 for text that is no JSON. Owned by the extension.');
+                'only one, NULL none. durable: to nodes only; it is kept for each that is in a room now, '
+                'connected or not, until it acknowledges it, for ttl (NULL: instruction_ttl). Errors: '
+                'V6101-V6109; 22P02 for text that is no JSON. Owned by the extension.');
         END LOOP;
     END LOOP;
 END
 $$;
 
 CREATE FUNCTION announce(event text, args json, rooms text[],
-                         except_principal integer DEFAULT NULL, durable boolean DEFAULT false)
+                         except_principal integer DEFAULT NULL, durable boolean DEFAULT false,
+                         repeats bigint DEFAULT NULL, namespace text DEFAULT '/tasks')
     RETURNS bigint
     LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'v6e_announce';
-COMMENT ON FUNCTION announce(text, json, text[], integer, boolean) IS
-    'As emit to namespace /tasks, but one principal does not receive it, and max_payload does not '
-    'count: HQ''s own write would fail. durable: the event is also an instruction, which is kept. For '
-    'the agent only. Owned by the extension.';
+COMMENT ON FUNCTION announce(text, json, text[], integer, boolean, bigint, text) IS
+    'As emit, but one principal does not receive it, and max_payload does not count: HQ''s own write would '
+    'fail. durable: nodes are to acknowledge it, as the instruction repeats, or as that of its own id; it '
+    'is not kept. For the agent only. Owned by the extension.';
+
+CREATE FUNCTION payload(event text, args json) RETURNS text
+    LANGUAGE c IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'v6e_sql_payload';
+COMMENT ON FUNCTION payload(text, json) IS
+    'The event as it goes out: a JSON array of the name and the arguments. Owned by the extension.';
 
 CREATE FUNCTION ring() RETURNS void
     LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp

@@ -1,25 +1,54 @@
 -- Instructions: what one node is told to do, online or not.
 --
--- Each is sent once when it commits, and again in the greeting of each connection until it is over.
--- A row of HQ's dataframetobedeletedatnode is an instruction by itself, as long as it stands.
+-- told  an instruction is told when it commits, in the greeting of each connection of the node, and each
+--       vantage6_events.instruction_repeat while the node is connected, until it is acknowledged or expires.
+--       pushd sends it to all connections of the node that it is told for, to each one after the
+--       other: the next when the one before was acknowledged. The first acknowledgement counts
+--
+-- A row of HQ's dataframetobedeletedatnode is an instruction by itself, as long as it stands, whatever is
+-- acknowledged.
 
 CREATE FUNCTION instruct(node_id integer, event text, args json) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    n bigint;
+    n bigint := vantage6_events.announce(event, args, ARRAY['node_' || node_id], NULL, true);
 BEGIN
-    INSERT INTO vantage6_events.instruction AS i (node_id, name, args, created_at, expires_at)
-    VALUES (instruct.node_id, event, instruct.args, now(),
-            now() + vantage6_events.setting('instruction_ttl')::interval)
-    RETURNING i.id INTO n;
-    PERFORM vantage6_events.announce(event, args, ARRAY['node_' || node_id], NULL, true);
+    INSERT INTO vantage6_events.instruction (id, node_id, namespace, name, args, created_at, expires_at, told_at)
+    VALUES (n, instruct.node_id, '/tasks', event, instruct.args, now(),
+            now() + vantage6_events.setting('instruction_ttl')::interval, clock_timestamp());
     RETURN n;
 END
 $$;
 COMMENT ON FUNCTION instruct(integer, text, json) IS
-    'Tells a node to do something, now and whenever it connects until that is over; returns the '
-    'instruction''s id. For the agent only; owned by the extension.';
+    'Tells a node to do something, until it acknowledges that; returns the instruction''s id. For the agent '
+    'only; owned by the extension.';
+
+CREATE FUNCTION instruct_rooms(id bigint, rooms text[], namespace text, event text, args json, ttl interval)
+    RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    nobody text;
+BEGIN
+    INSERT INTO vantage6_events.instruction (id, node_id, namespace, name, args, created_at, expires_at, told_at)
+    SELECT instruct_rooms.id, n.node_id, instruct_rooms.namespace, event, instruct_rooms.args, now(),
+           now() + coalesce(ttl, vantage6_events.setting('instruction_ttl')::interval), clock_timestamp()
+    FROM vantage6_events.node_at AS n
+    WHERE ARRAY['node_' || n.node_id, 'collaboration_' || n.collaboration_id || '/nodes',
+                'collaboration_' || n.collaboration_id || '_organization_' || n.organization_id || '/nodes'] && rooms
+    ORDER BY n.node_id;
+    SELECT string_agg(DISTINCT r, ', ') INTO nobody FROM unnest(rooms) AS r
+    WHERE r ~ '^node_' AND NOT EXISTS (SELECT FROM vantage6_events.node_at AS n WHERE 'node_' || n.node_id = r);
+    IF nobody IS NOT NULL THEN
+        RAISE WARNING 'there is no node of a collaboration for %', nobody
+            USING DETAIL = 'Nothing is kept for it.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION instruct_rooms(bigint, text[], text, text, json, interval) IS
+    'Keeps a durable event of this id for the nodes that are in the rooms now. For emit() only; owned by the '
+    'extension.';
 
 -- A name is not cut: it would be another dataframe's. HQ bounds none, and a client's queue is bounded.
 CREATE FUNCTION tell_dataframe(node_id integer, df_name text, session_id integer) RETURNS void
@@ -28,7 +57,7 @@ AS $$
 BEGIN
     IF length(df_name) <= 1000 THEN
         PERFORM vantage6_events.announce('delete_dataframe', json_build_object(
-            'df_name', df_name, 'session_id', session_id), ARRAY['node_' || node_id]);
+            'df_name', df_name, 'session_id', session_id), ARRAY['node_' || node_id], NULL, true, 0);
     END IF;
 END
 $$;
@@ -70,42 +99,102 @@ COMMENT ON FUNCTION unwant_dataframe(integer, integer, text, integer) IS
     'A row of dataframetobedeletedatnode was inserted or changed: keeps unwanted_dataframe, and tells '
     'the node. For the agent only; owned by the extension.';
 
-CREATE FUNCTION greeting(node integer) RETURNS json
+-- Together about what a client's queue may hold: it would be closed, and come again.
+CREATE FUNCTION first_instructions(node integer, nsp text) RETURNS TABLE (id bigint, payload text)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT json_agg(g.event ORDER BY g.part, g.id) FROM (
-        SELECT 1 AS part, i.id, json_build_array(i.name, i.args) AS event
-        -- Together less than a client's queue may hold: it would be closed, and come again.
-        FROM (SELECT j.*, sum(octet_length(j.args::text)) OVER (ORDER BY j.id) AS bytes
-              FROM vantage6_events.instruction AS j
-              WHERE j.node_id = node AND j.acked_at IS NULL AND j.expires_at > now()) AS i
-        WHERE i.bytes <= 1000000
+    SELECT i.id, i.payload
+    FROM (SELECT j.id, p.payload, sum(octet_length(p.payload)) OVER (ORDER BY j.id) - octet_length(p.payload) AS before
+          FROM vantage6_events.instruction AS j
+          CROSS JOIN LATERAL vantage6_events.payload(j.name, j.args) AS p (payload)
+          WHERE j.node_id = node AND j.namespace = nsp AND j.acked_at IS NULL AND j.expires_at > now()) AS i
+    WHERE i.before < 1000000 ORDER BY i.id LIMIT 1000
+$$;
+COMMENT ON FUNCTION first_instructions(integer, text) IS
+    'The oldest instructions that the node has not acknowledged, 1000 or a megabyte of them. For the agent only; owned by '
+    'the extension.';
+
+CREATE FUNCTION greeting(node integer, nsp text) RETURNS json
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT json_agg(json_strip_nulls(json_build_object('ack', g.ack, 'payload', g.payload)) ORDER BY g.part, g.id) FROM (
+        SELECT 1 AS part, i.id, i.id AS ack, i.payload FROM vantage6_events.first_instructions(node, nsp) AS i
         UNION ALL
-        (SELECT 2, u.id, json_build_array('delete_dataframe', json_build_object(
+        (SELECT 2, u.id, 0, vantage6_events.payload('delete_dataframe', json_build_object(
                     'df_name', u.df_name, 'session_id', u.session_id))
          FROM vantage6_events.unwanted_dataframe AS u
-         WHERE u.node_id = node AND length(u.df_name) <= 1000 ORDER BY u.id LIMIT 1000)
+         WHERE nsp = '/tasks' AND u.node_id = node AND length(u.df_name) <= 1000 ORDER BY u.id LIMIT 1000)
         UNION ALL
-        SELECT 3, 0, json_build_array('sync')) AS g
+        SELECT 3, 0, NULL, '["sync"]' WHERE nsp = '/tasks') AS g
 $$;
-COMMENT ON FUNCTION greeting(integer) IS
-    'The events that a node gets when it connects: its instructions (1 MB of them), its dataframes to delete (1000 of '
-    'them), then sync. For the agent only; owned by the extension.';
+COMMENT ON FUNCTION greeting(integer, text) IS
+    'The events that a node gets when it connects to the namespace: its instructions (1 MB of them), its dataframes '
+    'to delete (1000 of them), then sync; NULL if there are none. For the agent only; owned by the extension.';
 
-CREATE FUNCTION greeted(nodes integer[]) RETURNS void
+CREATE FUNCTION greeted(nodes integer[], again integer[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    -- Those that no greeting has room for are due at once; so are all of a connection that is registered
+    -- again: it is not greeted, and may have been in no room when one was told.
+    WITH held AS (
+        SELECT i.id, i.node_id, i.namespace FROM vantage6_events.instruction AS i
+        WHERE i.node_id = ANY (nodes) AND i.acked_at IS NULL AND i.expires_at > now()
+        ORDER BY i.id, i.node_id FOR NO KEY UPDATE SKIP LOCKED
+    ), first AS (
+        SELECT d.node_id, f.id FROM (SELECT DISTINCT h.node_id, h.namespace FROM held AS h) AS d
+        CROSS JOIN LATERAL vantage6_events.first_instructions(d.node_id, d.namespace) AS f)
+    UPDATE vantage6_events.instruction AS i
+    SET told_at = CASE WHEN f.id IS NULL OR h.node_id = ANY (again) THEN '-infinity' ELSE clock_timestamp() END
+    FROM held AS h LEFT JOIN first AS f USING (id, node_id) WHERE i.id = h.id AND i.node_id = h.node_id;
     UPDATE vantage6_events.unwanted_dataframe AS u SET told_at = clock_timestamp()
     WHERE u.id IN (SELECT v.id FROM vantage6_events.unwanted_dataframe AS v
                    WHERE v.node_id = ANY (nodes) ORDER BY v.id FOR UPDATE SKIP LOCKED);
 END
 $$;
-COMMENT ON FUNCTION greeted(integer[]) IS
-    'The nodes are told now which dataframes to delete. For the agent only; owned by the extension.';
+COMMENT ON FUNCTION greeted(integer[], integer[]) IS
+    'The nodes are told now what they are to do, but those that are registered again. For the agent only; owned by the extension.';
+
+CREATE FUNCTION ack(incarnation bigint, acks json) RETURNS json
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms'
+AS $$
+DECLARE
+    again json;
+BEGIN
+    PERFORM vantage6_events.check_incarnation(incarnation);
+    WITH said AS (
+        SELECT s.id, s.principal, bool_or(s.acked) AS acked, count(*) FILTER (WHERE NOT s.acked) AS sends,
+               (array_agg(s.sid ORDER BY s.n DESC) FILTER (WHERE NOT s.acked))[1] AS sid
+        FROM ROWS FROM (json_to_recordset(acks) AS (id bigint, principal integer, sid text, acked boolean))
+             WITH ORDINALITY AS s (id, principal, sid, acked, n)
+        GROUP BY s.id, s.principal
+    ), held AS ( -- HQ's transaction may be changing one, and is not waited for
+        SELECT i.id, i.node_id FROM vantage6_events.instruction AS i
+        JOIN said AS s ON s.id = i.id AND s.principal = i.node_id
+        WHERE i.acked_at IS NULL ORDER BY i.id, i.node_id FOR NO KEY UPDATE OF i SKIP LOCKED
+    ), done AS (
+        UPDATE vantage6_events.instruction AS i
+        SET sends = i.sends + s.sends, sent_to = coalesce(s.sid, i.sent_to),
+            sent_at = CASE WHEN s.sends > 0 THEN clock_timestamp() ELSE i.sent_at END,
+            acked_at = CASE WHEN s.acked THEN clock_timestamp() END
+        FROM held AS h JOIN said AS s ON s.id = h.id AND s.principal = h.node_id
+        WHERE i.id = h.id AND i.node_id = h.node_id)
+    SELECT json_agg(json_build_object('id', s.id, 'principal', s.principal, 'sid', s.sid, 'acked', true))
+    INTO again FROM said AS s
+    JOIN vantage6_events.instruction AS i ON i.id = s.id AND i.node_id = s.principal AND i.acked_at IS NULL
+    WHERE s.acked AND NOT EXISTS (SELECT FROM held AS h WHERE h.id = s.id AND h.node_id = s.principal);
+    RETURN again;
+END
+$$;
+COMMENT ON FUNCTION ack(bigint, json) IS
+    'What became of events with an ack, in order: up to 1000 of {"id" (ack of events_since, or of a greeting), '
+    '"principal", "sid", "acked": false when it was sent to that connection, true when that acknowledged it}. What '
+    'was acknowledged is sent no more; of others than the addressed principal nothing counts. Returns those '
+    'to be said again later, since somebody holds their rows, or NULL. V6010. Owned by the extension.';
 
 -- The rows are held for this transaction only, and nothing is waited for: HQ may delete them at any time.
-CREATE FUNCTION repeat_instructions() RETURNS void
+CREATE FUNCTION repeat_dataframes() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -114,7 +203,7 @@ BEGIN
     FOR told IN
         WITH due AS (
             SELECT u.id FROM vantage6_events.unwanted_dataframe AS u
-            WHERE u.told_at < clock_timestamp() - interval '10 minutes'
+            WHERE u.told_at < now() - vantage6_events.setting('instruction_repeat')::interval
               AND EXISTS (SELECT FROM vantage6_events.lease AS l
                           WHERE l.principal_id = u.node_id AND l.nsp = '/tasks')
             ORDER BY u.id LIMIT 1000 FOR UPDATE SKIP LOCKED
@@ -127,9 +216,41 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION repeat_instructions() IS
-    'Tells connected nodes again which dataframes to delete, when that was 10 minutes ago. For the agent '
+COMMENT ON FUNCTION repeat_dataframes() IS
+    'Tells connected nodes again which dataframes to delete, when that was instruction_repeat ago. For the agent '
     'only; owned by the extension.';
+
+CREATE FUNCTION repeat_instructions() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    told record;
+BEGIN
+    FOR told IN
+        WITH due AS (
+            SELECT i.id, i.node_id, octet_length(i.args::text) AS bytes FROM vantage6_events.instruction AS i
+            WHERE i.told_at < now() - vantage6_events.setting('instruction_repeat')::interval
+              AND i.acked_at IS NULL AND i.expires_at > now()
+              AND EXISTS (SELECT FROM vantage6_events.lease AS l
+                          WHERE l.principal_id = i.node_id AND l.nsp = i.namespace)
+            ORDER BY i.id, i.node_id LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
+        ), first AS ( -- a megabyte of them: the others are due at the next beat
+            SELECT * FROM (SELECT d.*, sum(d.bytes) OVER (ORDER BY d.id, d.node_id) - d.bytes AS before FROM due AS d) AS b
+            WHERE coalesce(b.before, 0) < 1000000
+        ), repeated AS (
+            UPDATE vantage6_events.instruction AS i SET told_at = clock_timestamp()
+            FROM first AS f WHERE i.id = f.id AND i.node_id = f.node_id RETURNING i.*)
+        SELECT * FROM repeated AS r ORDER BY r.id, r.node_id
+    LOOP
+        PERFORM vantage6_events.announce(told.name, told.args, ARRAY['node_' || told.node_id], NULL, true, told.id,
+                                         told.namespace);
+    END LOOP;
+    PERFORM vantage6_events.repeat_dataframes();
+END
+$$;
+COMMENT ON FUNCTION repeat_instructions() IS
+    'Tells connected nodes again what they have not acknowledged, when that was instruction_repeat ago: 1 MB of it a '
+    'call. For the agent only; owned by the extension.';
 
 CREATE FUNCTION tidy_tasks() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -153,10 +274,10 @@ BEGIN
         SELECT s.stream FROM vantage6_events.received AS s WHERE s.taken_at < now() - interval '7 days'
         FOR UPDATE SKIP LOCKED);
     WITH gone AS ( -- what is over is remembered for a while: HQ may still be at marking its runs
-        DELETE FROM vantage6_events.instruction AS i WHERE i.id IN (
-            SELECT j.id FROM vantage6_events.instruction AS j
+        DELETE FROM vantage6_events.instruction AS i WHERE (i.id, i.node_id) IN (
+            SELECT j.id, j.node_id FROM vantage6_events.instruction AS j
             WHERE j.expires_at < now() OR j.acked_at < now() - interval '1 day'
-            ORDER BY j.id LIMIT 1000 FOR UPDATE SKIP LOCKED)
+            ORDER BY j.id, j.node_id LIMIT 1000 FOR UPDATE SKIP LOCKED)
         RETURNING i.id)
     DELETE FROM vantage6_events.killed_run AS k USING gone AS g WHERE k.instruction_id = g.id;
 END

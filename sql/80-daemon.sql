@@ -251,7 +251,7 @@ BEGIN
         RETURNING l.principal_id)
     SELECT array_agg(DISTINCT x.principal_id) INTO known FROM leased AS x;
     PERFORM vantage6_events.expect(replaced || known, '0');
-    PERFORM vantage6_events.greeted(known);
+    PERFORM vantage6_events.greeted(known, replaced);
 
     -- One statement: the snapshot is that of the rooms, of the instructions in the greeting and of what was missed.
     FOR sid, was, principal_id, kind, rooms, greeting, snapshot, recovers, missed IN
@@ -259,7 +259,7 @@ BEGIN
             SELECT r.principal_id, string_agg(r.room, ',' ORDER BY r.room COLLATE "C") AS list
             FROM vantage6_events.rooms_of(known) AS r GROUP BY r.principal_id)
         SELECT s.sid, s.was, r.principal_id, CASE WHEN r.list IS NOT NULL THEN l.kind END AS kind, r.list AS rooms,
-               CASE WHEN l.kind = 'node' AND l.nsp = '/tasks' THEN vantage6_events.greeting(l.principal_id) END AS greeting,
+               CASE WHEN l.kind = 'node' THEN vantage6_events.greeting(l.principal_id, l.nsp) END AS greeting,
                pg_current_snapshot() AS snapshot, l.kind = 'user' AND l.pid IS NOT NULL AS recovers, m.missed
         FROM json_to_recordset(sockets) AS s (sid text, was text, place json)
         LEFT JOIN vantage6_events.lease AS l ON l.sid = s.sid
@@ -289,7 +289,8 @@ COMMENT ON FUNCTION connect_logic(bigint, json) IS
     'and of a client that claims an earlier connection "was" (its pid), "place" ({"prev", "cur", "id"}; null: its beginning; {}: none that is known) '
     'and "expired" (true: the token is, and only the claim proves who it is). One row per socket: '
     'principal_id, kind and rooms (joined by commas) are NULL if not exactly one principal has the '
-    'subject; greeting is an array of events for this socket alone, or NULL; snapshot is that of '
+    'subject; greeting is NULL or an array of events for this socket alone, each {"payload": text, "ack"}: with '
+    '"ack" the next follows its acknowledgement, which is said to ack() unless it is 0; snapshot is that of '
     'the rooms; recovers: it may claim this connection later; missed: it is recovered, and goes on as "was", after these events: '
     '{"prev", "cur", "events": [[id, payload, whether cur does not see it]]}. Errors: V6010; 55P03 if HQ''s tables are locked for 0.1 s. Owned by the agent.';
 
@@ -371,6 +372,6 @@ $$;
 COMMENT ON FUNCTION beat_logic(bigint, text[]) IS
     'The incarnation lives; false if it was ended: open again. upgraded: sids of clients whose transport is a '
     'WebSocket now. Ends dead ones, refreshes last_seen of its '
-    'nodes when older than 30 s, folds logs that are due, tries again what had to wait for locks, repeats which '
-    'dataframes are to be deleted every 10 minutes, and forgets what is over. To be called every 5 s. 55P03 if HQ''s tables are locked '
+    'nodes when older than 30 s, folds logs that are due, tries again what had to wait for locks, repeats what '
+    'nodes are told to do, and forgets what is over. To be called every 5 s. 55P03 if HQ''s tables are locked '
     'for 0.5 s. Owned by the agent.';

@@ -14,7 +14,7 @@
 CREATE FUNCTION events_since(since pg_snapshot, hi bigint, seen_tli integer, upto pg_snapshot,
                              after bigint, max_rows integer, max_bytes integer DEFAULT 262144)
     RETURNS TABLE (id bigint, xid xid8, nsp text, rooms text, except_principal integer,
-                   payload text, snapshot pg_snapshot, epoch text, more boolean)
+                   payload text, snapshot pg_snapshot, epoch text, more boolean, ack bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
@@ -35,7 +35,8 @@ BEGIN
 
     RETURN QUERY
     SELECT p.id, p.xid, p.namespace, array_to_string(p.rooms, ','), p.except_principal, p.payload,
-           NULL::pg_snapshot, NULL::text, p.more
+           NULL::pg_snapshot, NULL::text, p.more,
+           CASE WHEN p.durable THEN coalesce(p.repeats, p.id) END
     FROM (SELECT n.*, row_number() OVER w AS number, lead(n.id) OVER w IS NOT NULL AS more,
                  sum(octet_length(n.payload)) OVER w - octet_length(n.payload) AS before
           FROM ((SELECT e.* FROM vantage6_events.event AS e
@@ -69,5 +70,5 @@ COMMENT ON FUNCTION events_since(pg_snapshot, bigint, integer, pg_snapshot, bigi
     'epoch that of the leases (NULL: open() must be called). Then the events with id > after (0 on the '
     'first page), at most max_rows, and none beyond the one with which their payloads reach max_bytes. '
     'more: another follows; after the last row of a page, ask again with upto = the head''s snapshot '
-    'and after = its id. seen_tli: NULL, or, on the first read after open() gave a greater '
+    'and after = its id. ack: clients that receive it are to acknowledge it, as this for ack(). seen_tli: NULL, or, on the first read after open() gave a greater '
     'timeline, the one seen before. rooms are joined by commas. Owned by the extension.';

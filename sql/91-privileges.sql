@@ -111,7 +111,7 @@ BEGIN
               SELECT 'pushd', 'FUNCTION', p.oid::regprocedure::text
               FROM pg_proc AS p WHERE p.pronamespace = 'vantage6_events'::regnamespace
               AND p.proname IN ('open', 'connect', 'disconnect', 'events_since', 'rights_since', 'beat',
-                                'presence', 'receive')
+                                'presence', 'receive', 'ack')
               UNION ALL
               SELECT 'hq', 'TABLE', 'vantage6_events.' || v
               FROM unnest(ARRAY['connections', 'recent_events', 'pending_instructions', 'status']) AS v) AS w

@@ -33,20 +33,26 @@ COMMENT ON COLUMN recent_events.bytes IS 'Size of its payload';
 COMMENT ON COLUMN recent_events.payload IS 'Beginning of its payload';
 
 CREATE VIEW pending_instructions AS
-    SELECT i.id, i.node_id, i.name, left(i.args::text, 200) AS args, i.created_at, i.expires_at
+    SELECT i.id, i.node_id, i.name, left(i.args::text, 200) AS args, i.created_at, i.expires_at, i.sent_at, i.sends,
+           i.sent_to
     FROM vantage6_events.instruction AS i WHERE i.acked_at IS NULL AND i.expires_at > pg_catalog.now()
     UNION ALL
     SELECT NULL, u.node_id, 'delete_dataframe', left(pg_catalog.json_build_object(
-               'df_name', u.df_name, 'session_id', u.session_id)::text, 200), u.created_at, NULL
+               'df_name', u.df_name, 'session_id', u.session_id)::text, 200), u.created_at, NULL, u.told_at, NULL, NULL
     FROM vantage6_events.unwanted_dataframe AS u;
 COMMENT ON VIEW pending_instructions IS
-    'What nodes are told to do, and will be told again when they connect';
+    'What nodes are told to do, and will be told again until they have acknowledged or done it';
 COMMENT ON COLUMN pending_instructions.id IS 'Id; NULL for a row of HQ''s dataframetobedeletedatnode';
 COMMENT ON COLUMN pending_instructions.node_id IS 'Node';
 COMMENT ON COLUMN pending_instructions.name IS 'Name of the event';
-COMMENT ON COLUMN pending_instructions.args IS 'Beginning of its argument';
+COMMENT ON COLUMN pending_instructions.args IS 'Beginning of its argument or list of arguments';
 COMMENT ON COLUMN pending_instructions.created_at IS 'Since when';
 COMMENT ON COLUMN pending_instructions.expires_at IS 'Until when; NULL: as long as HQ''s row stands';
+COMMENT ON COLUMN pending_instructions.sent_at IS
+    'When it was last sent; NULL: not yet. Of a row of HQ, when it was last handed on to be sent';
+COMMENT ON COLUMN pending_instructions.sends IS 'How often it was sent; NULL for a row of HQ';
+COMMENT ON COLUMN pending_instructions.sent_to IS
+    'sid of the connection that it was last sent to, or NULL; see connections';
 
 CREATE VIEW status AS
     SELECT a.hq_schema, a.hq_version, a.agent, a.attached_at,

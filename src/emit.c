@@ -3,8 +3,9 @@
  * commit.
  *
  * Called from SQL: emit(event, args, room | rooms, namespace, durable, ttl) with args as json,
- * jsonb or text; and announce(event, args, rooms, except_principal, durable), which the extension's
- * own functions use and which leaves one principal out. ring() is the bell alone.
+ * jsonb or text; and announce(event, args, rooms, except_principal, durable, repeats, namespace),
+ * which the extension's own functions use and which leaves one principal out. ring() is the bell
+ * alone.
  */
 #include "postgres.h"
 
@@ -35,7 +36,10 @@ struct event {
     text *nsp;
     bool except; /* whether except_principal counts */
     int32 except_principal;
-    bool durable; /* whether it is also an instruction */
+    bool durable;    /* whether it is an instruction */
+    bool repetition; /* whether repeats counts: that is its id */
+    int64 repeats;
+    Interval *ttl; /* NULL = instruction_ttl */
 };
 
 /* How many bytes of a refused name an error message shows. */
@@ -115,6 +119,22 @@ static void check_rooms(ArrayType *rooms, bool only_nodes)
     }
 }
 
+static void check_ttl(const struct event *e)
+{
+    static const Interval none = {0};
+
+    if (!e->ttl)
+        return;
+    if (!e->durable)
+        ereport(ERROR, (errcode(V6E_BAD_TTL), errmsg("a ttl for an event that is not durable"),
+                        errhint("Give durable => true as well, or no ttl.")));
+    if (DatumGetInt32(DirectFunctionCall2(interval_cmp, IntervalPGetDatum(e->ttl),
+                                          IntervalPGetDatum(&none))) <= 0)
+        ereport(ERROR, (errcode(V6E_BAD_TTL), errmsg("the ttl is not a positive interval"),
+                        errhint("Give for how long it is to be kept, or NULL for "
+                                "vantage6_events.instruction_ttl.")));
+}
+
 static int16 current_slot(void)
 {
     int64 seconds = GetCurrentTransactionStartTimestamp() / USECS_PER_SEC;
@@ -125,14 +145,15 @@ static int16 current_slot(void)
 static SPIPlanPtr insert_plan(void)
 {
     static SPIPlanPtr plan = NULL;
-    Oid types[] = {INT2OID, INT4OID, TEXTOID, TEXTARRAYOID, TEXTOID, TEXTOID, INT4OID, BOOLOID};
+    Oid types[] = {INT2OID, INT4OID, TEXTOID, TEXTARRAYOID, TEXTOID,
+                   TEXTOID, INT4OID, BOOLOID, INT8OID};
 
     if (plan == NULL) {
-        SPIPlanPtr fresh =
-            SPI_prepare("INSERT INTO vantage6_events.event"
-                        " (slot, tli, namespace, rooms, name, payload, except_principal,"
-                        " durable) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
-                        lengthof(types), types);
+        SPIPlanPtr fresh = SPI_prepare(
+            "INSERT INTO vantage6_events.event"
+            " (slot, tli, namespace, rooms, name, payload, except_principal,"
+            " durable, repeats) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
+            lengthof(types), types);
 
         if (fresh == NULL || SPI_keepplan(fresh) != 0)
             elog(ERROR, "cannot prepare the insert of an event: %s",
@@ -144,11 +165,17 @@ static SPIPlanPtr insert_plan(void)
 
 static int64 insert_event(const struct event *e, text *payload)
 {
-    Datum values[] = {
-        Int16GetDatum(current_slot()),      Int32GetDatum(v6e_timeline()), PointerGetDatum(e->nsp),
-        PointerGetDatum(e->rooms),          PointerGetDatum(e->name),      PointerGetDatum(payload),
-        Int32GetDatum(e->except_principal), BoolGetDatum(e->durable)};
-    const char nulls[] = {' ', ' ', ' ', ' ', ' ', ' ', e->except ? ' ' : 'n', ' '};
+    Datum values[] = {Int16GetDatum(current_slot()),
+                      Int32GetDatum(v6e_timeline()),
+                      PointerGetDatum(e->nsp),
+                      PointerGetDatum(e->rooms),
+                      PointerGetDatum(e->name),
+                      PointerGetDatum(payload),
+                      Int32GetDatum(e->except_principal),
+                      BoolGetDatum(e->durable),
+                      Int64GetDatum(e->repeats)};
+    const char nulls[] = {
+        ' ', ' ', ' ', ' ', ' ', ' ', e->except ? ' ' : 'n', ' ', e->repetition ? ' ' : 'n'};
     bool isnull;
     int64 id;
 
@@ -160,6 +187,22 @@ static int64 insert_event(const struct event *e, text *payload)
     id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
     SPI_finish();
     return id;
+}
+
+/* It is kept for the nodes of its rooms, whether they are connected or not. */
+static void keep_event(const struct event *e, int64 id)
+{
+    Oid types[] = {INT8OID, TEXTARRAYOID, TEXTOID, TEXTOID, JSONOID, INTERVALOID};
+    Datum values[] = {Int64GetDatum(id),        PointerGetDatum(e->rooms), PointerGetDatum(e->nsp),
+                      PointerGetDatum(e->name), PointerGetDatum(e->args),  PointerGetDatum(e->ttl)};
+    const char nulls[] = {' ', ' ', ' ', ' ', e->args ? ' ' : 'n', e->ttl ? ' ' : 'n'};
+
+    if (SPI_connect() != SPI_OK_CONNECT)
+        elog(ERROR, "cannot connect to SPI");
+    if (SPI_execute_with_args("SELECT vantage6_events.instruct_rooms($1, $2, $3, $4, $5, $6)",
+                              lengthof(types), types, values, nulls, false, 0) != SPI_OK_SELECT)
+        elog(ERROR, "cannot keep an event: %s", SPI_result_code_string(SPI_result));
+    SPI_finish();
 }
 
 /* Empty and constant: equal bells fold into one at commit, and a listener learns nothing. */
@@ -193,8 +236,9 @@ static int64 emit(const struct event *e, int at_most)
 static Datum emit_checked(FunctionCallInfo fcinfo, text *args, bool one_room)
 {
     struct event e = {0};
-    bool durable = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
+    int64 id;
 
+    e.durable = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
     e.name = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0);
     e.args = args;
     e.nsp = PG_ARGISNULL(3) ? NULL : PG_GETARG_TEXT_PP(3);
@@ -209,14 +253,13 @@ static Datum emit_checked(FunctionCallInfo fcinfo, text *args, bool one_room)
     } else {
         e.rooms = PG_GETARG_ARRAYTYPE_P(2);
     }
-    check_rooms(e.rooms, durable);
-    if (durable || !PG_ARGISNULL(5))
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("this version of vantage6_events cannot deliver durable events"),
-                        errdetail("The arguments durable and ttl are kept for a later version."),
-                        errhint("Emit without them; only clients that are connected when the "
-                                "event commits will receive it.")));
-    PG_RETURN_INT64(emit(&e, v6e_max_payload));
+    check_rooms(e.rooms, e.durable);
+    e.ttl = PG_ARGISNULL(5) ? NULL : PG_GETARG_INTERVAL_P(5);
+    check_ttl(&e);
+    id = emit(&e, v6e_max_payload);
+    if (e.durable)
+        keep_event(&e, id);
+    PG_RETURN_INT64(id);
 }
 
 static text *args_json(FunctionCallInfo fcinfo)
@@ -279,7 +322,8 @@ Datum v6e_emit_text_rooms(PG_FUNCTION_ARGS)
     return emit_checked(fcinfo, args_text(fcinfo), false);
 }
 
-/* announce(event text, args json, rooms text[], except_principal integer, durable boolean) */
+/* announce(event text, args json, rooms text[], except_principal integer, durable boolean,
+ * repeats bigint, namespace text) */
 PG_FUNCTION_INFO_V1(v6e_announce);
 Datum v6e_announce(PG_FUNCTION_ARGS)
 {
@@ -287,16 +331,34 @@ Datum v6e_announce(PG_FUNCTION_ARGS)
 
     e.name = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0);
     e.args = args_json(fcinfo);
-    e.nsp = cstring_to_text("/tasks");
+    e.nsp = PG_ARGISNULL(6) ? NULL : PG_GETARG_TEXT_PP(6);
     if (PG_ARGISNULL(2))
         null_room();
     e.rooms = PG_GETARG_ARRAYTYPE_P(2);
     e.except = !PG_ARGISNULL(3);
     e.except_principal = e.except ? PG_GETARG_INT32(3) : 0;
     e.durable = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
+    e.repetition = !PG_ARGISNULL(5);
+    e.repeats = e.repetition ? PG_GETARG_INT64(5) : 0;
     check_event(e.name);
+    check_namespace(e.nsp);
     check_rooms(e.rooms, e.durable);
     PG_RETURN_INT64(emit(&e, 0));
+}
+
+/* payload(event text, args json) */
+PG_FUNCTION_INFO_V1(v6e_sql_payload);
+Datum v6e_sql_payload(PG_FUNCTION_ARGS)
+{
+    text *name = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0);
+    text *args = args_json(fcinfo);
+    StringInfoData payload;
+
+    check_event(name);
+    initStringInfo(&payload);
+    v6e_payload(&payload, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name),
+                args ? VARDATA_ANY(args) : NULL, args ? VARSIZE_ANY_EXHDR(args) : 0);
+    PG_RETURN_TEXT_P(cstring_to_text_with_len(payload.data, payload.len));
 }
 
 /* ring() */

@@ -21,6 +21,7 @@ int v6e_retention;
 static int drain_grace;
 static int epoch_grace;
 static int instruction_ttl;
+static int instruction_repeat;
 static int recovery;
 static int resume_identity;
 static int recovery_events;
@@ -54,6 +55,10 @@ static void define_times(void)
                             "Time for which a node is told again what it was told to do.", NULL,
                             &instruction_ttl, 7 * 86400, 60, 366 * 86400, PGC_SUSET, GUC_UNIT_S,
                             NULL, NULL, NULL);
+    DefineCustomIntVariable(
+        "vantage6_events.instruction_repeat",
+        "Time after which a connected node is told again what it was told to do.", NULL,
+        &instruction_repeat, 600, 1, 86400, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
     DefineCustomIntVariable("vantage6_events.recovery",
                             "Time in which a user's client gets what it missed while it was away.",
                             NULL, &recovery, 120, 0, 3600, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);

@@ -19,6 +19,7 @@
 #define V6E_RESERVED_EVENT MAKE_SQLSTATE('V', '6', '1', '0', '6')
 #define V6E_PAYLOAD_TOO_LARGE MAKE_SQLSTATE('V', '6', '1', '0', '7')
 #define V6E_DURABLE_ROOMS MAKE_SQLSTATE('V', '6', '1', '0', '8')
+#define V6E_BAD_TTL MAKE_SQLSTATE('V', '6', '1', '0', '9')
 
 #define V6E_MAX_ROOMS 100
 

@@ -85,6 +85,10 @@ struct backend {
      * backend knows which ids are open. May be NULL. */
     void (*acked)(void *ctx, void *visitor, const char *sid, int64_t ack, const json_t *args,
                   const struct attachments *with);
+    /* An errand with an id above 0 was sent to the socket, or acknowledged by it, whose principal
+     * this is. May be NULL. */
+    void (*errand)(void *ctx, void *visitor, const char *sid, int64_t principal, int64_t id,
+                   bool acked);
 };
 
 #endif

@@ -110,7 +110,7 @@ static void packet(struct client *c, struct sio_packet *p, uint64_t now)
     else if (k && k->accepted && p->type == SIO_EVENT)
         socket_receive(k, p);
     else if (k && k->accepted && p->type == SIO_ACK)
-        socket_acked(k, p);
+        socket_acked(k, p, now);
     else if (k ? !k->accepted : !has_left(c, p->nsp))
         session_end(c->session, END_PACKET);
 }

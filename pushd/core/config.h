@@ -45,6 +45,7 @@ struct config {
     size_t queue_bytes;   /* bytes queued per client, then it is closed */
     size_t receive_bytes; /* of all clients, of requests and messages that came in part */
     size_t inbox_bytes;   /* bytes received per client and not yet taken by the database */
+    uint64_t ack_timeout; /* ms that a client may take to acknowledge an errand */
     int max_gauges;       /* series of clients' gauges, 0 = none are kept */
     int client_log_rate;  /* lines a second about what clients sent, 0 = none */
     /* tokens */

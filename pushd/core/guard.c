@@ -321,6 +321,15 @@ static void acked(void *ctx, void *visitor, const char *sid, int64_t ack, const 
         g->inner->acked(g->inner->ctx, v->inner, sid, ack, args, with);
 }
 
+static void errand(void *ctx, void *visitor, const char *sid, int64_t principal, int64_t id,
+                   bool acked)
+{
+    struct guard *g = ctx;
+    struct visitor *v = visitor;
+    if (g->inner->errand && v->verdict == TOKEN_GOOD)
+        g->inner->errand(g->inner->ctx, v->inner, sid, principal, id, acked);
+}
+
 /* --- the life of the guard --- */
 
 struct guard *guard_new(const struct config *config, struct metrics *metrics, struct wheel *wheel,
@@ -337,7 +346,8 @@ struct guard *guard_new(const struct config *config, struct metrics *metrics, st
                                   .disconnect = disconnect_socket,
                                   .upgraded = upgraded,
                                   .receive = receive,
-                                  .acked = acked};
+                                  .acked = acked,
+                                  .errand = errand};
     g->config = config;
     g->metrics = metrics;
     g->wheel = wheel;

@@ -107,24 +107,25 @@ void hub_mute(struct hub *hub, const char *sid, bool mute)
         socket_release(k);
 }
 
-static void greet(struct socket *k, const json_t *greeting)
+static void greet(struct socket *k, const json_t *greeting, uint64_t now)
 {
     size_t i;
     json_t *event;
     json_array_foreach (greeting, i, event) {
-        char *payload = json_dumps(event, JSON_COMPACT);
-        if (payload)
-            socket_send(k, sio_pack_event(k->nsp, "", payload, strlen(payload), 0), NULL);
-        free(payload);
+        const json_t *payload = json_object_get(event, "payload");
+        const json_t *ack = json_object_get(event, "ack");
+        if (json_is_string(payload))
+            hub_errand(k, json_is_integer(ack) ? json_integer_value(ack) : ERRAND_QUIET,
+                       json_string_value(payload), json_string_length(payload), now);
     }
 }
 
-static void join(struct socket *k, const struct admission *a)
+static void join(struct socket *k, const struct admission *a, uint64_t now)
 {
     k->joined = true;
     hub_count(k->client->hub, METRIC_JOINED, 1);
     hub_fresh(k, a->snapshot);
-    greet(k, a->greeting);
+    greet(k, a->greeting, now);
 }
 
 /* What was missed, each with its offset: what cur sees, then the rest, of which the admission's
@@ -170,6 +171,8 @@ void hub_admit(struct hub *hub, const struct admission *a, uint64_t now)
     if (!k->accepted)
         answer_claim(k, a);
     k->offsets = a->recovers && k->pid[0];
+    if (k->errands && k->principal != a->principal)
+        errands_clear(k->errands);
     k->principal = a->principal;
     k->muted = a->principal == 0;
     socket_ready(k);
@@ -177,7 +180,7 @@ void hub_admit(struct hub *hub, const struct admission *a, uint64_t now)
     if (hub->backend->identified)
         hub->backend->identified(hub->backend->ctx, k->client->visitor, k->sid, k->principal, now);
     if (!k->muted && !k->joined)
-        join(k, a);
+        join(k, a, now);
     socket_upgraded(k);
     socket_release(k);
 }

@@ -4,6 +4,8 @@
  *
  * A room is a set of sockets of one namespace; a socket is in the rooms that the backend named when
  * it admitted it. What is said of a socket that has ended meanwhile is ignored.
+ *
+ * An errand is an event that a socket is told when it has acknowledged the one before: errand.h.
  */
 #ifndef PUSHD_HUB_H
 #define PUSHD_HUB_H
@@ -46,9 +48,11 @@ void hub_mute(struct hub *hub, const char *sid, bool mute);
 
 struct admission {
     const char *sid;
-    int64_t principal;    /* 0: there is nobody behind this socket; it is muted */
-    const char *rooms;    /* separated by commas */
-    json_t *greeting;     /* array of [name, args...] for this socket alone, or NULL; borrowed */
+    int64_t principal; /* 0: there is nobody behind this socket; it is muted */
+    const char *rooms; /* separated by commas */
+    /* Errands for this socket alone, or NULL; borrowed: an array of {"payload": text, "ack": id},
+     * without "ack" of those that are not to be acknowledged. */
+    json_t *greeting;
     const char *snapshot; /* pg_snapshot that the rooms were read with, or NULL */
     bool recovers;        /* the client may claim this socket later: its events get offsets */
     /* Of a socket that claims an earlier one, and goes on as that: {"prev", "cur", "events": [[id,
@@ -68,7 +72,8 @@ bool hub_differs(struct hub *hub, const struct admission *a);
 void hub_doubt(struct hub *hub, const char *sid, uint64_t now);
 
 /* Send an event, a JSON array [name, args...], to an accepted socket alone. With an ack id (-1 =
- * none) the client is asked to answer: backend.acked(). with may be NULL. */
+ * none) the client is asked to answer: backend.acked(). with may be NULL. Not for sockets that get
+ * errands, which have ack ids of their own. */
 void hub_emit(struct hub *hub, const char *sid, const char *payload, size_t len, int64_t ack,
               const struct attachments *with);
 /* Answer the ack of an event, once: args is a JSON array. */
@@ -104,6 +109,8 @@ struct event {
     int64_t except;      /* principal that does not hear it, 0 = nobody */
     const char *payload; /* JSON array [name, args...], as it goes out */
     size_t payload_len;
+    bool errand;       /* each receiver is to acknowledge it */
+    int64_t errand_id; /* 0 = backend.errand() is not called */
 };
 /* The first page of a new read has arrived: its snapshot includes those of all admissions so far.
  */
@@ -112,7 +119,7 @@ void hub_read_begin(struct hub *hub);
  * one of them last cannot be recovered. */
 void hub_read_marks(struct hub *hub, const char *prev, const char *cur);
 /* Put an event into the queue of each receiver, once each. */
-void hub_event(struct hub *hub, const struct event *e);
+void hub_event(struct hub *hub, const struct event *e, uint64_t now);
 /* Some queue is half full: let clients take of it before more is read. */
 bool hub_is_full(const struct hub *hub);
 /* The last page of the read has been given. */

@@ -84,6 +84,7 @@ struct delivery {
     struct hub *hub;
     const struct event *event;
     struct frame *frame, *marked; /* without and with an offset: made for the first receiver */
+    uint64_t now;
 };
 
 static struct frame *mark(const struct delivery *d, const char *prev)
@@ -116,15 +117,19 @@ static void hear(struct subscriber *subscriber, void *ctx)
         return;
     if (k->since && snapshot_sees(k->since, e->xid))
         return;
+    hub_count(d->hub, METRIC_DELIVERIES, 1);
+    if (e->errand) {
+        hub_errand(k, e->errand_id, e->payload, e->payload_len, d->now);
+        return;
+    }
     struct frame *f = form(d, k);
     session_queue(k->client->session, f);
     frame_unref(f);
-    hub_count(d->hub, METRIC_DELIVERIES, 1);
 }
 
-void hub_event(struct hub *hub, const struct event *e)
+void hub_event(struct hub *hub, const struct event *e, uint64_t now)
 {
-    struct delivery d = {hub, e, NULL, NULL};
+    struct delivery d = {hub, e, NULL, NULL, now};
     hub_count(hub, METRIC_EVENTS, 1);
     rooms_publish(hub->rooms, e->nsp, e->rooms, hear, &d);
     frame_unref(d.frame);

@@ -1,6 +1,6 @@
 /*
- * hub_state: the inside of struct hub, for the files that make it up: hub, hub_event, client,
- * socket.
+ * hub_state: the inside of struct hub, for the files that make it up: hub, hub_event, hub_errand,
+ * client, socket.
  */
 #ifndef PUSHD_HUB_STATE_H
 #define PUSHD_HUB_STATE_H
@@ -41,5 +41,10 @@ static inline void hub_count(struct hub *hub, enum metric_id id, double n)
 void hub_fresh(struct socket *k, const char *snapshot);
 /* The socket hears all from now on; forgets its snapshot. */
 void hub_settle(struct socket *k);
+
+/* The socket is to be told this after its other errands. */
+void hub_errand(struct socket *k, int64_t id, const char *payload, size_t len, uint64_t now);
+/* False if no errand of the socket was told with this number. */
+bool hub_errand_acked(struct socket *k, int64_t number, uint64_t now);
 
 #endif

@@ -91,6 +91,10 @@ enum { METRICS_REASONS = 32, METRICS_REASON_MAX = 32 };
       "Time since the keys were last found right; before that, since the start")                   \
     BY(METRIC_KEYS_GOOD, counter, "keys_refreshes", "result", "good", "Looks for the keys")        \
     BY(METRIC_KEYS_FAILED, counter, "keys_refreshes", "result", "failed", "")                      \
+    BY(METRIC_ERRANDS_SENT, counter, "errands", "outcome", "sent",                                 \
+       "Events that clients are to acknowledge, one after the other")                              \
+    BY(METRIC_ERRANDS_ACKED, counter, "errands", "outcome", "acknowledged", "")                    \
+    BY(METRIC_ERRANDS_SILENT, counter, "errands", "outcome", "ack_timeout", "")                    \
     X(METRIC_DB_READS, counter, "database_reads", "Reads of the event log")                        \
     BY(METRIC_RIGHTS_NOTED, counter, "rights_changes", "found", "noted",                           \
        "Sockets whose rooms have changed while they were connected")                               \

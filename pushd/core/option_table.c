@@ -55,6 +55,7 @@ static const struct option OPTIONS[] = {
     SIZE(queue_bytes, "4MB", 10000, 1000000000, "bytes waiting for one client; a client past it is closed"),
     SIZE(receive_bytes, "256MB", 1000000, 100000000000, "bytes of requests and messages of all clients that have come in part; past it, large ones are refused"),
     SIZE(inbox_bytes, "65536", 1000, 100000000, "bytes of one client not yet taken by the database; past it, reading waits"),
+    DURATION(ack_timeout, "10s", 0.1, HOUR, "time that a client may take to acknowledge an event before others follow"),
     COUNT(max_gauges, "20000", 0, 1000000, "gauges of clients in /metrics; 0: none"),
     COUNT(client_log_rate, "10", 0, 10000, "lines a second of the log about what clients sent; 0: none"),
     TEXT(jwks_file, "", 0, 4096, NULL, "JSON Web Key Set that tokens are verified with"),

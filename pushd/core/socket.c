@@ -51,6 +51,7 @@ void socket_close(struct socket *k, const char *reason, bool by_client)
     k->joined = false;
     socket_release(k);
     socket_taken(k, k->inbox);
+    errands_free(k->errands);
     free(k);
 }
 
@@ -164,14 +165,16 @@ void socket_receive(struct socket *k, struct sio_packet *p)
         hold(k, p);
 }
 
-void socket_acked(struct socket *k, const struct sio_packet *p)
+void socket_acked(struct socket *k, const struct sio_packet *p, uint64_t now)
 {
     const struct backend *backend = k->client->hub->backend;
     struct attachments with = {p->attachments, p->attached};
     char *end;
     errno = 0;
     long long ack = strtoll(p->ack, &end, 10);
-    if (backend->acked && !k->muted && end > p->ack && errno == 0)
+    if (k->muted || end == p->ack || errno != 0 || hub_errand_acked(k, ack, now))
+        return;
+    if (backend->acked)
         backend->acked(backend->ctx, k->client->visitor, k->sid, ack, p->data, &with);
 }
 

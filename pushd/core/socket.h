@@ -12,6 +12,7 @@
 #include <uthash.h>
 
 #include "backend.h"
+#include "errand.h"
 #include "room.h"
 #include "sid.h"
 #include "sio.h"
@@ -44,6 +45,7 @@ struct socket {
     int64_t principal;
     size_t inbox; /* its share of the client's */
     struct held *held, **held_end;
+    struct errands *errands; /* NULL = it never had one */
     /* Until a read includes it: the snapshot of the first admission, and its text. */
     struct snapshot *since;
     char *since_text;
@@ -55,7 +57,7 @@ struct socket *socket_new(struct client *c, unsigned nsp_index);
 void socket_close(struct socket *k, const char *reason, bool by_client);
 /* An EVENT packet, and an ACK packet. May take what is attached to it. */
 void socket_receive(struct socket *k, struct sio_packet *p);
-void socket_acked(struct socket *k, const struct sio_packet *p);
+void socket_acked(struct socket *k, const struct sio_packet *p, uint64_t now);
 /* Send a packet, and drop this reference to it, with its attachments (NULL = none). */
 void socket_send(struct socket *k, struct frame *f, const struct attachments *with);
 /* Answer an ack; args is a JSON array. */

@@ -94,6 +94,14 @@ static void receive(void *ctx, void *visitor, const struct incoming *e)
         work_link_receive(db->work, e);
 }
 
+static void errand(void *ctx, void *visitor, const char *sid, int64_t principal, int64_t id,
+                   bool acked)
+{
+    struct db *db = ctx;
+    (void)visitor;
+    work_link_errand(db->work, id, principal, sid, acked);
+}
+
 const struct backend *db_backend(struct db *db)
 {
     return &db->backend;
@@ -177,7 +185,8 @@ struct db *db_open(const struct config *config, uv_loop_t *loop, struct hub *hub
                                    .connect = connect_socket,
                                    .disconnect = disconnect_socket,
                                    .upgraded = upgraded,
-                                   .receive = receive};
+                                   .receive = receive,
+                                   .errand = errand};
     db->turn = turn;
     db->turn_ctx = ctx;
     db->work = work_link_new(&db->env);

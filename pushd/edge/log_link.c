@@ -45,17 +45,17 @@ static const struct statement st_open = {NULL,
 static const struct statement st_read = {
     "read",
     "SELECT NULL::bigint, NULL::xid8, NULL::text, rooms, principal_id, NULL::text,"
-    " NULL::pg_snapshot, NULL::text, NULL::boolean, sid, known, noted, audited"
+    " NULL::pg_snapshot, NULL::text, NULL::boolean, NULL::bigint, sid, known, noted, audited"
     " FROM vantage6_events.rights_since($5::bigint, $6::pg_snapshot, $7::text, $8::integer)"
     " UNION ALL"
-    " SELECT id, xid, nsp, rooms, except_principal, payload, snapshot, epoch, more,"
+    " SELECT id, xid, nsp, rooms, except_principal, payload, snapshot, epoch, more, ack,"
     " NULL, NULL, NULL, NULL"
     " FROM vantage6_events.events_since($1::pg_snapshot, $2::bigint, $3::integer, NULL, 0,"
     " $4::integer)",
     8};
 static const struct statement st_page = {
     "page",
-    "SELECT id, xid, nsp, rooms, except_principal, payload, snapshot, epoch, more"
+    "SELECT id, xid, nsp, rooms, except_principal, payload, snapshot, epoch, more, ack"
     " FROM vantage6_events.events_since($1::pg_snapshot, $2::bigint, $3::integer,"
     " $4::pg_snapshot, $5::bigint, $6::integer)",
     6};
@@ -117,9 +117,11 @@ static void give_events(struct log_link *l, const PGresult *r, int from)
             .except = answer_integer(r, i, PAGE_PRINCIPAL),
             .payload = PQgetvalue(r, i, PAGE_PAYLOAD),
             .payload_len = (size_t)PQgetlength(r, i, PAGE_PAYLOAD),
+            .errand = !PQgetisnull(r, i, PAGE_ACK),
+            .errand_id = answer_integer(r, i, PAGE_ACK),
         };
         if (cursor_row(l->cursor, e.id, e.xid))
-            hub_event(l->env->hub, &e);
+            hub_event(l->env->hub, &e, uv_now(l->env->loop));
     }
 }
 

@@ -36,6 +36,7 @@ enum page_column {
     PAGE_SNAPSHOT,
     PAGE_EPOCH,
     PAGE_MORE,
+    PAGE_ACK,
     /* of a socket's rooms */
     PAGE_SID,
     PAGE_KNOWN,

@@ -10,23 +10,26 @@
 #include "inbox.h"
 #include "link.h"
 #include "log.h"
+#include "receipt.h"
 #include "sid.h"
 #include "timers.h"
 
 /* EAGER: so many times in a row presence() may say "more now" before it has to wait a little: rows
  * that others hold locked stay due. */
-enum { EAGER = 64, EAGER_PAUSE = 100, PASSING = 1000 };
+enum { EAGER = 64, EAGER_PAUSE = 100, PASSING = 1000, RECEIPTS = 1000 };
 
 struct work_link {
     const struct db_env *env;
     struct link *link;
     struct inbox *inbox;
     struct digest *digest;
+    struct receipts *receipts;
     char stream[SID_LEN + 1];
     uv_timer_t *beat_timer, *presence_timer;
     int64_t incarnation; /* 0 = none */
     int64_t beaten;      /* the incarnation of the beat under way, 0 = none is */
     int64_t received;    /* the incarnation of the batch under way, 0 = none is */
+    int64_t acking;      /* that of the receipts under way */
     bool presence, presence_again;
     unsigned eager;
     json_t *moved, *telling; /* principals: to be told, and told by the presence under way */
@@ -40,6 +43,8 @@ static const struct statement st_presence = {
 static const struct statement st_receive = {
     "receive", "SELECT taken, report FROM vantage6_events.receive($1::bigint, $2::text, $3::json)",
     3};
+static const struct statement st_ack = {"ack", "SELECT vantage6_events.ack($1::bigint, $2::json)",
+                                        2};
 
 static bool working(const struct work_link *w)
 {
@@ -124,6 +129,46 @@ void work_link_receive(struct work_link *w, const struct incoming *e)
 {
     inbox_put(w->inbox, e->sid, e->principal, e->nsp, e->event, e->bytes);
     send_inbox(w);
+}
+
+/* --- what became of errands --- */
+
+static void send_receipts(struct work_link *w);
+
+static void on_acked(void *ctx, const PGresult *r)
+{
+    struct work_link *w = ctx;
+    int64_t incarnation = w->acking;
+    w->acking = 0;
+    if (!r || answer_failed(r)) {
+        receipts_lost(w->receipts); /* until the next beat */
+        if (r && answer_is_ended(r))
+            w->env->ended(w->env->ctx, incarnation);
+        else if (r)
+            good(w, r);
+        return;
+    }
+    receipts_answered(w->receipts, PQgetisnull(r, 0, 0) ? NULL : PQgetvalue(r, 0, 0));
+    send_receipts(w);
+}
+
+static void send_receipts(struct work_link *w)
+{
+    char incarnation[24], *receipts;
+    if (!working(w) || w->acking || !(receipts = receipts_take(w->receipts, RECEIPTS)))
+        return;
+    w->acking = w->incarnation;
+    snprintf(incarnation, sizeof incarnation, "%lld", (long long)w->incarnation);
+    const char *values[] = {incarnation, receipts};
+    link_send(w->link, &st_ack, values, on_acked, w);
+    free(receipts);
+}
+
+void work_link_errand(struct work_link *w, int64_t id, int64_t principal, const char *sid,
+                      bool acked)
+{
+    receipts_put(w->receipts, id, principal, sid, acked);
+    send_receipts(w);
 }
 
 /* --- presence --- */
@@ -249,6 +294,8 @@ static void beat(void *ctx)
     }
     reconcile(w);
     send_inbox(w);
+    receipts_retry(w->receipts);
+    send_receipts(w);
     digest_sum_up(w->digest, uv_now(w->env->loop));
 }
 
@@ -306,6 +353,7 @@ struct work_link *work_link_new(const struct db_env *env)
         abort();
     w->env = env;
     w->inbox = inbox_new(on_item_left, w);
+    w->receipts = receipts_new();
     w->moved = json_array();
     w->telling = json_array();
     w->upgraded = json_array();
@@ -329,6 +377,7 @@ void work_link_free(struct work_link *w)
     timers_free(w->beat_timer);
     timers_free(w->presence_timer);
     inbox_free(w->inbox);
+    receipts_free(w->receipts);
     json_decref(w->moved);
     json_decref(w->telling);
     json_decref(w->upgraded);

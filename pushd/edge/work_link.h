@@ -1,7 +1,7 @@
 /*
  * work_link: the link on which the database works on its own rows for pushd: the beat that says
- * this incarnation lives, the events of clients, and presence. It works for the incarnation of the
- * log link.
+ * this incarnation lives, the events of clients, what became of errands, and presence. It works for
+ * the incarnation of the log link.
  *
  * A stream is the name that this life of the process has for the database, whatever its
  * incarnation: the events of clients are numbered in it, so that none counts twice.
@@ -23,6 +23,9 @@ void work_link_free(struct work_link *w);
 void work_link_begin(struct work_link *w, int64_t incarnation);
 /* An event of a client; kept until the database has taken it. */
 void work_link_receive(struct work_link *w, const struct incoming *e);
+/* An errand was sent, or acknowledged: kept until the database has taken it. */
+void work_link_errand(struct work_link *w, int64_t id, int64_t principal, const char *sid,
+                      bool acked);
 /* The transport of this socket is WebSocket now: said with the next beat. */
 void work_link_upgraded(struct work_link *w, const char *sid);
 /* Sockets have come or gone: let presence follow. */

@@ -10,7 +10,7 @@ EDGE_HEADER = re.compile(r'^\s*#\s*include\s*[<"](libwebsockets|lws|libpq|postgr
 OWN_HEADER = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 # The layers of the core from below: each may use those below it. A module that is in none is below all.
 LAYERS = ({"engine", "engine_state", "gate", "pace", "session", "transport"},
-          {"backend", "hub", "hub_state", "hub_event", "client", "socket"},
+          {"backend", "hub", "hub_state", "hub_event", "hub_errand", "client", "socket"},
           {"guard", "guard_state", "guard_judge", "roster"})
 # HQ's words. Those that pushd sends or takes as settings (/tasks, expired_token) are not among them.
 POLICY = re.compile(r"\b(collaborations?|organi[sz]ations?|task_id|run_id|kill_containers|kill_list|job_id|"

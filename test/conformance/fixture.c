@@ -226,8 +226,10 @@ static void room_emit(struct fixture *f, const char *nsp, const char *room, cons
     char *text = json_dumps(args, JSON_COMPACT);
     if (!text)
         abort();
-    hub_event(f->hub, &(struct event){
-                          .nsp = nsp, .rooms = room, .payload = text, .payload_len = strlen(text)});
+    hub_event(
+        f->hub,
+        &(struct event){.nsp = nsp, .rooms = room, .payload = text, .payload_len = strlen(text)},
+        uv_now(&f->loop));
     free(text);
     json_decref(args);
 }

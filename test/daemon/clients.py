@@ -11,6 +11,7 @@ import base64
 import itertools
 import json
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -100,12 +101,14 @@ class Client:
 class Raw(Client):
     """A WebSocket and nothing else: exact packets, no reconnection.
 
-    token is its own if None, none if empty; auth is the data of CONNECT, source the address it comes from.
+    token is its own if None, none if empty; auth is the data of CONNECT, source the address it comes from; silent: it
+    acknowledges nothing, but the number of each event that wants it is in numbers.
     """
 
     def __init__(self, world, ident=None, token=None, instance=0, nsp="/tasks", connect=True, headers=(),
-                 auth=None, source=None):
+                 auth=None, source=None, silent=False):
         super().__init__(world, ident, instance, [nsp])
+        self.silent, self.numbers = silent, []
         self.packets, self.closed, self.close_code, self.round_trips = [], False, None, 0
         token = token if token is not None else world.token(ident) if ident else None
         header = [f"Authorization: Bearer {token}"] if token else []
@@ -139,13 +142,22 @@ class Raw(Client):
         if packet == "2":
             self.send("3")
         elif packet.startswith(f"42{self.nsp},"):
-            self.events.append(json.loads(packet[len(self.nsp) + 3:]))
+            number, event = re.match(r"(\d*)(.*)", packet[len(self.nsp) + 3:], re.DOTALL).groups()
+            if number:
+                self.numbers.append(int(number))
+            self.events.append(json.loads(event))
+            if number and not self.silent:
+                self.acknowledge(number)
         elif packet.startswith(f"40{self.nsp},"):
             self.take("connect", self.nsp, None)
 
     def send(self, packet):
         """Send a text frame."""
         self.ws.send(packet)
+
+    def acknowledge(self, number):
+        """As python-socketio does by itself, after the handler has returned."""
+        self.send(f"43{self.nsp},{number}[]")
 
     def round_trip(self):
         """There and back: what the server sent before has been heard after it."""

@@ -168,7 +168,9 @@ static void admit(const struct step *s)
     struct admission a = {
         .sid = g->sid, .principal = principal, .rooms = paper_rooms(rooms), .snapshot = snapshot};
     snprintf(snapshot, sizeof snapshot, "%u:%u:", xid + 1, xid + 1);
-    json_t *greeting = s->second & 32 ? json_pack("[[s,i]]", "sync", 1) : NULL;
+    json_t *greeting = s->second & 32 ? json_pack("[{sssi}{ss}]", "payload", "[\"first\"]", "ack",
+                                                  (int)(s->len % 3), "payload", "[\"sync\",1]")
+                                      : NULL;
     a.greeting = greeting;
     if (g->accepted) {
         g->nobody = !principal;
@@ -247,7 +249,9 @@ static void event(const struct step *s)
                       .rooms = paper_rooms(rooms),
                       .except = s->second >> 3 & 3,
                       .payload = payload,
-                      .payload_len = sizes[s->second % 4]};
+                      .payload_len = sizes[s->second % 4],
+                      .errand = s->second & 64,
+                      .errand_id = s->second >> 5 & 3};
     memset(payload, 'x', sizeof payload);
     memcpy(payload, "[\"", 2);
     memcpy(payload + e.payload_len - 2, "\"]", 2);
@@ -256,7 +260,7 @@ static void event(const struct step *s)
         house.deliveries += g->here && g->rooms & rooms && strcmp(g->nsp, e.nsp) == 0 &&
                             (!e.except || g->principal != e.except) && xid >= g->since;
     }
-    hub_event(house.hub, &e);
+    hub_event(house.hub, &e, house.now);
 }
 
 static void read_begin(const struct step *s)

@@ -65,7 +65,7 @@ SELECT incarnation > 0 AS open FROM vantage6_events.open('i', '1.0.0');
 -- Neither does it when the agent lacks a right, or HQ has other tables now.
 REVOKE ALL ON SCHEMA vantage6_events FROM regress_hq;
 REVOKE UPDATE ON vantage6_events.lease FROM regress_hq;
-REVOKE EXECUTE ON FUNCTION vantage6_events.announce(text, json, text[], integer, boolean) FROM regress_hq;
+REVOKE EXECUTE ON FUNCTION vantage6_events.announce(text, json, text[], integer, boolean, bigint, text) FROM regress_hq;
 SELECT * FROM vantage6_events.faults();
 SELECT * FROM vantage6_events.open('i', '1.0.0');
 SELECT vantage6_events.attach('HQ''s tables');
@@ -101,7 +101,7 @@ DECLARE
 BEGIN
     FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'vantage6_events'::regnamespace AND proname IN
         ('emit', 'rooms', 'may_receive', 'kill_task', 'kill_node', 'attach', 'make', 'detach', -- of grant_hq, then of grant_pushd
-         'open', 'connect', 'disconnect', 'events_since', 'beat', 'presence', 'receive', 'rights_since')
+         'open', 'connect', 'disconnect', 'events_since', 'beat', 'presence', 'receive', 'rights_since', 'ack')
     LOOP
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM regress_operator, regress_pushd, regress_hq', f);
     END LOOP;

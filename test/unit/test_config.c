@@ -72,6 +72,7 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_int_equal(config.request_timeout, 10000);
     assert_int_equal(config.receive_bytes, 256000000);
     assert_int_equal(config.inbox_bytes, 65536);
+    assert_int_equal(config.ack_timeout, 10000);
     assert_int_equal(config.max_gauges, 20000);
     assert_int_equal(config.client_log_rate, 10);
     assert_int_equal(config.max_connections, 50000);

@@ -61,7 +61,7 @@ static void an_event_reaches_its_rooms_once_and_nobody_else(void **state)
                            .except = 2,
                            .payload = "[\"e\"]",
                            .payload_len = 5};
-    hub_event(w.hub, &except);
+    hub_event(w.hub, &except, w.now);
     engine_flush(w.engine);
     assert_string_equal(world_heard(&w, 0), "42/tasks,[\"e\"]\n");
     assert_string_equal(world_heard(&w, 1), "");
@@ -102,7 +102,7 @@ static void events_older_than_the_admission_are_ignored(void **state)
 
 static void registered_again_only_the_rooms_change(void **state)
 {
-    json_t *greeting = json_pack("[[s]]", "sync");
+    json_t *greeting = json_pack("[{ss}]", "payload", "[\"sync\"]");
     struct admission a = {.principal = 1, .rooms = "a", .greeting = greeting, .snapshot = "10:10:"};
     (void)state;
     world_connect_as(&w, 0, world_bearer(&w, 7, 3600, ""));

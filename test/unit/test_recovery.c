@@ -69,7 +69,7 @@ static void event(int64_t id, uint64_t xid)
                       .rooms = "a",
                       .payload = "[\"e\"]",
                       .payload_len = 5};
-    hub_event(w.hub, &e);
+    hub_event(w.hub, &e, w.now);
     engine_flush(w.engine);
 }
 

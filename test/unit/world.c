@@ -158,6 +158,15 @@ static void backend_acked(void *ctx, void *visitor, const char *sid, int64_t ack
     keep(ctx, with);
 }
 
+static void backend_errand(void *ctx, void *visitor, const char *sid, int64_t principal, int64_t id,
+                           bool acked)
+{
+    assert_non_null(visitor);
+    assert_int_equal(strlen(sid), 20);
+    ask(ctx, "%s errand %lld %s %lld\n", acked ? "acked" : "sent", (long long)id,
+        acked ? "of" : "to", (long long)principal);
+}
+
 static void set_cookie(void *request, const char *value)
 {
     struct place *p = request;
@@ -172,7 +181,8 @@ static const struct backend paper_backend = {.arrive = backend_arrive,
                                              .disconnect = backend_disconnect,
                                              .upgraded = backend_upgraded,
                                              .receive = backend_receive,
-                                             .acked = backend_acked};
+                                             .acked = backend_acked,
+                                             .errand = backend_errand};
 
 void world_setup(struct world *w)
 {
@@ -340,7 +350,7 @@ void world_event(struct world *w, uint64_t xid, const char *rooms, const char *p
                       .rooms = rooms,
                       .payload = payload,
                       .payload_len = strlen(payload)};
-    hub_event(w->hub, &e);
+    hub_event(w->hub, &e, w->now);
 }
 
 void world_pass(struct world *w, uint64_t ms)
