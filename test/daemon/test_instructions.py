@@ -272,3 +272,24 @@ def test_none_is_lost_while_the_node_comes_and_goes(world, clients):
     heard = [[event[1] for event in client.heard("n")] for client in made]
     assert all(numbers == sorted(set(numbers)) for numbers in heard)
     assert set().union(*heard) == set(range(total))
+
+
+def test_an_acknowledgement_of_what_hq_is_changing_counts_when_it_has_changed_it(world, clients):
+    task = new_task(world)
+    runs = [new_run(world, task, 3) for _ in range(2)]
+    node = clients(Raw(world, 3, silent=True))
+    node.wait("sync")
+    world.sql("SELECT vantage6_events.kill_task(%s)", task)
+    node.wait("kill_containers")
+    hq = world.connect()
+    hq.autocommit = False
+    with hq.cursor() as cursor:
+        cursor.execute("UPDATE run SET status = 'pending', finished_at = NULL WHERE id = %s", [runs[0]])
+    instruct(world, "next", "node_3")
+    node.acknowledge(node.numbers[-1])
+    node.wait("next")
+    node.acknowledge(node.numbers[-1])
+    wait_for(lambda: [name for name, _ in pending(world, 3)] == ["kill_containers"], "the other to count, said after it")
+    hq.commit()
+    hq.close()
+    done(world, 3)
