@@ -22,7 +22,7 @@ BEGIN
                 ' IS %L', args_type, split_part(rooms_arg, ' ', 2),
                 'Sends an event to the clients in the room or rooms, when the transaction commits; '
                 'returns its id. args: a JSON array is the list of arguments, any other value the '
-                'only one, NULL none. durable and ttl are refused in 1.0.0. Errors: V6101-V6108, '
+                'only one, NULL none. durable and ttl are refused for now. Errors: V6101-V6108, '
                 '0A000; 22P02 for text that is no JSON. Owned by the extension.');
         END LOOP;
     END LOOP;

@@ -293,7 +293,8 @@ Datum v6e_announce(PG_FUNCTION_ARGS)
     e.rooms = PG_GETARG_ARRAYTYPE_P(2);
     e.except = !PG_ARGISNULL(3);
     e.except_principal = e.except ? PG_GETARG_INT32(3) : 0;
-    e.durable = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
+    /* The script of 1.0.0, until it is updated, declares four. */
+    e.durable = PG_NARGS() > 4 && !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
     check_event(e.name);
     check_rooms(e.rooms, e.durable);
     PG_RETURN_INT64(emit(&e, 0));

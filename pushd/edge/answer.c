@@ -54,7 +54,7 @@ static const char *repair(const char *state)
         {"42883", "The extension is not attached, or too old: run its attach(), or ALTER EXTENSION"
                   " vantage6_events UPDATE"},
         {"42501", "Grant the rights of pushd to the role that it connects as: run SELECT"
-                  " vantage6_events.grant_pushd(role)"},
+                  " vantage6_events.grant_pushd(role), or after an update of the extension its attach()"},
     };
     for (size_t i = 0; i < sizeof repairs / sizeof repairs[0]; i++)
         if (strcmp(state, repairs[i][0]) == 0)
