@@ -2,8 +2,11 @@
 
 In a PostgreSQL that has the script of 1.0.0 beside that of this version.
 """
+import contextlib
+import glob
 import os
 import re
+import subprocess
 
 import psycopg2
 import pytest
@@ -142,3 +145,33 @@ def test_an_update_without_attachment_needs_none(old):
     as_superuser(old, "SELECT vantage6_events.grant_hq('hq')")
     old.sql("SELECT vantage6_events.attach('public')")
     assert as_superuser(old, "SELECT * FROM vantage6_events.faults()") == []
+
+
+@pytest.fixture
+def old_library(prefix, tmp_path):
+    """A library that has what 1.0.0 had, and no more; afterwards there is this version's again."""
+    exports = set(re.findall(r"'(v6e_\w+)'", open(SCRIPT, encoding="utf-8").read())) - {"v6e_emit_"}
+    exports |= {f"v6e_emit_{kind}_{rooms}" for kind in ("json", "jsonb", "text") for rooms in ("room", "rooms")}
+    names = ";".join(sorted(exports | {f"pg_finfo_{name}" for name in exports} | {"Pg_magic_func", "_PG_init"}))
+    (tmp_path / "exports").write_text(f"{{ global: {names}; local: *; }};")
+    subprocess.run(["gcc", "-shared", "-o", f"{tmp_path}/vantage6_events.so", *glob.glob(f"{TOP}/src/*.o"),
+                    f"-Wl,--version-script={tmp_path}/exports"], check=True)
+    prefix.put(f"{tmp_path}/vantage6_events.so", prefix.libraries)
+    yield
+    prefix.put(f"{TOP}/vantage6_events.so", prefix.libraries)
+
+
+def test_the_new_script_is_refused_by_the_old_library_and_a_session_that_kept_it_says_so(old, prefix, old_library):
+    before = inventory(old)
+    with pytest.raises(psycopg2.errors.UndefinedFunction, match='could not find function "v6e_ring" in file'):
+        as_superuser(old, UPDATE)
+    assert not differences(before, inventory(old))
+    with contextlib.closing(old.connect()) as db, db.cursor() as kept:
+        emit = "SELECT vantage6_events.emit('by_the_old', NULL::json, 'everyone')"
+        kept.execute(emit)
+        prefix.put(f"{TOP}/vantage6_events.so", prefix.libraries)
+        as_superuser(old, UPDATE)
+        kept.execute(emit)
+        with pytest.raises(psycopg2.errors.UndefinedFunction, match='could not find function "v6e_ring" in file'):
+            kept.execute('DELETE FROM "UserPermission" WHERE user_id = 15')
+    old.sql('DELETE FROM "UserPermission" WHERE user_id = -1')
