@@ -8,8 +8,10 @@ PG_MAJOR := $(shell $(PG_CONFIG) --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
 
 MODULE_big := $(EXTENSION)
 OBJS := $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
-DATA := $(wildcard $(EXTENSION)--*--*.sql)
-DATA_built := $(EXTENSION)--$(EXT_VERSION).sql
+# Versions that ALTER EXTENSION UPDATE leads here from, by the same script: sql/update/before.sql says how.
+OLD_VERSIONS := 1.0.0
+UPDATES := $(OLD_VERSIONS:%=$(EXTENSION)--%--$(EXT_VERSION).sql)
+DATA_built := $(EXTENSION)--$(EXT_VERSION).sql $(UPDATES)
 
 # -isystem: the server's headers are not held to our warnings.
 PG_CPPFLAGS := -isystem $(shell $(PG_CONFIG) --includedir-server)
@@ -31,6 +33,11 @@ include $(PGXS)
 # The pieces make one script, in the order of their names.
 $(EXTENSION)--$(EXT_VERSION).sql: $(sort $(wildcard sql/*.sql)) $(EXTENSION).control
 	cat $(sort $(wildcard sql/*.sql)) > $@.new && mv $@.new $@
+
+# One guard is enough, which says how this script is run.
+$(UPDATES): sql/update/before.sql sql/update/after.sql $(EXTENSION)--$(EXT_VERSION).sql
+	sed '/^\\echo Use "CREATE EXTENSION/d' $(EXTENSION)--$(EXT_VERSION).sql | cat sql/update/before.sql - sql/update/after.sql > $@.new
+	mv $@.new $@
 
 # PGXS follows no headers.
 $(OBJS): $(wildcard src/*.h)

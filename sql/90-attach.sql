@@ -327,25 +327,47 @@ $$;
 COMMENT ON FUNCTION own_function(text, name, text) IS
     'Gives a function that attach() made to the agent. For superusers; owned by the extension.';
 
+-- Before PostgreSQL 18 a deferred trigger runs, at commit, with the rights of whoever is the user by then: not
+-- the agent any more but our caller, maybe a superuser. And the owner of HQ's tables may have made one.
+CREATE FUNCTION fire_deferred() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF vantage6_events.asker() <> current_user THEN
+        SET CONSTRAINTS ALL IMMEDIATE;
+        SET CONSTRAINTS ALL DEFERRED;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION fire_deferred() IS
+    'The end of what writes rows of HQ for somebody else than the agent: deferred triggers run now, as the agent. '
+    'Those that can be deferred are so for the rest of the transaction. Owned by the extension.';
+
 CREATE FUNCTION make_functions(version integer, agent name) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     f record;
+    logic text;
 BEGIN
     FOR f IN SELECT l.name, l.function, p.pronargs, p.provolatile, p.proretset,
                     pg_get_function_arguments(p.oid) AS args,
                     pg_get_function_identity_arguments(p.oid) AS identity_args,
                     pg_get_function_result(p.oid) AS result, obj_description(p.oid) AS comment
              FROM vantage6_events.logic() AS l JOIN pg_proc AS p ON p.oid = l.function LOOP
+        logic := format('vantage6_events.%I(%s)', f.name || '_logic',
+                        (SELECT string_agg('$' || i, ', ') FROM generate_series(1, f.pronargs) AS i));
         EXECUTE format(
-            'CREATE FUNCTION vantage6_events.%I(%s) RETURNS %s LANGUAGE sql %s SECURITY DEFINER'
+            'CREATE FUNCTION vantage6_events.%I(%s) RETURNS %s LANGUAGE %s SECURITY DEFINER'
             ' SET search_path = pg_catalog, pg_temp AS %L',
             f.name, f.args, f.result,
-            CASE f.provolatile WHEN 's' THEN 'STABLE' ELSE 'VOLATILE' END,
-            format('SELECT %svantage6_events.%I(%s)',
-                   CASE WHEN f.proretset THEN '* FROM ' ELSE '' END, f.name || '_logic',
-                   (SELECT string_agg('$' || i, ', ') FROM generate_series(1, f.pronargs) AS i)));
+            CASE f.provolatile WHEN 's' THEN 'sql STABLE' ELSE 'plpgsql VOLATILE' END,
+            CASE WHEN f.provolatile = 's' THEN format('SELECT %s%s', CASE WHEN f.proretset THEN '* FROM ' END, logic)
+                 ELSE format(CASE
+                     WHEN f.proretset THEN 'BEGIN RETURN QUERY SELECT * FROM %1$s; PERFORM %3$s; END'
+                     WHEN f.result = 'void' THEN 'BEGIN PERFORM %1$s; PERFORM %3$s; END'
+                     ELSE 'DECLARE result %2$s := %1$s; BEGIN PERFORM %3$s; RETURN result; END' END,
+                     logic, f.result, 'vantage6_events.fire_deferred()') END);
         PERFORM vantage6_events.own_function(
             format('vantage6_events.%I(%s)', f.name, f.identity_args), agent, f.comment);
     END LOOP;

@@ -331,14 +331,17 @@ Datum v6e_announce(PG_FUNCTION_ARGS)
 
     e.name = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0);
     e.args = args_json(fcinfo);
-    e.nsp = PG_ARGISNULL(6) ? NULL : PG_GETARG_TEXT_PP(6);
     if (PG_ARGISNULL(2))
         null_room();
     e.rooms = PG_GETARG_ARRAYTYPE_P(2);
     e.except = !PG_ARGISNULL(3);
     e.except_principal = e.except ? PG_GETARG_INT32(3) : 0;
-    e.durable = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
-    e.repetition = !PG_ARGISNULL(5);
+    /* The script of 1.0.0, until it is updated, declares four. */
+    e.nsp = PG_NARGS() < 7    ? cstring_to_text("/tasks")
+            : PG_ARGISNULL(6) ? NULL
+                              : PG_GETARG_TEXT_PP(6);
+    e.durable = PG_NARGS() > 4 && !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
+    e.repetition = PG_NARGS() > 5 && !PG_ARGISNULL(5);
     e.repeats = e.repetition ? PG_GETARG_INT64(5) : 0;
     check_event(e.name);
     check_namespace(e.nsp);

@@ -44,6 +44,10 @@ void answer_fold(char *to, size_t len, const char *from)
     to[n] = '\0';
 }
 
+const char answer_pooled[] =
+    "A connection pooler in between gives each transaction another session: connect"
+    " to PostgreSQL itself, or through a pool in session mode";
+
 /* Repairs that the server cannot know of. */
 static const char *repair(const char *state)
 {
@@ -53,9 +57,12 @@ static const char *repair(const char *state)
          " its attach() and grant_pushd()"},
         {"42883", "The extension is not attached, or too old: run its attach(), or ALTER EXTENSION"
                   " vantage6_events UPDATE"},
-        {"42501", "Grant the rights of pushd to the role that it connects as: run SELECT"
-                  " vantage6_events.grant_pushd(role)"},
+        {"42501",
+         "Grant the rights of pushd to the role that it connects as: run SELECT"
+         " vantage6_events.grant_pushd(role), or after an update of the extension its attach()"},
     };
+    if (strcmp(state, "26000") == 0 || strcmp(state, "42P05") == 0) /* a prepared statement */
+        return answer_pooled;
     for (size_t i = 0; i < sizeof repairs / sizeof repairs[0]; i++)
         if (strcmp(state, repairs[i][0]) == 0)
             return repairs[i][1];

@@ -14,6 +14,9 @@
 bool answer_failed(const PGresult *result);
 int64_t answer_integer(const PGresult *result, int row, int column);
 
+/* What to do where a pooler changes the session under a link. */
+extern const char answer_pooled[];
+
 /* Message, SQLSTATE, database (unless NULL) and hint. */
 void answer_explain(const PGresult *result, const char *database, char *text, size_t len);
 /* Copy as one line. */

@@ -14,6 +14,20 @@
 /* ANSWER_TIME: no statement takes so long; behind a proxy, TCP would not tell. */
 enum { RETRY_MIN = 100, ANSWER_TIME = 60000, REASON = 1024 };
 
+/* What a role or a database may have set for its other sessions would end ours, or its statements.
+ * The first by itself, or it might end the second. Not all versions have each of these. A new
+ * session that listens already is that of another link, through a pooler. */
+static const struct statement st_patient = {NULL, "SET statement_timeout = 0", 0};
+static const struct statement st_settings = {
+    NULL,
+    "SELECT EXISTS (SELECT FROM pg_catalog.pg_listening_channels()),"
+    " count(pg_catalog.set_config(s.name, v.value, false)) FROM pg_catalog.pg_settings AS s"
+    " JOIN (VALUES ('lock_timeout', '0'), ('idle_session_timeout', '0'), ('transaction_timeout', "
+    "'0'),"
+    " ('idle_in_transaction_session_timeout', '0'), ('default_transaction_deferrable', 'off'),"
+    " ('default_transaction_isolation', 'read committed')) AS v (name, value) ON v.name = s.name",
+    0};
+
 enum state {
     LINK_RESTING,
     LINK_CONNECTING,
@@ -164,6 +178,15 @@ static void connect_start(struct link *l)
     watch(l, UV_WRITABLE);
 }
 
+static void on_setting(void *ctx, const PGresult *r)
+{
+    struct link *l = ctx;
+    if (r && answer_failed(r))
+        link_refused(l, r);
+    else if (r && PQntuples(r) == 1 && PQgetvalue(r, 0, 0)[0] == 't')
+        link_fail(l, "a new session that listens already. %s", answer_pooled);
+}
+
 static void connected(struct link *l)
 {
     uv_timer_stop(l->timer);
@@ -177,7 +200,10 @@ static void connected(struct link *l)
     l->was_up = true;
     l->up_since = uv_now(l->setup.loop);
     watch(l, UV_READABLE);
-    l->setup.calls->up(l->setup.ctx);
+    link_send(l, &st_patient, NULL, on_setting, l);
+    link_send(l, &st_settings, NULL, on_setting, l);
+    if (l->state == LINK_UP)
+        l->setup.calls->up(l->setup.ctx);
 }
 
 static void connect_step(struct link *l)

@@ -68,9 +68,9 @@ class World:
 
     # --- the database ----------------------------------------------------------------------------
 
-    def connect(self, user="hq"):
+    def connect(self, user="hq", database="hq"):
         """A new connection of a role, autocommit: one commit per statement, as HQ writes."""
-        db = psycopg2.connect(self.lab.conninfo(user))
+        db = psycopg2.connect(self.lab.conninfo(user, database))
         db.autocommit = True
         return db
 

@@ -1,0 +1,89 @@
+-- From an earlier version to this one: as much of it is made anew as in a fresh installation, by the
+-- same pieces. So the two are equal, and what changed in which version is written down nowhere.
+--
+-- before  (this file) what attach() made is dropped, as are the extension's functions and views; its
+--         tables step aside into a schema of their own
+-- pieces  sql/*.sql, as for CREATE EXTENSION
+-- after   (after.sql) rows and sequences go into the new tables
+--
+-- Nothing is granted here: in the script of an extension that would count as the extension's own, and
+-- pg_dump would leave it out. attach() grants, and makes what it made, again.
+\echo Use "ALTER EXTENSION vantage6_events UPDATE" to load this file. \quit
+
+-- All locks at once, for a moment, and again, as attach() does and for its reasons: pushd and HQ go on.
+DO $$
+DECLARE
+    until timestamptz := clock_timestamp() + interval '5 s';
+    mine text;
+    hqs text;
+BEGIN
+    PERFORM set_config('lock_timeout', '200ms', true), set_config('deadlock_timeout', '100ms', true);
+    SELECT string_agg(c.oid::regclass::text, ', ' ORDER BY
+                      array_position(ARRAY['instance', 'lease', 'pending', 'announced']::name[], c.relname), c.oid)
+    INTO mine FROM pg_catalog.pg_class AS c
+    WHERE c.relnamespace = 'vantage6_events'::regnamespace AND c.relkind IN ('r', 'p');
+    LOOP
+        BEGIN
+            SELECT string_agg(DISTINCT g.tgrelid::regclass::text, ', ') INTO hqs FROM pg_catalog.pg_trigger AS g
+            JOIN pg_catalog.pg_proc AS p ON p.oid = g.tgfoid
+            WHERE p.pronamespace = 'vantage6_events'::regnamespace AND NOT g.tgisinternal;
+            EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', concat_ws(', ', hqs, mine));
+            PERFORM vantage6_events.unmake(); -- that of the earlier version
+            RETURN;
+        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            IF clock_timestamp() >= until THEN
+                RAISE EXCEPTION 'the tables of vantage6 and of vantage6_events could not be locked: they are in use'
+                    USING ERRCODE = 'lock_not_available', HINT = 'Nothing was changed. Look into pg_locks '
+                        'and pg_stat_activity for who holds them, and do it again when he has ended.';
+            END IF;
+        END;
+        PERFORM pg_sleep(0.05 + 0.1 * random());
+    END LOOP;
+END
+$$;
+
+CREATE SCHEMA vantage6_events_before;
+
+DO $$
+DECLARE
+    item record;
+    act text;
+BEGIN
+    FOR item IN
+        SELECT m.type, m.identity, m.oid, EXISTS (
+                   SELECT FROM pg_catalog.pg_depend AS d WHERE d.classid = 'pg_class'::regclass
+                   AND d.objid = m.oid AND d.deptype IN ('a', 'i') AND m.type = 'sequence') AS owned
+        FROM (SELECT i.*, d.objid AS oid FROM pg_catalog.pg_depend AS d
+              JOIN pg_catalog.pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'vantage6_events',
+              pg_catalog.pg_identify_object(d.classid, d.objid, 0) AS i
+              WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.deptype = 'e') AS m
+        ORDER BY array_position(ARRAY['view', 'function', 'sequence', 'table', 'schema'], m.type), m.oid
+    LOOP
+        -- Not CASCADE: somebody else's view of ours is to be his to drop.
+        act := CASE item.type
+            WHEN 'view' THEN format('DROP VIEW %s', item.identity)
+            WHEN 'function' THEN format('DROP FUNCTION %s', item.identity)
+            WHEN 'table' THEN format('ALTER EXTENSION vantage6_events DROP TABLE %1$s;'
+                                     'ALTER TABLE %1$s SET SCHEMA vantage6_events_before', item.identity)
+            WHEN 'sequence' THEN format('ALTER EXTENSION vantage6_events DROP SEQUENCE %s', item.identity)
+                || CASE WHEN item.owned THEN '' -- goes with its table
+                   ELSE format(';ALTER SEQUENCE %s SET SCHEMA vantage6_events_before', item.identity) END
+            WHEN 'schema' THEN ''
+        END;
+        IF act IS NULL THEN
+            RAISE EXCEPTION 'the update of vantage6_events does not know how to replace a member of type %: %',
+                item.type, item.identity;
+        ELSIF act <> '' THEN
+            EXECUTE act;
+        END IF;
+    END LOOP;
+    FOR item IN
+        SELECT DISTINCT a.grantee::regrole::text AS grantee FROM pg_catalog.pg_namespace AS n,
+               pg_catalog.aclexplode(n.nspacl) AS a
+        WHERE n.nspname = 'vantage6_events' AND a.grantee NOT IN (0, n.nspowner)
+    LOOP
+        EXECUTE format('REVOKE ALL ON SCHEMA vantage6_events FROM %s', item.grantee);
+    END LOOP;
+END
+$$;
+
