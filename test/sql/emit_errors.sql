@@ -40,7 +40,7 @@ SET vantage6_events.max_payload = 2000;
 SELECT pg_temp.refusal('x', to_json(repeat('p', 992))::text);
 SELECT pg_temp.refusal('x', to_json(repeat('p', 993))::text);
 SELECT pg_temp.refusal('x', '[' || repeat(' ', 2000) || ']');
--- Later versions deliver durably; this one does not pretend to.
+-- Durable is for nodes only, and a ttl for what is durable.
 SELECT pg_temp.refusal('x', durable => true);
 SELECT pg_temp.refusal('x', rooms => ARRAY[r], durable => true) FROM unnest(ARRAY[
     'node_1', 'collaboration_1/nodes', 'node_', 'node_x', '/nodes', 'collaboration_1']) AS r;
