@@ -142,25 +142,30 @@ static int16 current_slot(void)
     return (int16)(seconds / v6e_retention % SLOTS);
 }
 
-static SPIPlanPtr insert_plan(void)
+/* The script of 1.0.0, until it is updated, has no repetitions, and no column for them. */
+static SPIPlanPtr insert_plan(bool repetition)
 {
-    static SPIPlanPtr plan = NULL;
+    static SPIPlanPtr plans[2] = {NULL, NULL};
+    SPIPlanPtr *plan = &plans[repetition];
     Oid types[] = {INT2OID, INT4OID, TEXTOID, TEXTARRAYOID, TEXTOID,
                    TEXTOID, INT4OID, BOOLOID, INT8OID};
 
-    if (plan == NULL) {
+    if (*plan == NULL) {
         SPIPlanPtr fresh = SPI_prepare(
-            "INSERT INTO vantage6_events.event"
-            " (slot, tli, namespace, rooms, name, payload, except_principal,"
-            " durable, repeats) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
-            lengthof(types), types);
+            repetition ? "INSERT INTO vantage6_events.event"
+                         " (slot, tli, namespace, rooms, name, payload, except_principal, durable,"
+                         " repeats) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id"
+                       : "INSERT INTO vantage6_events.event"
+                         " (slot, tli, namespace, rooms, name, payload, except_principal, durable)"
+                         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
+            repetition ? lengthof(types) : lengthof(types) - 1, types);
 
         if (fresh == NULL || SPI_keepplan(fresh) != 0)
             elog(ERROR, "cannot prepare the insert of an event: %s",
                  SPI_result_code_string(SPI_result));
-        plan = fresh;
+        *plan = fresh;
     }
-    return plan;
+    return *plan;
 }
 
 static int64 insert_event(const struct event *e, text *payload)
@@ -181,7 +186,8 @@ static int64 insert_event(const struct event *e, text *payload)
 
     if (SPI_connect() != SPI_OK_CONNECT)
         elog(ERROR, "cannot connect to SPI");
-    if (SPI_execute_plan(insert_plan(), values, nulls, false, 0) != SPI_OK_INSERT_RETURNING ||
+    if (SPI_execute_plan(insert_plan(e->repetition), values, nulls, false, 0) !=
+            SPI_OK_INSERT_RETURNING ||
         SPI_processed != 1)
         elog(ERROR, "cannot insert an event: %s", SPI_result_code_string(SPI_result));
     id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
