@@ -10,34 +10,41 @@
 -- pg_dump would leave it out. attach() grants, and makes what it made, again.
 \echo Use "ALTER EXTENSION vantage6_events UPDATE" to load this file. \quit
 
--- All locks at once, for a moment, and again, as attach() does and for its reasons: pushd and HQ go on.
+-- All locks at once, given up together and tried again, as attach() does and for its reasons. With more patience
+-- each time, since pushd opens again and again.
 DO $$
 DECLARE
-    until timestamptz := clock_timestamp() + interval '5 s';
+    until timestamptz := clock_timestamp() + interval '10 s';
+    tries integer := 0; -- time alone may pass while the machine stands still
+    first CONSTANT name[] := '{attachment, epoch, instance, lease, pending, announced}';
     mine text;
+    others text;
     hqs text;
 BEGIN
-    PERFORM set_config('lock_timeout', '200ms', true), set_config('deadlock_timeout', '100ms', true);
-    SELECT string_agg(c.oid::regclass::text, ', ' ORDER BY
-                      array_position(ARRAY['instance', 'lease', 'pending', 'announced']::name[], c.relname), c.oid)
-    INTO mine FROM pg_catalog.pg_class AS c
+    PERFORM set_config('lock_timeout', '1s', true), set_config('deadlock_timeout', '100ms', true);
+    -- pushd's functions begin with these; then HQ's tables, whose triggers go on to the others.
+    SELECT string_agg(c.oid::regclass::text, ', ' ORDER BY array_position(first, c.relname))
+               FILTER (WHERE c.relname = ANY (first)),
+           string_agg(c.oid::regclass::text, ', ' ORDER BY c.oid) FILTER (WHERE c.relname <> ALL (first))
+    INTO mine, others FROM pg_catalog.pg_class AS c
     WHERE c.relnamespace = 'vantage6_events'::regnamespace AND c.relkind IN ('r', 'p');
     LOOP
         BEGIN
             SELECT string_agg(DISTINCT g.tgrelid::regclass::text, ', ') INTO hqs FROM pg_catalog.pg_trigger AS g
             JOIN pg_catalog.pg_proc AS p ON p.oid = g.tgfoid
             WHERE p.pronamespace = 'vantage6_events'::regnamespace AND NOT g.tgisinternal;
-            EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', concat_ws(', ', hqs, mine));
+            EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', concat_ws(', ', mine, hqs, others));
             PERFORM vantage6_events.unmake(); -- that of the earlier version
             RETURN;
         EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-            IF clock_timestamp() >= until THEN
+            tries := tries + 1;
+            IF tries >= 5 AND clock_timestamp() >= until THEN
                 RAISE EXCEPTION 'the tables of vantage6 and of vantage6_events could not be locked: they are in use'
-                    USING ERRCODE = 'lock_not_available', HINT = 'Nothing was changed. Look into pg_locks '
+                    USING ERRCODE = 'lock_not_available', DETAIL = sqlerrm, HINT = 'Nothing was changed. Look into pg_locks '
                         'and pg_stat_activity for who holds them, and do it again when he has ended.';
             END IF;
         END;
-        PERFORM pg_sleep(0.05 + 0.1 * random());
+        PERFORM pg_sleep(0.2 + 0.2 * random());
     END LOOP;
 END
 $$;

@@ -1,4 +1,4 @@
-"""A PostgreSQL of the test's own: the programs copied, so that they look for extensions and libraries beside themselves."""
+"""A PostgreSQL of the test's own: copied programs look for extensions and libraries beside themselves."""
 import os
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""A database with too little patience, room or leave to write: clients stay, /readyz says why, and it heals by itself."""
+"""A database with too little patience, room or leave to write: clients stay, /readyz says why, and it heals."""
 import contextlib
 import os
 import subprocess
@@ -50,22 +50,26 @@ def test_timeouts_that_its_role_has_are_not_for_the_daemon(world, clients):
     assert never_dropped(made)
 
 
+def read_only(world, switch):
+    """Switch it on or off for all sessions."""
+    act = "SET default_transaction_read_only = on" if switch else "RESET default_transaction_read_only"
+    as_superuser(world, f"ALTER SYSTEM {act}", "SELECT pg_reload_conf()")
+
+
 def test_a_database_that_is_read_only_is_said_and_heals(world, clients):
-    broken_and_mended(world, clients,
-                      lambda: as_superuser(world, "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()"),
-                      "session is read-only",
-                      lambda: as_superuser(world, "ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()"))
+    broken_and_mended(world, clients, lambda: read_only(world, True), "session is read-only",
+                      lambda: read_only(world, False))
 
 
 def test_links_that_turn_read_only_notice_by_themselves(world, clients):
     client = clients(Raw(world, 15))
     world.joined(client)
     links = world.sql(LINKS, user="postgres")
-    as_superuser(world, "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
+    read_only(world, True)
     try:
         wait_for(lambda: "read-only" in world.http("GET", "/readyz", admin=True)[2], "a beat to be refused")
     finally:
-        as_superuser(world, "ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()")
+        read_only(world, False)
     wait_for(world.ready, "the daemon to be ready")
     assert world.sql(LINKS, user="postgres") != links
     world.joined(client)
@@ -86,7 +90,8 @@ def small_disk(world):
         os.chown(inner, world.lab.cluster.owner().pw_uid, -1)
         as_superuser(world, f"CREATE TABLESPACE small LOCATION '{inner}'")
         yield folder
-        as_superuser(world, "ALTER TABLE vantage6_events.lease SET TABLESPACE pg_default", "CHECKPOINT", "DROP TABLESPACE small")
+        as_superuser(world, "ALTER TABLE vantage6_events.lease SET TABLESPACE pg_default", "CHECKPOINT",
+                     "DROP TABLESPACE small")
     finally:
         subprocess.run(["umount", "-l", folder], check=True)
 

@@ -1,4 +1,4 @@
-"""A standby takes over, a server crashes with xids unflushed: what each trap of the log does to other cursors, and not to ours."""
+"""A standby takes over, a server crashes with xids unflushed: what other cursors than ours would lose."""
 import contextlib
 import os
 import shutil
@@ -136,13 +136,15 @@ def test_what_was_acknowledged_by_a_synchronous_pair_is_delivered_whichever_serv
     world = pair.world
     pair.ask(pair.primary, "ALTER SYSTEM SET synchronous_standby_names = 'standby'")
     pair.ask(pair.primary, "SELECT pg_reload_conf()")
-    wait_for(lambda: pair.ask(pair.primary, "SELECT sync_state FROM pg_stat_replication") == [("sync",)], "a synchronous standby")
+    wait_for(lambda: pair.ask(pair.primary, "SELECT sync_state FROM pg_stat_replication") == [("sync",)],
+             "a synchronous standby")
     made = crowd(world, clients)
     acknowledged, ended = [], threading.Event()
 
     def write(writer):
         number = writer * 100000
-        with contextlib.suppress(psycopg2.Error), contextlib.closing(pair.connect(pair.primary, "hq")) as db, db.cursor() as cursor:
+        with contextlib.suppress(psycopg2.Error), contextlib.closing(pair.connect(pair.primary, "hq")) as db:
+            cursor = db.cursor()
             while not ended.is_set():
                 cursor.execute("SELECT vantage6_events.emit('n', to_json(%s), 'everyone')", (number,))
                 acknowledged.append(number)

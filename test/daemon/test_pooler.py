@@ -43,8 +43,10 @@ def pooled(own_lab):
         port, owner = free_ports(1), Cluster.owner()
         path = f"{world.lab.dir}/pgbouncer.ini"
         with open(path, "w", encoding="utf-8") as file:
-            file.write(SETTINGS.format(run=world.lab.cluster.run, pg=world.lab.cluster.port, port=port, mode=mode, size=size))
-        ends.append(subprocess.Popen([PGBOUNCER, path], user=owner.pw_uid if owner else None, stderr=subprocess.DEVNULL))
+            file.write(SETTINGS.format(run=world.lab.cluster.run, pg=world.lab.cluster.port, port=port, mode=mode,
+                                       size=size))
+        ends.append(subprocess.Popen([PGBOUNCER, path], user=owner.pw_uid if owner else None,
+                                     stderr=subprocess.DEVNULL))
         wait_for(lambda: answers(port), "pgbouncer to listen")
         world.lab.stop_pushd(0)
         world.lab.facts["options"] += ["--read-interval", "1h" if mode == "session" else "1s",
@@ -70,6 +72,6 @@ def test_a_pooler_in_session_mode_works(pooled, clients):
 def test_a_pooler_in_transaction_mode_is_said(pooled, clients, size):
     world = pooled("transaction", size)
     client = clients(Raw(world, 15))
-    wait_for(lambda: re.search("A connection pooler in between.*session mode", world.http("GET", "/readyz", admin=True)[2]),
-             "readyz to say so")
+    wait_for(lambda: re.search("A connection pooler in between.*session mode",
+                               world.http("GET", "/readyz", admin=True)[2]), "readyz to say so")
     assert client.round_trip() is None and not client.closed

@@ -6,7 +6,9 @@ import contextlib
 import glob
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 
 import psycopg2
 import pytest
@@ -27,25 +29,26 @@ LAST = "SELECT max(id) FROM vantage6_events.event"
 
 
 @pytest.fixture(scope="module")
-def prefix(tmp_path_factory):
+def prefix():
     """A PostgreSQL that knows both versions."""
-    folder = tmp_path_factory.mktemp("prefix")
-    for path in (folder, *folder.parents[:2]):
-        os.chmod(path, 0o755)
+    folder = tempfile.mkdtemp(prefix="vantage6-prefix.", dir="/tmp")
+    os.chmod(folder, 0o755)
     made = Prefix(f"{folder}/usr")
     made.put(SCRIPT, made.extensions)
-    return made
+    yield made
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
-def lab(make_world, prefix):
+def lab(prefix, make_world):
     """A lab in it, and what is in the catalog after a fresh installation."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PG_CONFIG", prefix.pg_config)
         world = make_world(options=["--retry-max", "200ms"])
     world.sql("SELECT vantage6_events.attach('public')")  # once more: grants in the order of a second one
     world.fresh = inventory(world)
-    return world
+    yield world
+    world.end()  # while its programs are there
 
 
 def as_superuser(world, statement, *values):
