@@ -145,9 +145,16 @@ COMMENT ON FUNCTION start_epoch() IS
     'The epoch; if the leases may have been lost, a new one, and all that are announced online '
     'become pending with epoch_grace. Owned by the extension.';
 
+-- Not max(id): an emptied log is not one that was set back. After a crash it may be up to 32 ahead.
+CREATE FUNCTION last_id() RETURNS bigint
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END FROM vantage6_events.event_id_seq AS s $$;
+COMMENT ON FUNCTION last_id() IS
+    'An id that no event to come is below: the greatest given out, 0 = none. Owned by the extension.';
+
 CREATE FUNCTION open(instance text, version text)
     RETURNS TABLE (incarnation bigint, system_id text, tli integer, epoch text,
-                   snapshot pg_snapshot, hi bigint)
+                   snapshot pg_snapshot, hi bigint, bell text)
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
@@ -171,13 +178,13 @@ BEGIN
     PERFORM pg_advisory_lock(vantage6_events.lock_space(), vantage6_events.lock_key(n));
     RETURN QUERY
         SELECT n, vantage6_events.system_id(), vantage6_events.timeline(), e,
-               pg_current_snapshot(), coalesce((SELECT max(v.id) FROM vantage6_events.event AS v), 0);
+               pg_current_snapshot(), vantage6_events.last_id(), vantage6_events.bell();
 END
 $$;
 COMMENT ON FUNCTION open(text, text) IS
     'Registers an instance of vantage6-pushd (its name and version): a new incarnation, ending an '
     'earlier one of that name, its leases with grace. Returns the cluster and epoch that all state '
-    'belongs to, a snapshot and the greatest id visible in it (0 = none): where reading begins. '
+    'belongs to, a snapshot and the greatest id given out (0 = none): where reading begins; and bell(). '
     'Errors: V6001, V6005-V6009. Owned by the extension.';
 
 CREATE FUNCTION check_incarnation(incarnation bigint) RETURNS void
@@ -325,8 +332,8 @@ BEGIN
         ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED);
     PERFORM vantage6_events.retry_deferred();
     PERFORM vantage6_events.fold_logs();
-    PERFORM vantage6_events.tidy_tasks();
     PERFORM vantage6_events.repeat_instructions();
+    PERFORM vantage6_events.upkeep(); -- last, since it locks a slot of the log until the commit
     RETURN true;
 END
 $$;
@@ -334,5 +341,5 @@ COMMENT ON FUNCTION beat_logic(bigint, text[]) IS
     'The incarnation lives; false if it was ended: open again. upgraded: sids of clients whose transport is a '
     'WebSocket now. Ends dead ones, refreshes last_seen of its '
     'nodes when older than 30 s, folds logs that are due, tries again what had to wait for locks, repeats which '
-    'dataframes are to be deleted every 10 minutes. To be called every 5 s. 55P03 if HQ''s tables are locked '
+    'dataframes are to be deleted every 10 minutes, and calls upkeep(). To be called every 5 s. 55P03 if HQ''s tables are locked '
     'for 0.5 s. Owned by the agent.';

@@ -1,6 +1,6 @@
 /*
- * emit: one event into the log, in the caller's own transaction, and the bell that rings at its
- * commit.
+ * emit: one event into the log, in the caller's own transaction, and the bell (bell.c) that rings
+ * at its commit.
  *
  * Called from SQL: emit(event, args, room | rooms, namespace, durable, ttl) with args as json,
  * jsonb or text; and announce(event, args, rooms, except_principal, durable), which the extension's
@@ -10,7 +10,6 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "commands/async.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
@@ -23,9 +22,9 @@
 #include "varatt.h"
 #endif
 
+#include "bell.h"
 #include "vantage6_events.h"
 
-#define CHANNEL "vantage6_events"
 #define SLOTS 3
 
 struct event {
@@ -115,24 +114,23 @@ static void check_rooms(ArrayType *rooms, bool only_nodes)
     }
 }
 
-static int16 current_slot(void)
+static int16 slot_of(TimestampTz at)
 {
-    int64 seconds = GetCurrentTransactionStartTimestamp() / USECS_PER_SEC;
-
-    return (int16)(seconds / v6e_retention % SLOTS);
+    return (int16)(at / USECS_PER_SEC / v6e_retention % SLOTS);
 }
 
 static SPIPlanPtr insert_plan(void)
 {
     static SPIPlanPtr plan = NULL;
-    Oid types[] = {INT2OID, INT4OID, TEXTOID, TEXTARRAYOID, TEXTOID, TEXTOID, INT4OID, BOOLOID};
+    Oid types[] = {INT2OID, INT4OID, TIMESTAMPTZOID, TEXTOID, TEXTARRAYOID,
+                   TEXTOID, TEXTOID, INT4OID,        BOOLOID};
 
     if (plan == NULL) {
-        SPIPlanPtr fresh =
-            SPI_prepare("INSERT INTO vantage6_events.event"
-                        " (slot, tli, namespace, rooms, name, payload, except_principal,"
-                        " durable) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
-                        lengthof(types), types);
+        SPIPlanPtr fresh = SPI_prepare("INSERT INTO vantage6_events.event"
+                                       " (slot, tli, emitted_at, namespace, rooms, name, payload,"
+                                       " except_principal, durable)"
+                                       " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
+                                       lengthof(types), types);
 
         if (fresh == NULL || SPI_keepplan(fresh) != 0)
             elog(ERROR, "cannot prepare the insert of an event: %s",
@@ -144,11 +142,12 @@ static SPIPlanPtr insert_plan(void)
 
 static int64 insert_event(const struct event *e, text *payload)
 {
+    TimestampTz now = GetCurrentTimestamp();
     Datum values[] = {
-        Int16GetDatum(current_slot()),      Int32GetDatum(v6e_timeline()), PointerGetDatum(e->nsp),
-        PointerGetDatum(e->rooms),          PointerGetDatum(e->name),      PointerGetDatum(payload),
-        Int32GetDatum(e->except_principal), BoolGetDatum(e->durable)};
-    const char nulls[] = {' ', ' ', ' ', ' ', ' ', ' ', e->except ? ' ' : 'n', ' '};
+        Int16GetDatum(slot_of(now)), Int32GetDatum(v6e_timeline()),      TimestampTzGetDatum(now),
+        PointerGetDatum(e->nsp),     PointerGetDatum(e->rooms),          PointerGetDatum(e->name),
+        PointerGetDatum(payload),    Int32GetDatum(e->except_principal), BoolGetDatum(e->durable)};
+    const char nulls[] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', e->except ? ' ' : 'n', ' '};
     bool isnull;
     int64 id;
 
@@ -160,12 +159,6 @@ static int64 insert_event(const struct event *e, text *payload)
     id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
     SPI_finish();
     return id;
-}
-
-/* Empty and constant: equal bells fold into one at commit, and a listener learns nothing. */
-static void ring(void)
-{
-    Async_Notify(CHANNEL, "");
 }
 
 /* at_most: the largest payload in bytes; 0 = any, where it is HQ's own write that would fail. */
@@ -182,7 +175,7 @@ static int64 emit(const struct event *e, int at_most)
                 (errcode(V6E_PAYLOAD_TOO_LARGE),
                  errmsg("the event has %d bytes, at most %d are allowed", payload.len, at_most),
                  errhint("Send less, or raise vantage6_events.max_payload.")));
-    ring();
+    v6e_ring();
     /* The bell rings before an asynchronous commit is on disk: a crash would undo what clients
      * heard, and give the ids out again. */
     ForceSyncCommit();
@@ -300,10 +293,10 @@ Datum v6e_announce(PG_FUNCTION_ARGS)
 }
 
 /* ring() */
-PG_FUNCTION_INFO_V1(v6e_ring);
-Datum v6e_ring(PG_FUNCTION_ARGS)
+PG_FUNCTION_INFO_V1(v6e_sql_ring);
+Datum v6e_sql_ring(PG_FUNCTION_ARGS)
 {
     PreventCommandDuringRecovery("vantage6_events.ring()");
-    ring();
+    v6e_ring();
     PG_RETURN_VOID();
 }

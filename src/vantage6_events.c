@@ -10,6 +10,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
+#include "bell.h"
 #include "vantage6_events.h"
 
 PG_MODULE_MAGIC;
@@ -18,6 +19,8 @@ PGDLLEXPORT void _PG_init(void);
 
 int v6e_max_payload;
 int v6e_retention;
+int v6e_upkeep_interval;
+static int upkeep_lock_timeout;
 static int drain_grace;
 static int epoch_grace;
 static int instruction_ttl;
@@ -39,6 +42,16 @@ static void define_times(void)
         "vantage6_events.retention", "Time for which an event is kept at least.",
         "Events go into a ring of three slots, each of this length.", &v6e_retention, 7 * 86400, 60,
         366 * 86400, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+    DefineCustomIntVariable("vantage6_events.upkeep_interval",
+                            "Time between two looks of the background worker for what is old.",
+                            "There is one if shared_preload_libraries has vantage6_events.",
+                            &v6e_upkeep_interval, 10, 1, 3600, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL,
+                            NULL);
+    DefineCustomIntVariable("vantage6_events.upkeep_lock_timeout",
+                            "Time that upkeep waits for a lock on a slot of the log, at most.",
+                            "Whoever wants to read or write that slot waits behind it.",
+                            &upkeep_lock_timeout, 100, 1, 10000, PGC_SUSET, GUC_UNIT_MS, NULL, NULL,
+                            NULL);
     DefineCustomIntVariable("vantage6_events.drain_grace",
                             "Time to come back in, for clients whose connection a daemon ended.",
                             NULL, &drain_grace, 30, 0, 3600, PGC_SUSET, GUC_UNIT_S, NULL, NULL,
@@ -84,6 +97,7 @@ void _PG_init(void)
 {
     define_times();
     define_limits();
+    v6e_bell_init();
 #if PG_VERSION_NUM >= 150000
     MarkGUCPrefixReserved("vantage6_events");
 #else
