@@ -17,7 +17,7 @@ AS $$
     JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
         AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
     JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'vantage6_events'
-    WHERE NOT p.prosecdef OR p.proname IN ('announce', 'upkeep')
+    WHERE NOT p.prosecdef OR p.proname = 'announce' OR p.proname = 'upkeep'
 $$;
 COMMENT ON FUNCTION agent_needs() IS
     'What the agent needs of the extension''s own things. Owned by the extension.';
