@@ -24,13 +24,11 @@ COMMENT ON FUNCTION slot_is_old(integer) IS
 
 CREATE FUNCTION empty_slot() RETURNS integer
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
-    SET lock_timeout = 0 -- so that what is set below ends with the function
 AS $$
 DECLARE
     turn bigint := extract(epoch FROM vantage6_events.setting('retention')::interval);
     present integer := floor(extract(epoch FROM clock_timestamp() - timestamptz '2000-01-01 00:00Z'))::bigint / turn % 3;
 BEGIN
-    PERFORM set_config('lock_timeout', vantage6_events.setting('upkeep_lock_timeout'), true);
     FOR slot IN 0 .. 2 LOOP
         CONTINUE WHEN slot = present OR vantage6_events.slot_is_old(slot) IS NOT TRUE;
         BEGIN
@@ -48,19 +46,25 @@ END
 $$;
 COMMENT ON FUNCTION empty_slot() IS
     'Empties one slot of the log whose events are all older than the retention, and returns it; NULL: there is none, or '
-    'somebody else had it locked for upkeep_lock_timeout. Not the slot that is written now. Owned by the extension.';
+    'somebody else had it locked for lock_timeout. Not the slot that is written now. Owned by the extension.';
 
 CREATE FUNCTION upkeep() RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET lock_timeout = 0 -- so that what is set below ends with the function
 AS $$
 BEGIN
+    PERFORM set_config('lock_timeout', vantage6_events.setting('upkeep_lock_timeout'), true);
     IF NOT pg_try_advisory_xact_lock(vantage6_events.lock_space() + 2, 0) THEN
         RETURN NULL;
     END IF;
-    PERFORM vantage6_events.tidy_tasks();
+    BEGIN
+        PERFORM vantage6_events.tidy_tasks();
+    EXCEPTION WHEN lock_not_available THEN
+        NULL; -- next time; bells and beats do not wait for it
+    END;
     RETURN vantage6_events.empty_slot();
 END
 $$;
 COMMENT ON FUNCTION upkeep() IS
     'Removes what is old from the extension''s own tables, and touches none of HQ''s; returns the slot of the log that it has '
-    'emptied, or NULL. At most one at a time. For the agent only; owned by the extension.';
+    'emptied, or NULL. At most one at a time; waits at most upkeep_lock_timeout for a lock. For the agent only; owned by the extension.';

@@ -160,16 +160,17 @@ def test_many_bells_are_one(world, client):
 
 def test_a_killed_worker(world, client):
     """PostgreSQL restarts everything, as for any of its processes; the next commit has a worker."""
-    pid = worker(world)
-    os.kill(pid, signal.SIGKILL)
-    world.forget_connection()
+    pid, witness = worker(world), world.connect()
 
-    def back():
+    def answers(connect):
         try:
-            return world.connect().cursor().execute("SELECT") is None
+            return connect().cursor().execute("SELECT") is None
         except psycopg2.Error:
             return False
-    wait_for(back, "PostgreSQL to be back", 60)
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not answers(lambda: witness), "PostgreSQL to end every session")
+    wait_for(lambda: answers(world.connect), "PostgreSQL to be back", 60)
+    world.forget_connection()
     world.emit("after_the_kill", None, "everyone")
     client.wait("after_the_kill")
     assert worker(world) != pid
