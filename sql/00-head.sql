@@ -22,7 +22,7 @@
 --          incarnation ended
 --
 -- Settings (superuser, or ALTER DATABASE by one): vantage6_events.max_payload, .retention,
--- .upkeep_lock_timeout, .drain_grace, .epoch_grace, .instruction_ttl. In postgresql.conf: .upkeep_interval.
+-- .upkeep_lock_timeout, .drain_grace, .epoch_grace, .instruction_ttl. In postgresql.conf: .upkeep_interval, .bell_pause.
 \echo Use "CREATE EXTENSION vantage6_events" to load this file. \quit
 
 -- Whoever may create functions in the schema could put his own before ours.

@@ -5,8 +5,10 @@
  *             cluster at a time commit with a NOTIFY, through its flush of the WAL
  * doorbell    the commit only wakes a background worker of its database (worker.c), and that does
  *             the NOTIFY: for as many commits as have asked by then, without waiting for a disk
- * board       the shared memory of the doorbell; it is there if shared_preload_libraries has us
- * box         the part of it that belongs to one database
+ * pause       after a bell the worker waits for a moment, in which commits need not wake it: one
+ * more bell is for all of them. The first bell of many, and a single one, waits for nothing board
+ * the shared memory of the doorbell; it is there if shared_preload_libraries has us box         the
+ * part of it that belongs to one database
  *
  * Each transaction takes the doorbell if a worker lives or can be had, else the plain bell. Workers
  * are started by whoever needs one, and by the end of one that leaves a bell unrung.
@@ -38,6 +40,7 @@ struct box {
     Oid database;         /* InvalidOid = free */
     Latch *worker;        /* of the one that lives, NULL = none */
     TimestampTz starting; /* since when one is expected; 0 = none is */
+    bool awake;           /* the worker will look at asked, unwoken */
     bool asked;           /* a transaction has committed and no bell has rung since */
 };
 
@@ -134,7 +137,7 @@ static void ask(void)
     if (b) {
         b->asked = true;
         have_worker(b);
-        worker = b->worker;
+        worker = b->awake ? NULL : b->worker;
     }
     LWLockRelease(board->lock);
     if (worker)
@@ -214,6 +217,7 @@ bool v6e_box_enter(Oid database, Latch *worker)
     if (mine) {
         b->worker = worker;
         b->starting = 0;
+        b->awake = true;
     }
     LWLockRelease(board->lock);
     return mine;
@@ -227,6 +231,7 @@ void v6e_box_leave(Oid database, bool replace)
     b = find_box(database);
     if (b) {
         b->worker = NULL;
+        b->awake = false;
         if (!replace)
             b->asked = false;
         else if (b->asked)
@@ -243,8 +248,10 @@ bool v6e_box_take(Oid database)
     LWLockAcquire(board->lock, LW_EXCLUSIVE);
     b = find_box(database);
     asked = b && b->asked;
-    if (asked)
+    if (b) {
         b->asked = false;
+        b->awake = asked;
+    }
     LWLockRelease(board->lock);
     return asked;
 }

@@ -18,7 +18,8 @@ extern void v6e_notify(void);
 extern bool v6e_box_enter(Oid database, Latch *worker);
 /* With replace, another worker rings what was asked for. */
 extern void v6e_box_leave(Oid database, bool replace);
-/* Whether a bell was asked for; it is the caller's to ring now. */
+/* Whether a bell was asked for; it is the caller's to ring now, and to ask again after a moment.
+ * Else whoever asks for one sets the latch. */
 extern bool v6e_box_take(Oid database);
 /* It could not be. */
 extern void v6e_box_put_back(Oid database);

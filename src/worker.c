@@ -125,9 +125,12 @@ void v6e_worker_main(Datum arg)
         ResetLatch(MyLatch);
         obey();
         wait = v6e_upkeep_interval * 1000L;
-        if (v6e_box_take(database) && !attempt(v6e_notify)) {
-            v6e_box_put_back(database);
-            wait = RETRY_MS;
+        if (v6e_box_take(database)) {
+            wait = v6e_bell_pause;
+            if (!attempt(v6e_notify)) {
+                v6e_box_put_back(database);
+                wait = RETRY_MS;
+            }
         }
         if (TimestampDifferenceExceeds(kept, GetCurrentTimestamp(), v6e_upkeep_interval * 1000)) {
             attempt(look_for_extension);

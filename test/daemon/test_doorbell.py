@@ -3,6 +3,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 
 import psycopg2
 import pytest
@@ -155,6 +156,26 @@ def test_many_bells_are_one(world, client):
     client.wait("many_49")
     listener.poll()
     assert 1 <= len(listener.notifies) < 10 and {notice.payload for notice in listener.notifies} == {""}
+    listener.close()
+
+
+def test_a_pause_is_kept_between_bells(world, client):
+    """And what was committed in it is heard after it."""
+    listener = world.connect()
+    listener.cursor().execute("LISTEN vantage6_events")
+    world.sql("ALTER SYSTEM SET vantage6_events.bell_pause = '1s'", user="postgres")
+    world.sql("SELECT pg_reload_conf()", user="postgres")
+    began = time.monotonic()
+    try:
+        for i in range(20):
+            world.emit(f"paced_{i}", None, "everyone")
+            client.round_trip()
+        client.wait("paced_19")
+    finally:
+        world.sql("ALTER SYSTEM RESET vantage6_events.bell_pause", user="postgres")
+        world.sql("SELECT pg_reload_conf()", user="postgres")
+    listener.poll()
+    assert 2 <= len(listener.notifies) <= 4 + time.monotonic() - began
     listener.close()
 
 
