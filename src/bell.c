@@ -21,6 +21,7 @@
 #include "commands/extension.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "port/atomics.h"
 #include "postmaster/bgworker.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -51,6 +52,7 @@ struct board {
 };
 
 static struct board *board; /* NULL = not preloaded */
+static struct box *mine;    /* that of this database when it was last looked at; NULL = never */
 static bool asks;           /* this transaction rings the doorbell when it commits */
 
 #if PG_VERSION_NUM >= 150000
@@ -111,33 +113,53 @@ static bool have_worker(struct box *b)
 
 /* --- asking --- */
 
+/* Without the lock: a box with a worker is given to no other database. */
+static bool worker_lives(void)
+{
+    const volatile struct box *b = mine;
+
+    return b && b->database == MyDatabaseId && b->worker;
+}
+
 /* Whether there is or comes a worker for this database. */
 static bool doorbell(void)
 {
-    struct box *b;
     bool works;
 
     if (!board || RecoveryInProgress())
         return false;
+    if (worker_lives())
+        return true;
     LWLockAcquire(board->lock, LW_EXCLUSIVE);
-    b = find_box(MyDatabaseId);
-    works = b && have_worker(b);
+    mine = find_box(MyDatabaseId);
+    works = mine && have_worker(mine);
     LWLockRelease(board->lock);
     return works;
+}
+
+/* Somebody has asked, and the bell will ring after this: by the worker, or by whom it leaves it to.
+ */
+static bool is_asked(void)
+{
+    const volatile struct box *b = mine;
+
+    pg_memory_barrier(); /* what was committed is visible before this is looked at */
+    return worker_lives() && b->asked;
 }
 
 /* What was committed is visible by now. Nothing here may fail. */
 static void ask(void)
 {
     Latch *worker = NULL;
-    struct box *b;
 
+    if (is_asked())
+        return;
     LWLockAcquire(board->lock, LW_EXCLUSIVE);
-    b = find_box(MyDatabaseId);
-    if (b) {
-        b->asked = true;
-        have_worker(b);
-        worker = b->awake ? NULL : b->worker;
+    mine = find_box(MyDatabaseId);
+    if (mine) {
+        mine->asked = true;
+        have_worker(mine);
+        worker = mine->awake ? NULL : mine->worker;
     }
     LWLockRelease(board->lock);
     if (worker)
