@@ -23,7 +23,7 @@ EXTENSION_MAKE = -f extension.mk PG_CONFIG=$(PG_CONFIG) DESTDIR=$(DESTDIR)
 PUSHD := build/release/vantage6-pushd
 
 .PHONY: all extension pushd pushd-asan install installcheck unit unit-programs check check-now demo
-.PHONY: demo-now deps fuzz format format-check tidy soak bench clean
+.PHONY: demo-now deps fuzz format format-check tidy soak soak-log bench bench-writes clean
 
 all: extension pushd
 
@@ -83,10 +83,10 @@ format-check tidy:
 	$(PYTHON) test/run-checks $@
 
 # The long runs, as root or with what `make install` installs.
-soak bench: all
+soak soak-log bench bench-writes: all
 	test/$@
 
-soak: soak-rights
+soak: soak-rights soak-log
 .PHONY: soak-rights
 soak-rights: all
 	REVOCATIONS=50 PUSHD=$(CURDIR)/$(PUSHD) $(PYTHON) -m pytest -q -p no:cacheprovider test/daemon/test_rights.py -k committed

@@ -21,9 +21,10 @@
 --   V6010  connect, receive, ack, rights_since:
 --          the incarnation ended
 --
--- Settings (superuser, or ALTER DATABASE by one): vantage6_events.max_payload, .retention, .drain_grace,
--- .epoch_grace, .instruction_ttl, .instruction_repeat, .recovery, .recovery_events, .resume_identity,
--- .max_log_line, .max_run_log, .max_node_config, .max_gpus, .max_deferred.
+-- Settings (superuser, or ALTER DATABASE by one): vantage6_events.max_payload, .retention,
+-- .upkeep_lock_timeout, .drain_grace, .epoch_grace, .instruction_ttl, .instruction_repeat, .recovery,
+-- .recovery_events, .resume_identity, .max_log_line, .max_run_log, .max_node_config, .max_gpus, .max_deferred.
+-- In postgresql.conf: .upkeep_interval, .bell_pause.
 \echo Use "CREATE EXTENSION vantage6_events" to load this file. \quit
 
 -- Whoever may create functions in the schema could put his own before ours.

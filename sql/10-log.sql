@@ -3,7 +3,7 @@
 -- event  one row per event, inserted in the transaction that it tells of; never updated
 -- slot   one of the three partitions. Time is cut into turns of vantage6_events.retention; turn n
 --        writes slot n % 3, so that a slot can be emptied while its two neighbours are kept
--- bell   the empty notification on channel vantage6_events that follows each commit with events
+-- bell   the empty notification on channel vantage6_events that follows commits with events
 --
 -- Events are not dumped: their xids mean nothing in another cluster. The ids are, so that no id
 -- ever names two events.
@@ -13,7 +13,7 @@ CREATE TABLE event (
     id bigint GENERATED ALWAYS AS IDENTITY (CACHE 1),
     xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
     tli integer NOT NULL,
-    emitted_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    emitted_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     namespace text NOT NULL,
     rooms text[] NOT NULL,
     name text NOT NULL,
@@ -30,11 +30,11 @@ CREATE INDEX event_id ON event (id);
 CREATE INDEX event_xid_id ON event (xid, id);
 
 COMMENT ON TABLE event IS 'Events, as they go out to clients; a ring of three partitions';
-COMMENT ON COLUMN event.slot IS 'Partition: turn of retention in which the transaction began, modulo 3';
+COMMENT ON COLUMN event.slot IS 'Partition: turn of retention in which it was emitted, modulo 3';
 COMMENT ON COLUMN event.id IS 'Order of events: whoever saw another event committed drew a greater id';
 COMMENT ON COLUMN event.xid IS 'Top-level transaction that emitted the event';
 COMMENT ON COLUMN event.tli IS 'Timeline that the event was written on';
-COMMENT ON COLUMN event.emitted_at IS 'Start of the transaction that emitted the event';
+COMMENT ON COLUMN event.emitted_at IS 'When it was emitted; its transaction committed later';
 COMMENT ON COLUMN event.namespace IS 'Socket.IO namespace';
 COMMENT ON COLUMN event.rooms IS 'A client in any of these rooms receives the event, once';
 COMMENT ON COLUMN event.name IS 'Name of the event';

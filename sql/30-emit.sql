@@ -1,4 +1,4 @@
--- emit: what HQ and operators call. announce, ring: what the extension's own functions call.
+-- emit, bell: what HQ and operators call. announce, ring: what the extension's own functions call.
 --
 -- They write to the log only and touch no row of HQ, so they may belong to the extension's owner.
 
@@ -49,6 +49,13 @@ COMMENT ON FUNCTION payload(text, json) IS
 
 CREATE FUNCTION ring() RETURNS void
     LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'v6e_ring';
+    AS 'MODULE_PATHNAME', 'v6e_sql_ring';
 COMMENT ON FUNCTION ring() IS
     'Has the bell rung when the transaction commits, so that pushd reads. For the agent only. Owned by the extension.';
+
+CREATE FUNCTION bell() RETURNS text
+    LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'v6e_sql_bell';
+COMMENT ON FUNCTION bell() IS
+    'Which bell commits with events ring: ''worker'', a background worker sends the NOTIFY, and one is started if '
+    'none lives; ''notify'', the commit itself does. Owned by the extension.';

@@ -13,7 +13,8 @@ CREATE FUNCTION lock_space() RETURNS integer
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT 1983276406 $$; -- 'v6ev'
 COMMENT ON FUNCTION lock_space() IS
-    'First key of the advisory locks that incarnations hold. Owned by the extension.';
+    'First key of the advisory locks that incarnations hold. The next three are: the names of instances, the finishing of '
+    'runs, upkeep. Owned by the extension.';
 
 CREATE FUNCTION lock_key(incarnation bigint) RETURNS integer
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -148,9 +149,16 @@ COMMENT ON FUNCTION start_epoch() IS
     'The epoch; if the leases may have been lost, a new one, and all that are announced online '
     'become pending with epoch_grace. Owned by the extension.';
 
+-- Not max(id): an emptied log is not one that was set back. After a crash it may be up to 32 ahead.
+CREATE FUNCTION last_id() RETURNS bigint
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END FROM vantage6_events.event_id_seq AS s $$;
+COMMENT ON FUNCTION last_id() IS
+    'An id that no event to come is below: the greatest given out, 0 = none. Owned by the extension.';
+
 CREATE FUNCTION open(instance text, version text)
     RETURNS TABLE (incarnation bigint, system_id text, tli integer, epoch text,
-                   snapshot pg_snapshot, hi bigint, secret text)
+                   snapshot pg_snapshot, hi bigint, secret text, bell text)
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s'
 AS $$
@@ -177,15 +185,15 @@ BEGIN
     PERFORM pg_advisory_lock(vantage6_events.lock_space(), vantage6_events.lock_key(n));
     RETURN QUERY
         SELECT n, vantage6_events.system_id(), vantage6_events.timeline(), e,
-               pg_current_snapshot(), coalesce((SELECT max(v.id) FROM vantage6_events.event AS v), 0),
-               (SELECT x.value FROM vantage6_events.secret AS x);
+               pg_current_snapshot(), vantage6_events.last_id(),
+               (SELECT x.value FROM vantage6_events.secret AS x), vantage6_events.bell();
 END
 $$;
 COMMENT ON FUNCTION open(text, text) IS
     'Registers an instance of vantage6-pushd (its name and version): a new incarnation, ending an '
     'earlier one of that name, its leases with grace. Returns the cluster and epoch that all state '
-    'belongs to, a snapshot and the greatest id visible in it (0 = none): where reading begins, and the secret that '
-    'places in the log are signed with. '
+    'belongs to, a snapshot and the greatest id given out (0 = none): where reading begins; the secret that '
+    'places in the log are signed with; and bell(). '
     'Errors: V6001, V6005-V6009. Owned by the extension.';
 
 CREATE FUNCTION check_incarnation(incarnation bigint) RETURNS void
@@ -267,7 +275,8 @@ BEGIN
         LEFT JOIN room AS r ON r.principal_id = l.principal_id
         LEFT JOIN json_to_recordset(claimed) AS c (sid text, principal_id integer, since pg_snapshot, parted_at timestamptz)
             ON c.sid = s.sid AND c.principal_id = r.principal_id AND l.kind = 'user'
-               AND c.parted_at > clock_timestamp() - vantage6_events.setting('recovery')::interval
+               AND c.parted_at > clock_timestamp() - least(vantage6_events.setting('recovery')::interval,
+                                                           vantage6_events.setting('retention')::interval)
         LEFT JOIN LATERAL (
             SELECT vantage6_events.missed_events(
                        r.principal_id, l.nsp, string_to_array(r.list, ','), p.prev, p.cur, p.id,
@@ -365,8 +374,8 @@ BEGIN
         ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED);
     PERFORM vantage6_events.retry_deferred();
     PERFORM vantage6_events.fold_logs();
-    PERFORM vantage6_events.tidy_tasks();
     PERFORM vantage6_events.repeat_instructions();
+    PERFORM vantage6_events.upkeep(); -- last, since it locks a slot of the log until the commit
     RETURN true;
 END
 $$;
@@ -374,5 +383,5 @@ COMMENT ON FUNCTION beat_logic(bigint, text[]) IS
     'The incarnation lives; false if it was ended: open again. upgraded: sids of clients whose transport is a '
     'WebSocket now. Ends dead ones, refreshes last_seen of its '
     'nodes when older than 30 s, folds logs that are due, tries again what had to wait for locks, repeats what '
-    'nodes are told to do, and forgets what is over. To be called every 5 s. 55P03 if HQ''s tables are locked '
+    'nodes are told to do, and calls upkeep(). To be called every 5 s. 55P03 if HQ''s tables are locked '
     'for 0.5 s. Owned by the agent.';

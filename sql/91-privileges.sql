@@ -17,7 +17,7 @@ AS $$
     JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
         AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
     JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'vantage6_events'
-    WHERE NOT p.prosecdef OR p.proname = ANY (ARRAY['announce', 'missed_events'])
+    WHERE NOT p.prosecdef OR p.proname = ANY (ARRAY['announce', 'missed_events', 'upkeep'])
 $$;
 COMMENT ON FUNCTION agent_needs() IS
     'What the agent needs of the extension''s own things. Owned by the extension.';
@@ -105,7 +105,7 @@ BEGIN
         JOIN pg_roles AS r ON r.rolname = g.grantee
         JOIN (SELECT 'hq' AS purpose, 'FUNCTION' AS kind, p.oid::regprocedure::text AS object
               FROM pg_proc AS p WHERE p.pronamespace = 'vantage6_events'::regnamespace
-              AND p.proname IN ('emit', 'rooms', 'may_receive', 'kill_task', 'kill_node', 'attach',
+              AND p.proname IN ('emit', 'bell', 'rooms', 'may_receive', 'kill_task', 'kill_node', 'attach',
                                 'make', 'detach')
               UNION ALL
               SELECT 'pushd', 'FUNCTION', p.oid::regprocedure::text

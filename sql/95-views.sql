@@ -24,7 +24,7 @@ CREATE VIEW recent_events AS
     FROM vantage6_events.event AS e ORDER BY e.id DESC LIMIT 1000;
 COMMENT ON VIEW recent_events IS 'The last 1000 rows of the log, newest first';
 COMMENT ON COLUMN recent_events.id IS 'Id: whoever saw another event committed drew a greater one';
-COMMENT ON COLUMN recent_events.emitted_at IS 'Start of the transaction that emitted it';
+COMMENT ON COLUMN recent_events.emitted_at IS 'When it was emitted; its transaction committed later';
 COMMENT ON COLUMN recent_events.namespace IS 'Socket.IO namespace';
 COMMENT ON COLUMN recent_events.name IS 'Name';
 COMMENT ON COLUMN recent_events.rooms IS 'Rooms that it went to';
@@ -61,6 +61,8 @@ CREATE VIEW status AS
            (SELECT count(*) FROM vantage6_events.lease) AS connections,
            (SELECT count(*) FROM vantage6_events.pending) AS pending,
            (SELECT max(e.id) FROM vantage6_events.event AS e) AS last_event,
+           (SELECT e.emitted_at FROM vantage6_events.event AS e ORDER BY e.id LIMIT 1) AS oldest_event,
+           vantage6_events.bell() AS bell,
            pg_catalog.pg_notification_queue_usage() AS notify_queue
     FROM (SELECT) AS always LEFT JOIN vantage6_events.attachment AS a ON true;
 COMMENT ON VIEW status IS 'The attachment and what goes on; one row, also when not attached';
@@ -73,6 +75,8 @@ COMMENT ON COLUMN status.instances IS 'Instances of vantage6-pushd that live';
 COMMENT ON COLUMN status.connections IS 'Registered connections';
 COMMENT ON COLUMN status.pending IS 'Presence still to be looked at';
 COMMENT ON COLUMN status.last_event IS 'Greatest id in the log';
+COMMENT ON COLUMN status.oldest_event IS 'When the oldest event in the log was emitted';
+COMMENT ON COLUMN status.bell IS 'worker or notify: see bell()';
 COMMENT ON COLUMN status.notify_queue IS 'Fill of the notification queue, 0 to 1; at 1 commits fail';
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA vantage6_events FROM PUBLIC;

@@ -1,6 +1,6 @@
 /*
- * emit: one event into the log, in the caller's own transaction, and the bell that rings at its
- * commit.
+ * emit: one event into the log, in the caller's own transaction, and the bell (bell.c) that rings
+ * at its commit.
  *
  * Called from SQL: emit(event, args, room | rooms, namespace, durable, ttl) with args as json,
  * jsonb or text; and announce(event, args, rooms, except_principal, durable, repeats, namespace),
@@ -11,7 +11,6 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "commands/async.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
@@ -24,9 +23,9 @@
 #include "varatt.h"
 #endif
 
+#include "bell.h"
 #include "vantage6_events.h"
 
-#define CHANNEL "vantage6_events"
 #define SLOTS 3
 
 struct event {
@@ -135,11 +134,9 @@ static void check_ttl(const struct event *e)
                                 "vantage6_events.instruction_ttl.")));
 }
 
-static int16 current_slot(void)
+static int16 slot_of(TimestampTz at)
 {
-    int64 seconds = GetCurrentTransactionStartTimestamp() / USECS_PER_SEC;
-
-    return (int16)(seconds / v6e_retention % SLOTS);
+    return (int16)(at / USECS_PER_SEC / v6e_retention % SLOTS);
 }
 
 /* The script of 1.0.0, until it is updated, has no repetitions, and no column for them. */
@@ -147,17 +144,19 @@ static SPIPlanPtr insert_plan(bool repetition)
 {
     static SPIPlanPtr plans[2] = {NULL, NULL};
     SPIPlanPtr *plan = &plans[repetition];
-    Oid types[] = {INT2OID, INT4OID, TEXTOID, TEXTARRAYOID, TEXTOID,
-                   TEXTOID, INT4OID, BOOLOID, INT8OID};
+    Oid types[] = {INT2OID, INT4OID, TIMESTAMPTZOID, TEXTOID, TEXTARRAYOID,
+                   TEXTOID, TEXTOID, INT4OID,        BOOLOID, INT8OID};
 
     if (*plan == NULL) {
         SPIPlanPtr fresh = SPI_prepare(
-            repetition ? "INSERT INTO vantage6_events.event"
-                         " (slot, tli, namespace, rooms, name, payload, except_principal, durable,"
-                         " repeats) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id"
-                       : "INSERT INTO vantage6_events.event"
-                         " (slot, tli, namespace, rooms, name, payload, except_principal, durable)"
-                         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
+            repetition
+                ? "INSERT INTO vantage6_events.event"
+                  " (slot, tli, emitted_at, namespace, rooms, name, payload, except_principal,"
+                  " durable, repeats) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+                  " RETURNING id"
+                : "INSERT INTO vantage6_events.event"
+                  " (slot, tli, emitted_at, namespace, rooms, name, payload, except_principal,"
+                  " durable) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
             repetition ? lengthof(types) : lengthof(types) - 1, types);
 
         if (fresh == NULL || SPI_keepplan(fresh) != 0)
@@ -170,17 +169,14 @@ static SPIPlanPtr insert_plan(bool repetition)
 
 static int64 insert_event(const struct event *e, text *payload)
 {
-    Datum values[] = {Int16GetDatum(current_slot()),
-                      Int32GetDatum(v6e_timeline()),
-                      PointerGetDatum(e->nsp),
-                      PointerGetDatum(e->rooms),
-                      PointerGetDatum(e->name),
-                      PointerGetDatum(payload),
-                      Int32GetDatum(e->except_principal),
-                      BoolGetDatum(e->durable),
-                      Int64GetDatum(e->repeats)};
+    TimestampTz now = GetCurrentTimestamp();
+    Datum values[] = {Int16GetDatum(slot_of(now)), Int32GetDatum(v6e_timeline()),
+                      TimestampTzGetDatum(now),    PointerGetDatum(e->nsp),
+                      PointerGetDatum(e->rooms),   PointerGetDatum(e->name),
+                      PointerGetDatum(payload),    Int32GetDatum(e->except_principal),
+                      BoolGetDatum(e->durable),    Int64GetDatum(e->repeats)};
     const char nulls[] = {
-        ' ', ' ', ' ', ' ', ' ', ' ', e->except ? ' ' : 'n', ' ', e->repetition ? ' ' : 'n'};
+        ' ', ' ', ' ', ' ', ' ', ' ', ' ', e->except ? ' ' : 'n', ' ', e->repetition ? ' ' : 'n'};
     bool isnull;
     int64 id;
 
@@ -211,12 +207,6 @@ static void keep_event(const struct event *e, int64 id)
     SPI_finish();
 }
 
-/* Empty and constant: equal bells fold into one at commit, and a listener learns nothing. */
-static void ring(void)
-{
-    Async_Notify(CHANNEL, "");
-}
-
 /* at_most: the largest payload in bytes; 0 = any, where it is HQ's own write that would fail. */
 static int64 emit(const struct event *e, int at_most)
 {
@@ -231,7 +221,7 @@ static int64 emit(const struct event *e, int at_most)
                 (errcode(V6E_PAYLOAD_TOO_LARGE),
                  errmsg("the event has %d bytes, at most %d are allowed", payload.len, at_most),
                  errhint("Send less, or raise vantage6_events.max_payload.")));
-    ring();
+    v6e_ring();
     /* The bell rings before an asynchronous commit is on disk: a crash would undo what clients
      * heard, and give the ids out again. */
     ForceSyncCommit();
@@ -371,10 +361,10 @@ Datum v6e_sql_payload(PG_FUNCTION_ARGS)
 }
 
 /* ring() */
-PG_FUNCTION_INFO_V1(v6e_ring);
-Datum v6e_ring(PG_FUNCTION_ARGS)
+PG_FUNCTION_INFO_V1(v6e_sql_ring);
+Datum v6e_sql_ring(PG_FUNCTION_ARGS)
 {
     PreventCommandDuringRecovery("vantage6_events.ring()");
-    ring();
+    v6e_ring();
     PG_RETURN_VOID();
 }

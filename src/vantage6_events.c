@@ -10,6 +10,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
+#include "bell.h"
 #include "vantage6_events.h"
 
 PG_MODULE_MAGIC;
@@ -18,6 +19,9 @@ PGDLLEXPORT void _PG_init(void);
 
 int v6e_max_payload;
 int v6e_retention;
+int v6e_upkeep_interval;
+int v6e_bell_pause;
+static int upkeep_lock_timeout;
 static int drain_grace;
 static int epoch_grace;
 static int instruction_ttl;
@@ -32,6 +36,29 @@ static int max_gpus;
 static int max_deferred;
 static bool folding;
 
+/* What the background worker does, and emptying the log. */
+static void define_upkeep(void)
+{
+    DefineCustomIntVariable("vantage6_events.bell_pause",
+                            "Time between two bells of the background worker, at least.",
+                            "A bell that is not preceded by another rings at once.",
+                            &v6e_bell_pause, 2, 0, 1000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+    DefineCustomIntVariable(
+        "vantage6_events.retention", "Time for which an event is kept at least.",
+        "Events go into a ring of three slots, each of this length.", &v6e_retention, 7 * 86400, 60,
+        366 * 86400, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+    DefineCustomIntVariable("vantage6_events.upkeep_interval",
+                            "Time between two looks of the background worker for what is old.",
+                            "There is one if shared_preload_libraries has vantage6_events.",
+                            &v6e_upkeep_interval, 10, 1, 3600, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL,
+                            NULL);
+    DefineCustomIntVariable("vantage6_events.upkeep_lock_timeout",
+                            "Time that upkeep waits for a lock on a slot of the log, at most.",
+                            "Whoever wants to read or write that slot waits behind it.",
+                            &upkeep_lock_timeout, 100, 1, 10000, PGC_SUSET, GUC_UNIT_MS, NULL, NULL,
+                            NULL);
+}
+
 /* What the extension tells clients and itself. */
 static void define_times(void)
 {
@@ -39,10 +66,6 @@ static void define_times(void)
                             "Largest event that emit accepts, name and arguments together.", NULL,
                             &v6e_max_payload, 1000000, 64, 64 * 1024 * 1024, PGC_SUSET,
                             GUC_UNIT_BYTE, NULL, NULL, NULL);
-    DefineCustomIntVariable(
-        "vantage6_events.retention", "Time for which an event is kept at least.",
-        "Events go into a ring of three slots, each of this length.", &v6e_retention, 7 * 86400, 60,
-        366 * 86400, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
     DefineCustomIntVariable("vantage6_events.drain_grace",
                             "Time to come back in, for clients whose connection a daemon ended.",
                             NULL, &drain_grace, 30, 0, 3600, PGC_SUSET, GUC_UNIT_S, NULL, NULL,
@@ -101,8 +124,10 @@ static void define_limits(void)
 
 void _PG_init(void)
 {
+    define_upkeep();
     define_times();
     define_limits();
+    v6e_bell_init();
 #if PG_VERSION_NUM >= 150000
     MarkGUCPrefixReserved("vantage6_events");
 #else

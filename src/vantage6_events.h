@@ -1,9 +1,9 @@
 /*
  * vantage6_events: what the extension's C files share.
  *
- * The C part holds what is hot or impossible in SQL: emit (emit.c), the judgement of names
- * (names.c), the form in which arguments are stored (payload.c), settings and facts of the server
- * (vantage6_events.c). All policy is SQL.
+ * The C part holds what is hot or impossible in SQL: emit (emit.c), the bell after a commit
+ * (bell.c, worker.c), the judgement of names (names.c), the form in which arguments are stored
+ * (payload.c), settings and facts of the server (vantage6_events.c). All policy is SQL.
  */
 #ifndef VANTAGE6_EVENTS_H
 #define VANTAGE6_EVENTS_H
@@ -23,9 +23,11 @@
 
 #define V6E_MAX_ROOMS 100
 
-/* vantage6_events.max_payload, bytes; vantage6_events.retention, seconds. */
+/* vantage6_events.max_payload, bytes; .retention and .upkeep_interval, seconds; .bell_pause, ms. */
 extern int v6e_max_payload;
 extern int v6e_retention;
+extern int v6e_upkeep_interval;
+extern int v6e_bell_pause;
 
 extern int v6e_timeline(void);
 

@@ -20,7 +20,7 @@ struct place {
     int tli;
     const char *epoch;
     const char *snapshot; /* where to begin if nothing of this system has been read */
-    int64_t hi;           /* the greatest id visible */
+    int64_t hi;           /* the greatest id given out, whatever the log still holds */
 };
 
 enum cursor_start {

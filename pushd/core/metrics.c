@@ -33,10 +33,16 @@ void metrics_set(struct metrics *m, enum metric_id id, double v)
     m->value[id] = v;
 }
 
+static bool is_word(const char *text)
+{
+    size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyz_");
+    return len > 0 && len <= METRICS_REASON_MAX && !text[len];
+}
+
 const char *metrics_refused(struct metrics *m, const char *reason, double n)
 {
-    size_t len = strspn(reason, "abcdefghijklmnopqrstuvwxyz_"), i = 0;
-    bool word = len > 0 && len <= METRICS_REASON_MAX && !reason[len] && strcmp(reason, OTHER) != 0;
+    bool word = is_word(reason) && strcmp(reason, OTHER) != 0;
+    size_t i = 0;
     while (word && i < METRICS_REASONS && *m->reasons[i].word &&
            strcmp(m->reasons[i].word, reason) != 0)
         i++;
@@ -44,9 +50,23 @@ const char *metrics_refused(struct metrics *m, const char *reason, double n)
         metrics_add(m, METRIC_REFUSED_EVENTS, n);
         return OTHER;
     }
-    memcpy(m->reasons[i].word, reason, len);
+    strcpy(m->reasons[i].word, reason);
     m->reasons[i].n += n;
     return m->reasons[i].word;
+}
+
+void metrics_bell(struct metrics *m, const char *kind)
+{
+    strcpy(m->bell, is_word(kind) ? kind : OTHER);
+    metrics_set(m, METRIC_BELL, 1);
+}
+
+static void write_sample(const struct metrics *m, int i, FILE *out)
+{
+    if (i != METRIC_BELL)
+        fprintf(out, "%s%s%s %.15g\n", ROWS[i].name, ROWS[i].suffix, ROWS[i].labels, m->value[i]);
+    else if (*m->bell)
+        fprintf(out, "%s{kind=\"%s\"} %.15g\n", ROWS[i].name, m->bell, m->value[i]);
 }
 
 static void write_reasons(const struct metrics *m, FILE *out)
@@ -66,7 +86,7 @@ char *metrics_text(const struct metrics *m, struct gauges *g, size_t *len)
         const char *name = ROWS[i].name;
         if (i == 0 || strcmp(name, ROWS[i - 1].name) != 0)
             fprintf(out, "# TYPE %s %s\n# HELP %s %s\n", name, ROWS[i].type, name, ROWS[i].help);
-        fprintf(out, "%s%s%s %.15g\n", name, ROWS[i].suffix, ROWS[i].labels, m->value[i]);
+        write_sample(m, i, out);
         if (i == METRIC_REFUSED_EVENTS)
             write_reasons(m, out);
     }

@@ -7,7 +7,7 @@
  * name is ever part of a metric.
  *
  * The reasons of refused_events are the database's words, which are counted as they come; its row
- * here has what they leave.
+ * here has what they leave. The kind of bell is a word of the database too.
  */
 #ifndef PUSHD_METRICS_H
 #define PUSHD_METRICS_H
@@ -103,6 +103,7 @@ enum { METRICS_REASONS = 32, METRICS_REASON_MAX = 32 };
     BY(METRIC_RECOVERED, counter, "claims", "result", "recovered",                                 \
        "Clients that came back and asked for what they missed")                                    \
     BY(METRIC_NOT_RECOVERED, counter, "claims", "result", "not_recovered", "")                     \
+    X(METRIC_BELL, gauge, "bell", "1 for the kind of bell that the database rings")                \
     X(METRIC_DB_RECONNECTS, counter, "database_reconnects", "Connections made to the database")    \
     X(METRIC_DB_ERRORS, counter, "database_errors",                                                \
       "Statements that the database refused, and malformed reports of it")                         \
@@ -121,6 +122,7 @@ struct metrics {
         char word[METRICS_REASON_MAX + 1];
         double n;
     } reasons[METRICS_REASONS];
+    char bell[METRICS_REASON_MAX + 1]; /* empty = not known */
 };
 
 void metrics_add(struct metrics *m, enum metric_id id, double n);
@@ -128,6 +130,8 @@ void metrics_set(struct metrics *m, enum metric_id id, double v);
 /* The database refused so many events for this reason; returns the one that they are counted under:
  * "other" for what is no word of small letters and _, and for one word too many. */
 const char *metrics_refused(struct metrics *m, const char *reason, double n);
+/* The kind of bell, by the database's word; "other" if it is none of small letters and _. */
+void metrics_bell(struct metrics *m, const char *kind);
 
 /* The exposition (OpenMetrics 1.0.0, ends with "# EOF\n"), malloc'd: the caller frees it. */
 char *metrics_text(const struct metrics *m, struct gauges *g, size_t *len);

@@ -36,11 +36,11 @@ struct log_link {
 /* Its lease is forgotten by a crash, so it need not wait for the disk. */
 static const struct statement st_settings = {NULL, "SET synchronous_commit = off", 0};
 static const struct statement st_listen = {NULL, "LISTEN vantage6_events", 0};
-static const struct statement st_open = {NULL,
-                                         "SELECT incarnation, system_id, tli, epoch, snapshot, hi,"
-                                         " secret"
-                                         " FROM vantage6_events.open($1::text, $2::text)",
-                                         2};
+static const struct statement st_open = {
+    NULL,
+    "SELECT incarnation, system_id, tli, epoch, snapshot, hi, secret, bell"
+    " FROM vantage6_events.open($1::text, $2::text)",
+    2};
 /* One statement, so that rights and events are of one snapshot; both as enum page_column has it. */
 static const struct statement st_read = {
     "read",
@@ -260,6 +260,7 @@ static void on_open(void *ctx, const PGresult *r)
                         .hi = answer_integer(r, 0, 5),
                     });
     offset_open(l->env->offsets, PQgetvalue(r, 0, 6), PQgetvalue(r, 0, 3));
+    metrics_bell(l->env->metrics, PQgetvalue(r, 0, 7));
     l->incarnation = answer_integer(r, 0, 0);
     registrar_begin(l->registrar, l->incarnation);
     rights_begin(l->rights, PQgetvalue(r, 0, 4));

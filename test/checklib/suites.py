@@ -8,7 +8,7 @@ import tempfile
 import xml.etree.ElementTree
 from concurrent.futures import ThreadPoolExecutor
 
-from lablib.postgres import Cluster, bindir, new_password
+from lablib.postgres import DOORBELL, Cluster, bindir, new_password
 from lablib.process import free_ports
 
 from .layering import layering
@@ -84,13 +84,13 @@ REGRESS_LINE = re.compile(r"^(?:(ok|not ok)\s+\d+\s+[-+] (\S+)|(?:test\s+|\s+)(\
                           re.MULTILINE)
 
 
-def _pg_regress(assignments):
+def _pg_regress(assignments, settings=""):
     """make installcheck in a cluster of its own; PostgreSQL 16 and later write TAP, earlier ones lines with dots."""
     work = tempfile.mkdtemp(prefix="vantage6-check.", dir="/tmp")
     os.chmod(work, 0o711)
     if os.path.exists(f"{TOP}/regression.diffs"):
         os.unlink(f"{TOP}/regression.diffs")
-    cluster = Cluster.make(f"{work}/pg", free_ports(1), bindir(PG_CONFIG), new_password())
+    cluster = Cluster.make(f"{work}/pg", free_ports(1), bindir(PG_CONFIG), new_password(), settings)
     try:
         cluster.start()
         status, output = run(["make", "-s", "--no-print-directory", "installcheck", *assignments],
@@ -121,12 +121,26 @@ def regress():
     return _pg_regress(["ISOLATION="])
 
 
+def _has_isolation():
+    version = subprocess.run([PG_CONFIG, "--version"], check=True, capture_output=True, text=True).stdout
+    return not re.match(r"PostgreSQL 13\b", version)
+
+
 def isolation():
     """The isolation specs."""
-    version = subprocess.run([PG_CONFIG, "--version"], check=True, capture_output=True, text=True).stdout
-    if re.match(r"PostgreSQL 13\b", version):
+    if not _has_isolation():
         raise Skip("PostgreSQL 13's build files have no isolation tester")
     yield from _pg_regress(["REGRESS="])
+
+
+def doorbell():
+    """regress and isolation again, with the background worker. It would do upkeep between their statements."""
+    settings = DOORBELL + "vantage6_events.upkeep_interval = 1h\n"
+    yield from _pg_regress(["ISOLATION="], settings)
+    # When the notification arrives, and from whom, is not the writer's: test/daemon/test_doorbell.py has that.
+    specs = sorted({os.path.basename(path)[:-5] for path in _files("test/specs/*.spec")} - {"notify"})
+    if _has_isolation():
+        yield from _pg_regress(["REGRESS=", f"ISOLATION={' '.join(specs)}"], settings)
 
 
 def _pytest(name, seconds):

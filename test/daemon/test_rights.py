@@ -34,7 +34,7 @@ def test_what_is_granted_is_heard_from_the_next_commit_on_and_what_is_revoked_no
     cast = [clients(Raw(v5, who, instance=instance)) for instance in (0, 1)]
     v5.joined(*cast)
     v5.emit("before", [], room)
-    v5.settled(*cast)
+    v5.settled(*cast)  # rights are those of the read, which may be of both commits
     v5.sql(grant)
     v5.emit("granted", [], room)
     v5.settled(*cast)

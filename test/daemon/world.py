@@ -15,10 +15,10 @@ SANITIZED = re.compile(r"(AddressSanitizer|LeakSanitizer|runtime error:|Undefine
 class World:
     """One lab."""
 
-    def __init__(self, folder, hq="v5", instances=1, options=()):
+    def __init__(self, folder, hq="v5", instances=1, options=(), settings=""):
         ports = {"http": None, "pg": None, "admin": None}
         self.hq = hq
-        self.lab = Lab.up(folder, hq, ports, instances, list(options))
+        self.lab = Lab.up(folder, hq, ports, instances, list(options), settings)
         self.new_task = "new_task" if hq == "v4" else "new_task_update"
         self._db = None
 

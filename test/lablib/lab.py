@@ -17,7 +17,7 @@ import signal
 import subprocess
 
 from . import tokens
-from .postgres import Cluster, bindir, new_password
+from .postgres import DOORBELL, Cluster, bindir, new_password
 from .process import Daemon, LabError, free_ports, wait_for
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -92,8 +92,13 @@ class Lab:
     # --- coming up -------------------------------------------------------------------------------
 
     @classmethod
-    def up(cls, folder, hq, ports, instances, options):
-        """Make the lab and start everything; what was started is ended again if that fails."""
+    def up(cls, folder, hq, ports, instances, options, settings=""):
+        """Make the lab and start everything; what was started is ended again if that fails.
+
+        settings: more lines of postgresql.conf. The variable DOORBELL adds those of the doorbell.
+        """
+        if os.environ.get("DOORBELL"):
+            settings = DOORBELL + settings
         pg_config = os.environ.get("PG_CONFIG", "pg_config")
         folder = os.path.abspath(folder)
         if os.path.exists(folder) and os.listdir(folder):
@@ -104,7 +109,7 @@ class Lab:
         os.makedirs(folder, mode=0o755, exist_ok=True)
         facts = {"hq": hq, "pgbin": pgbin, "pushd": program, "options": options,
                  "password": new_password(), **cls._ports(ports, instances)}
-        cluster = Cluster.make(f"{folder}/pg", facts["pg"], pgbin, facts["password"])
+        cluster = Cluster.make(f"{folder}/pg", facts["pg"], pgbin, facts["password"], settings)
         facts["home"] = cluster.home
         cls._private(f"{folder}/lab.json", json.dumps(facts, indent=2))
         lab = cls(folder)

@@ -24,7 +24,10 @@ max_connections = 200
 shared_buffers = 64MB
 log_line_prefix = '%m [%p] %q%u@%d/%a '
 log_checkpoints = off
+max_prepared_transactions = 10
 """
+# What an operator adds for the doorbell.
+DOORBELL = "shared_preload_libraries = 'vantage6_events'\n"
 # A socket's whole path may have 107 bytes; its name takes up to 16 of them.
 LONGEST_SOCKET_DIR = 90
 START_SECONDS = 90
@@ -89,8 +92,11 @@ class Cluster:
         return {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
 
     @classmethod
-    def make(cls, wish, port, pgbin, password):
-        """A new cluster with home wish, or under /tmp with a link at wish if it cannot be there."""
+    def make(cls, wish, port, pgbin, password, settings=""):
+        """A new cluster with home wish, or under /tmp with a link at wish if it cannot be there.
+
+        settings: more lines of its postgresql.conf.
+        """
         owner = cls.owner()
         os.mkdir(wish, 0o700)
         if owner:
@@ -103,10 +109,10 @@ class Cluster:
             os.symlink(cluster.home, wish)
             if owner:
                 os.chown(cluster.home, owner.pw_uid, owner.pw_gid)
-        cluster._initdb(password)
+        cluster._initdb(password, settings)
         return cluster
 
-    def _initdb(self, password):
+    def _initdb(self, password, settings):
         pwfile = f"{self.home}/password"
         with open(os.open(pwfile, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
             file.write(password)
@@ -118,7 +124,7 @@ class Cluster:
         os.unlink(pwfile)
         self._as_owner(["mkdir", "-m", "700", self.run])
         with open(f"{self.data}/postgresql.conf", "a", encoding="utf-8") as file:
-            file.write(SETTINGS.format(port=self.port, run=self.run))
+            file.write(SETTINGS.format(port=self.port, run=self.run) + settings)
 
     def conninfo(self, user, dbname, passfile):
         """libpq's words for a connection; over TCP too, once host is replaced."""

@@ -111,7 +111,7 @@ SELECT vantage6_events.attach('HQ''s tables');
 SELECT * FROM vantage6_events.faults();
 SELECT somebody, has_schema_privilege(somebody, 'vantage6_events', 'USAGE') AS usage,
     (SELECT count(*) FROM pg_proc p WHERE pronamespace = 'vantage6_events'::regnamespace
-     AND prosecdef AND proname NOT IN ('announce', 'missed_events') AND proowner <> somebody::regrole
+     AND prosecdef AND proname NOT IN ('announce', 'missed_events', 'upkeep') AND proowner <> somebody::regrole
      AND has_function_privilege(somebody, p.oid, 'EXECUTE')) AS functions,
     (SELECT count(*) FROM pg_class c WHERE relnamespace = 'vantage6_events'::regnamespace AND relkind = 'v'
      AND relowner <> somebody::regrole AND has_table_privilege(somebody, c.oid, 'SELECT')) AS views

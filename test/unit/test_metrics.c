@@ -69,6 +69,25 @@ static void a_family_has_one_head_and_a_sample_for_each_value_of_its_label(void 
     free(text);
 }
 
+static void the_kind_of_bell_is_a_word_of_the_database(void **state)
+{
+    (void)state;
+    struct metrics m = {.value = {0}};
+    size_t len;
+    char *text = text_of(&m, &len);
+    assert_null(strstr(text, "\nvantage6_pushd_bell"));
+    free(text);
+    metrics_bell(&m, "worker");
+    text = text_of(&m, &len);
+    assert_true(has_line(text, "vantage6_pushd_bell{kind=\"worker\"} 1"));
+    free(text);
+    metrics_bell(&m, "bad\"} 1\n");
+    text = text_of(&m, &len);
+    assert_true(has_line(text, "vantage6_pushd_bell{kind=\"other\"} 1"));
+    assert_null(strstr(text, "worker"));
+    free(text);
+}
+
 static void reasons_of_the_database_are_samples_of_one_family(void **state)
 {
     (void)state;
@@ -162,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counters_end_in_total_and_gauges_do_not),
         cmocka_unit_test(a_family_has_one_head_and_a_sample_for_each_value_of_its_label),
+        cmocka_unit_test(the_kind_of_bell_is_a_word_of_the_database),
         cmocka_unit_test(reasons_of_the_database_are_samples_of_one_family),
         cmocka_unit_test(what_is_no_reason_is_counted_as_other),
         cmocka_unit_test(one_reason_too_many_is_counted_as_other),

@@ -1,0 +1,70 @@
+-- upkeep: what is old goes.
+--
+-- Called by the background worker, and by beat(): whoever comes first does it, the others pass by. Each call is
+-- short: the next one goes on.
+--
+-- A slot is emptied when its newest event is older than vantage6_events.retention. Ids are drawn when events are
+-- emitted, so the newest is the one with the greatest id, whoever commits when; and it is looked at under a
+-- lock that leaves no writer. So it does not matter which retention chose the slot: sessions may have
+-- different ones, after a change.
+
+CREATE FUNCTION slot_is_old(slot integer) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    newest timestamptz;
+BEGIN
+    EXECUTE format('SELECT e.emitted_at FROM vantage6_events.event_%s AS e ORDER BY e.id DESC LIMIT 1', slot)
+    INTO newest;
+    RETURN newest < clock_timestamp() - vantage6_events.setting('retention')::interval;
+END
+$$;
+COMMENT ON FUNCTION slot_is_old(integer) IS
+    'Whether the newest event of the slot is older than the retention; NULL if there is none. Owned by the extension.';
+
+CREATE FUNCTION empty_slot() RETURNS integer
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    turn bigint := extract(epoch FROM vantage6_events.setting('retention')::interval);
+    present integer := floor(extract(epoch FROM clock_timestamp() - timestamptz '2000-01-01 00:00Z'))::bigint / turn % 3;
+BEGIN
+    FOR slot IN 0 .. 2 LOOP
+        CONTINUE WHEN slot = present OR vantage6_events.slot_is_old(slot) IS NOT TRUE;
+        BEGIN
+            EXECUTE format('LOCK TABLE vantage6_events.event_%s IN ACCESS EXCLUSIVE MODE', slot);
+            IF vantage6_events.slot_is_old(slot) THEN
+                EXECUTE format('TRUNCATE vantage6_events.event_%s', slot);
+                RETURN slot;
+            END IF;
+        EXCEPTION WHEN lock_not_available THEN
+            NULL; -- next time
+        END;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION empty_slot() IS
+    'Empties one slot of the log whose events are all older than the retention, and returns it; NULL: there is none, or '
+    'somebody else had it locked for lock_timeout. Not the slot that is written now. Owned by the extension.';
+
+CREATE FUNCTION upkeep() RETURNS integer
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET lock_timeout = 0 -- so that what is set below ends with the function
+AS $$
+BEGIN
+    PERFORM set_config('lock_timeout', vantage6_events.setting('upkeep_lock_timeout'), true);
+    IF NOT pg_try_advisory_xact_lock(vantage6_events.lock_space() + 3, 0) THEN
+        RETURN NULL;
+    END IF;
+    BEGIN
+        PERFORM vantage6_events.tidy_tasks();
+    EXCEPTION WHEN lock_not_available THEN
+        NULL; -- next time; bells and beats do not wait for it
+    END;
+    RETURN vantage6_events.empty_slot();
+END
+$$;
+COMMENT ON FUNCTION upkeep() IS
+    'Removes what is old from the extension''s own tables, and touches none of HQ''s; returns the slot of the log that it has '
+    'emptied, or NULL. At most one at a time; waits at most upkeep_lock_timeout for a lock. For the agent only; owned by the extension.';
