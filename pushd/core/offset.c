@@ -43,7 +43,7 @@ static bool sign(const struct offset_log *log, const char *text, size_t len,
     bool done = HMAC(EVP_sha256(), log->secret, (int)strlen(log->secret), (unsigned char *)message,
                      (size_t)size, mac, &n) != NULL;
     free(message);
-    for (unsigned i = 0; done && i < SIGNATURE / 2; i++)
+    for (size_t i = 0; done && i < SIGNATURE / 2; i++)
         snprintf(out + 2 * i, 3, "%02x", mac[i]);
     return done;
 }

@@ -101,11 +101,10 @@ class World:
         """Wait until the rooms of these clients are known: an event to each alone arrives."""
         for client in clients:
             mark = f"mark_{os.urandom(6).hex()}"
-            kind = "node" if client.ident < 10 else "user"
 
             def heard():
                 # What was committed before it joined is not for it, so one event may be too early.
-                self.emit(mark, None, f"{kind}_{client.ident}")  # noqa: B023
+                self.emit(mark, None, f"node_{client.ident}", f"user_{client.ident}")  # noqa: B023
                 try:
                     return wait_for(lambda: mark in client.names(), deadline=0.2)  # noqa: B023
                 except AssertionError:
