@@ -6,9 +6,9 @@
  * doorbell    the commit only wakes a background worker of its database (worker.c), and that does
  *             the NOTIFY: for as many commits as have asked by then, without waiting for a disk
  * pause       after a bell the worker waits for a moment, in which commits need not wake it: one
- * more bell is for all of them. The first bell of many, and a single one, waits for nothing board
- * the shared memory of the doorbell; it is there if shared_preload_libraries has us box         the
- * part of it that belongs to one database
+ *             more bell is for all of them. The first of many, and a single one, wait for nothing
+ * board       the shared memory of the doorbell; it is there if shared_preload_libraries has us
+ * box         the part of it that belongs to one database
  *
  * Each transaction takes the doorbell if a worker lives or can be had, else the plain bell. Workers
  * are started by whoever needs one, and by the end of one that leaves a bell unrung.
@@ -137,8 +137,7 @@ static bool doorbell(void)
     return works;
 }
 
-/* Somebody has asked, and the bell will ring after this: by the worker, or by whom it leaves it to.
- */
+/* Somebody has asked, and the bell will ring after this: by the worker, or by its successor. */
 static bool is_asked(void)
 {
     const volatile struct box *b = mine;
