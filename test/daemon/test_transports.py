@@ -78,9 +78,10 @@ def test_200_events_in_one_transaction_reach_a_polling_python_client_without_a_r
 
 def test_a_polling_request_at_another_instance_is_refused_and_its_client_begins_anew(v5, clients):
     """Why a balancer must send the requests of one session to one instance."""
-    session = Poll(v5)
+    session, before = Poll(v5), v5.metric("refused_requests", instance=1, reason="sid")
     for method, body in (("GET", None), ("POST", "40/tasks,{}")):
         assert v5.http(method, session.path, body, instance=1)[::2] == (400, '{"code":1,"message":"Session ID unknown"}')
+    assert v5.metric("refused_requests", instance=1, reason="sid") == before + 2
     assert session.works(), "the session is not harmed"
     client = clients(Python(v5, N3, transports=["polling"]))
     v5.joined(client)
