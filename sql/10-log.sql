@@ -72,7 +72,7 @@ CREATE UNLOGGED TABLE rights_change (
     changed_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 CREATE INDEX rights_change_xid ON rights_change (xid);
-COMMENT ON TABLE rights_change IS 'Changes of who may hear what, of the last day';
+COMMENT ON TABLE rights_change IS 'Changes of who may hear what, kept as long as an event may be';
 COMMENT ON COLUMN rights_change.xid IS 'Top-level transaction that made the change';
 COMMENT ON COLUMN rights_change.scopes IS 'Whose rooms may have changed: see rights_changed()';
 COMMENT ON COLUMN rights_change.changed_at IS 'Start of that transaction';

@@ -269,7 +269,9 @@ BEGIN
         WHERE q.parted_at < now() - greatest(vantage6_events.setting('resume_identity')::interval,
                                              vantage6_events.setting('recovery')::interval)
         ORDER BY q.parted_at LIMIT 1000 FOR UPDATE SKIP LOCKED);
-    DELETE FROM vantage6_events.rights_change AS c WHERE c.changed_at < now() - interval '1 day';
+    -- An event may be kept for three turns, and whoever may be told it now must have had the right to it then.
+    DELETE FROM vantage6_events.rights_change AS c
+    WHERE c.changed_at < now() - greatest(interval '1 day', 3 * vantage6_events.setting('retention')::interval);
     DELETE FROM vantage6_events.received AS r WHERE r.stream IN (
         SELECT s.stream FROM vantage6_events.received AS s WHERE s.taken_at < now() - interval '7 days'
         FOR UPDATE SKIP LOCKED);

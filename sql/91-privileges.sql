@@ -282,7 +282,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION detach() IS
-    'Takes what attach() made off HQ''s tables, and forgets who is connected, kills that are still to be told, '
+    'Takes what attach() made off HQ''s tables, and forgets who is connected, instructions that are still to be told, '
     'and what nodes sent that is not in HQ''s tables yet; their rows stay: whose '
     'status is online stays so, until HQ or the next attach() sees to it. Events stay. Run '
     'it by their owner or a superuser. V6004; 55P03 if the tables are locked for 10 s. Owned by the '

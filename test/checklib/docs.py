@@ -6,6 +6,9 @@ import re
 
 from .report import FAILED, PASSED, TOP, run
 
+NAMED_TEST = re.compile(r"`((?:conformance|daemon|sql|specs|unit)/[^`:]*)(?:::([^`]*))?`")
+# How a test begins in a file of its kind; of the others the whole file is one.
+TEST = {".py": r"^def %s\(", ".c": r"^static void %s\(void \*\*state\)"}
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 
 
@@ -23,6 +26,18 @@ def _broken_links(path):
             if not os.path.exists(os.path.join(TOP, folder, link))]
 
 
+def _missing_tests(page):
+    """Tests, as daemon/test_x.py::test_y or sql/x.sql, that the page names and that are not there."""
+    named = NAMED_TEST.findall(_read(page))
+    missing = []
+    for path, test in named:
+        begin = TEST.get(os.path.splitext(path)[1])
+        if not os.path.isfile(f"{TOP}/test/{path}") or bool(begin) != bool(test) or (
+                begin and not re.search(begin % re.escape(test), _read(f"test/{path}"), re.MULTILINE)):
+            missing.append(f"no {path}::{test}" if test else f"no {path}")
+    return missing if len(named) > 100 else [f"expected more than 100 tests, found {len(named)}"]
+
+
 def _versions():
     control = re.search(r"^default_version *= *'(.*)'", _read("vantage6_events.control"), re.MULTILINE)
     version = control.group(1) if control else None
@@ -38,7 +53,8 @@ def docs():
     man = "doc/vantage6-pushd.8"
     status, output = run(["mandoc", "-T", "lint", "-W", "warning", man])
     checks = {f"{man} is well formed": [output] if status else [],
-              "one version everywhere": _versions()}
+              "one version everywhere": _versions(),
+              "each test that doc/guarantees.md names is there": _missing_tests("doc/guarantees.md")}
     status, output = run(["test/doc-check"])
     lines = re.findall(r"^(ok|not ok) \d+ - (.*)$", output, re.MULTILINE)
     checks.update((name, [] if verdict == "ok" else [output]) for verdict, name in lines)

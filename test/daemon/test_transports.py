@@ -4,6 +4,7 @@ import pytest
 from browser import Chromium
 from clients import Node, Python
 from facts import wait_for
+from wire import Poll
 
 N3, USER = 3, 15  # a node of collaboration 1; a user of global scope
 
@@ -73,6 +74,23 @@ def test_200_events_in_one_transaction_reach_a_polling_python_client_without_a_r
     client.wait("many", times=200)
     assert [event[1] for event in client.heard("many")] == list(range(1, 201))
     assert client.connects == 1 and client.disconnects == 0
+
+
+def test_a_polling_request_at_another_instance_is_refused_and_its_client_begins_anew(v5, clients):
+    """Why a balancer must send the requests of one session to one instance."""
+    session, before = Poll(v5), v5.metric("refused_requests", instance=1, reason="sid")
+    for method, body in (("GET", None), ("POST", "40/tasks,{}")):
+        assert v5.http(method, session.path, body, instance=1)[::2] == (400, '{"code":1,"message":"Session ID unknown"}')
+    assert v5.metric("refused_requests", instance=1, reason="sid") == before + 2
+    assert session.works(), "the session is not harmed"
+    client = clients(Python(v5, N3, transports=["polling"]))
+    v5.joined(client)
+    client.sio.eio.base_url = client.sio.eio.base_url.replace(v5.url(0), v5.url(1))  # but for those under way
+    v5.emit("let_go", None, "node_3")
+    wait_for(lambda: client.connects == 2, "it to begin anew")
+    v5.joined(client)
+    v5.emit("after", None, "node_3")
+    client.wait("after")
 
 
 def test_an_acknowledgement_is_always_answered(v5, clients):

@@ -100,7 +100,7 @@ DECLARE
     f regprocedure;
 BEGIN
     FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'vantage6_events'::regnamespace AND proname IN
-        ('emit', 'rooms', 'may_receive', 'kill_task', 'kill_node', 'attach', 'make', 'detach', -- of grant_hq, then of grant_pushd
+        ('emit', 'bell', 'rooms', 'may_receive', 'kill_task', 'kill_node', 'attach', 'make', 'detach', -- of grant_hq, then of grant_pushd
          'open', 'connect', 'disconnect', 'events_since', 'beat', 'presence', 'receive', 'rights_since', 'ack')
     LOOP
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM regress_operator, regress_pushd, regress_hq', f);

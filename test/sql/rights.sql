@@ -95,10 +95,10 @@ SELECT * FROM pg_temp.scopes();
 TRUNCATE "UserPermission", "Permission";
 SELECT * FROM pg_temp.scopes();
 SELECT * FROM pg_temp.rights() WHERE principal IN (1, 11, 15, 21);
--- What is a day old is forgotten.
-UPDATE vantage6_events.rights_change SET changed_at = now() - interval '23 hours';
+-- What is older than any event can be is forgotten.
+UPDATE vantage6_events.rights_change SET changed_at = now() - interval '20 days';
 SELECT vantage6_events.beat(:one), count(*) > 1 AS many FROM vantage6_events.rights_change;
-UPDATE vantage6_events.rights_change SET changed_at = now() - interval '25 hours';
+UPDATE vantage6_events.rights_change SET changed_at = now() - interval '22 days';
 SELECT vantage6_events.beat(:one);
 SELECT count(*) FROM vantage6_events.rights_change;
 -- What is rolled back was never a change.

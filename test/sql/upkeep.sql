@@ -65,7 +65,7 @@ INSERT INTO vantage6_events.instruction (id, node_id, namespace, name, args, cre
 VALUES (1, 1, '/tasks', 'over', '{}', now() - interval '8 days', now() - interval '1 day', now()),
        (2, 1, '/tasks', 'not_over', '{}', now(), now() + interval '1 day', now());
 INSERT INTO vantage6_events.received (stream, seq, taken_at) VALUES ('over', 1, now() - interval '8 days');
-INSERT INTO vantage6_events.rights_change (scopes, changed_at) VALUES ('{all}', now() - interval '2 days');
+INSERT INTO vantage6_events.rights_change (scopes, changed_at) VALUES ('{all}', now() - interval '22 days');
 SELECT vantage6_events.upkeep();
 SELECT name FROM vantage6_events.instruction;
 SELECT (SELECT count(*) FROM vantage6_events.received WHERE stream = 'over') AS received,
