@@ -53,7 +53,8 @@ def test_a_committed_event_is_heard_and_a_rolled_back_one_is_not(v5, clients, ma
         db.commit()
     db.close()
     heard = client.wait("lab_event")
-    assert heard == ["lab_event", {"text": 'grüße \u2028 " \\ 漢字 😀', "n": 1.5}, None, "two"]
+    # A browser's event ends in its place in the log.
+    assert heard[:4] == ["lab_event", {"text": 'grüße \u2028 " \\ 漢字 😀', "n": 1.5}, None, "two"]
     v5.settled(client)
     assert client.heard() == [heard]
 
