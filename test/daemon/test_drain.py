@@ -148,3 +148,21 @@ def test_clients_of_a_daemon_that_died_for_good_are_announced_offline_by_another
               user="postgres")
     wait_for(lambda: offline(user), "node-offline")
     assert offline(user) == [N5]
+
+
+def test_what_a_node_has_sent_before_the_orderly_end_has_its_effect(world, clients, restart):
+    lines, heard = 150, "SELECT count(*) FROM vantage6_events.event WHERE payload LIKE '[\"algorithm_log\",%'"
+    before = world.sql(heard, user="postgres")[0][0]
+    node = clients(Raw(world, 1))
+    world.joined(node)
+    with world.connect("postgres").cursor() as other:  # nothing is taken until all clients are closed
+        other.execute("BEGIN")
+        other.execute("LOCK TABLE vantage6_events.received")
+        for number in range(lines):
+            node.send(f'42/tasks,{number}["algorithm_log",{{"run_id":1,"log":"{number}"}}]')
+        wait_for(lambda: f"43/tasks,{lines - 1}[]" in node.packets, "all to be acknowledged")
+        send(world, 0, signal.SIGTERM)
+        node.wait_closed()
+        other.execute("COMMIT")
+    wait_end(world, 0)
+    assert world.sql(heard, user="postgres")[0][0] == before + lines
