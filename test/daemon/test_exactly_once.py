@@ -2,6 +2,7 @@
 import json
 
 from clients import Python, Raw
+from facts import wait_for
 from storm import Storm, Watch, cast_rooms, new_seed
 
 WATCHED = [1, 3, 5, 11, 12, 13, 14, 15, 17]  # nodes of both collaborations, users of every scope and of none
@@ -38,6 +39,15 @@ def test_what_was_committed_before_a_client_joined_is_not_for_it_though_read_lat
     early.wait("silent")
     assert not late.heard("silent")
     assert len(early.heard("silent")) == 1
+
+
+def test_an_event_whose_bell_was_lost_is_read_after_read_interval(limited, clients):
+    world = limited("--read-interval", "300ms")
+    client = clients(Raw(world, 15))
+    world.joined(client)
+    world.settled(client)
+    world.sql(SILENT, user="postgres")
+    wait_for(lambda: client.heard("silent"), "the event, sooner than by the default of 5 s", 4)
 
 
 def test_clients_that_join_in_the_middle_of_a_storm_hear_all_that_begins_after_and_nothing_twice(v5, clients):
