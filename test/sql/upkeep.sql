@@ -71,7 +71,9 @@ SELECT name FROM vantage6_events.instruction;
 SELECT (SELECT count(*) FROM vantage6_events.received WHERE stream = 'over') AS received,
     (SELECT count(*) FROM vantage6_events.rights_change WHERE 'all' = ANY (scopes) AND changed_at < now() - interval '1 day') AS changes;
 -- Limits of the settings.
+\set VERBOSITY sqlstate
 SET vantage6_events.upkeep_lock_timeout = 0;
+\set VERBOSITY default
 SET vantage6_events.upkeep_interval = '1s';
 \set ECHO none
 DROP VIEW pg_temp.held;
