@@ -58,9 +58,9 @@ DECLARE
 BEGIN
     FOR item IN
         SELECT m.type, m.identity, m.oid, EXISTS (
-                   SELECT FROM pg_catalog.pg_depend AS d WHERE d.classid = 'pg_class'::regclass
-                   AND d.objid = m.oid AND d.deptype IN ('a', 'i') AND m.type = 'sequence') AS owned
-        FROM (SELECT i.*, d.objid AS oid FROM pg_catalog.pg_depend AS d
+                   SELECT FROM pg_catalog.pg_depend AS d
+                   WHERE d.classid = m.classid AND d.objid = m.oid AND d.deptype IN ('a', 'i')) AS owned
+        FROM (SELECT i.*, d.classid, d.objid AS oid FROM pg_catalog.pg_depend AS d
               JOIN pg_catalog.pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'vantage6_events',
               pg_catalog.pg_identify_object(d.classid, d.objid, 0) AS i
               WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.deptype = 'e') AS m
@@ -75,6 +75,7 @@ BEGIN
             WHEN 'sequence' THEN format('ALTER EXTENSION vantage6_events DROP SEQUENCE %s', item.identity)
                 || CASE WHEN item.owned THEN '' -- goes with its table
                    ELSE format(';ALTER SEQUENCE %s SET SCHEMA vantage6_events_before', item.identity) END
+            WHEN 'type' THEN CASE WHEN item.owned THEN '' END -- from PostgreSQL 17 on those of tables are members
             WHEN 'schema' THEN ''
         END;
         IF act IS NULL THEN
