@@ -108,7 +108,7 @@ class Rights:
         db.close()
         self.changes, self.failed = [], None
         self.over = threading.Event()
-        self.thread = threading.Thread(target=self._run)
+        self.thread = threading.Thread(target=self._run, daemon=True)
 
     @staticmethod
     def _read(db):
@@ -138,7 +138,7 @@ class Rights:
             db.close()
             self._began(begun, time.time(), rooms)
             return True
-        except psycopg2.OperationalError:
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
             if rooms:
                 self._began(begun, time.time(), rooms, *self.rooms[-1])
             return False
@@ -197,7 +197,7 @@ class Oracle:
         if unknown:
             return [f"heard what was never committed: {unknown[:5]}"]
         plain = [(at, self.log[key]) for at, key in heard if not self.log[key].durable]
-        wrong = self._twice(plain), self._foreign(one, heard), self._disorder(plain), self._unrecovered(one), *self._lost(one)
+        wrong = self._twice(plain), self._foreign(one, heard), self._disorder(plain), self._unrecovered(one), *self._lost(one), self._unmarked(one)
         return [text for text in (*wrong, *self._orders(one)) if text]
 
     @staticmethod
@@ -230,14 +230,19 @@ class Oracle:
     def _unrecovered(self, one):
         found, before = [], None
         for at, kind, *what in one.story:
+            if kind == "hear":
+                before = at - LATE  # what it had heard of the log then, is newer
             if kind != "open":
                 continue
             recovered, claimed = what
             self.opens["recovered" if recovered else "not recovered" if claimed else "new"] += 1
             if claimed and not recovered and not self._excused(one.ident, before, at):
                 found.append(f"{before:.3f} to {at:.3f}")
-            before = at
+            before = before or at
         return self._say("not recovered, without an excuse", found, "its connections")
+
+    def _unmarked(self, one):
+        return self._say("heard without an offset", getattr(one, "unmarked", []), len(one.keys))
 
     def _was_away(self, begin, end):
         return any(since <= end and until >= begin for since, until in self.away)

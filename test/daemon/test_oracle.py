@@ -38,7 +38,7 @@ class Weather:
     def __init__(self, world, dice):
         self.world, self.dice, self.faults, self.away, self.failed = world, dice, Counter(), [], None
         self.over = threading.Event()
-        self.thread = threading.Thread(target=self._run)
+        self.thread = threading.Thread(target=self._run, daemon=True)
 
     def terminated(self):
         """Links of daemons, as by an operator."""
@@ -110,9 +110,16 @@ def one_round(world, seed, seconds, keep):
     for each in (ledger, rights.thread, weather.thread, *everyone):
         each.start()
     end = time.monotonic() + seconds
-    wait_for(lambda: time.monotonic() > end or rights.failed or weather.failed, "the end of the round", seconds + 10)
-    for each in (weather, rights, ledger, *everyone):
-        each.stop()
+    try:
+        wait_for(lambda: time.monotonic() > end or rights.failed or weather.failed, "the end of the round", seconds + 10)
+        weather.stop()
+        rights.stop()
+    finally:
+        ledger.stop()
+    for one in everyone:
+        one.over.set()
+    for one in everyone:
+        one.stop()
     all_hear(world, ledger, everyone)
     wait_for(lambda: world.sql(ALL_DONE, user="postgres")[0][0], "all instructions to be acknowledged", 60)
     oracle = Oracle(ledger, rights, after, weather.away)

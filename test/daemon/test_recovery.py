@@ -96,6 +96,23 @@ def test_only_pages_get_offsets(v5, clients):
     assert answer(page)["pid"] != answer(page)["sid"]
 
 
+def test_one_whose_rights_have_changed_gets_offsets_as_before(v5, clients):
+    page = clients(Raw(v5, USER, headers=PAGE))
+    v5.joined(page)
+    v5.sql('INSERT INTO "UserPermission" (user_id, rule_id) VALUES (13, 2)')
+    v5.emit("x", ["text"], "collaboration_1")
+    page.wait("x")
+    v5.sql('DELETE FROM "UserPermission" WHERE user_id = 13')
+    v5.emit("y", ["text"], ROOM)
+    page.wait("y")
+    assert OFFSET.fullmatch(offset_of(page, "x")) and OFFSET.fullmatch(offset_of(page, "y"))
+    page.close()
+    emit(v5, 1)
+    second = clients(claim(v5, page, offset_of(page, "y")))
+    v5.joined(second)
+    assert numbers(second) == [1] and answer(second)["pid"] == answer(page)["pid"]
+
+
 def test_with_an_offset_it_goes_on_there_and_without_one_at_its_beginning(v5, clients):
     page = clients(Raw(v5, USER, headers=PAGE))
     v5.joined(page)

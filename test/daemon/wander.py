@@ -19,7 +19,7 @@ import websocket
 
 from clients import Node, Raw
 from facts import wait_for
-from test_recovery import PAGE
+from test_recovery import OFFSET, PAGE
 
 STAY = 3.0   # seconds, on the average
 AWAY = 1.5   # at most
@@ -60,8 +60,7 @@ class Wanderer:
         self.thread.start()
 
     def stop(self):
-        """Be connected, and stay."""
-        self.over.set()
+        """Be connected, and stay, once over is set."""
         self.thread.join(150)
         assert not self.failed and not self.thread.is_alive(), f"{self}: {self.failed or 'cannot come back'}"
 
@@ -183,13 +182,13 @@ class Worker(Bare):
 
 
 class Page(Bare):
-    """A browser's client: it goes on where it was."""
+    """A browser's client: it goes on where it was. unmarked: events that it heard without an offset."""
 
     headers = PAGE
 
     def __init__(self, *args):
         super().__init__(*args)
-        self.pid = self.offset = None
+        self.pid, self.offset, self.unmarked = None, None, []
 
     def claim(self):
         return {"pid": self.pid, **({"offset": self.offset} if self.offset else {})} if self.pid else {}
@@ -202,8 +201,10 @@ class Page(Bare):
 
     def hear(self, name, *args):
         super().hear(name, *args)
-        if self.pid and args and isinstance(args[-1], str):
+        if args and isinstance(args[-1], str):
             self.offset = args[-1]
+        if not args or not OFFSET.fullmatch(str(args[-1])):
+            self.unmarked.append(name)
 
     def farewell(self):
         super().farewell()
