@@ -173,8 +173,8 @@ void hub_admit(struct hub *hub, const struct admission *a, uint64_t now)
     if (k->errands && k->principal != a->principal)
         errands_clear(k->errands);
     /* New rooms of one that is known say nothing of it. */
-    k->offsets = k->pid[0] && a->principal &&
-                 (a->recovers || (k->offsets && k->principal == a->principal));
+    k->offsets =
+        k->pid[0] && a->principal && (a->recovers || (k->offsets && k->principal == a->principal));
     k->principal = a->principal;
     k->muted = a->principal == 0;
     socket_ready(k);
