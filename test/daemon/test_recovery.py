@@ -170,6 +170,25 @@ def test_who_seems_to_live_still_is_taken_over(limited, clients):
     assert not second.closed
 
 
+def test_a_claim_that_meets_the_end_of_its_connection_is_good(v5, clients):
+    """Its lease is being made a parted one by a transaction that has not committed yet."""
+    page = clients(Raw(v5, USER, headers=PAGE))
+    v5.joined(page)
+    db = v5.connect("postgres")
+    db.autocommit = False
+    with db.cursor() as cursor:
+        cursor.execute("""SELECT vantage6_events.disconnect(l.incarnation, json_build_array(json_build_object('sid', l.sid)))
+                          FROM vantage6_events.lease l WHERE l.pid = %s""", [answer(page)["pid"]])
+    second = clients(Raw(v5, USER, headers=PAGE, instance=1, connect=False))
+    second.send("40/tasks," + json.dumps({"pid": answer(page)["pid"]}))
+    wait_for(lambda: v5.sql("SELECT FROM pg_stat_activity WHERE usename = 'pushd' AND wait_event_type = 'Lock'", user="postgres"),
+             "the claim to wait")
+    db.commit()
+    db.close()
+    second.wait_connected()
+    assert answer(second)["pid"] == answer(page)["pid"]
+
+
 def test_not_recovered_is_connected_all_the_same(limited, clients):
     world = limited()
     page = clients(Node(world, USER))
