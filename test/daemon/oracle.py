@@ -9,6 +9,8 @@ chapter   a stretch of a client's story in which it heard everything: a connecti
           What was committed after the first event of a chapter and before the last one was emitted belongs to it
 excuse    why a client that came back may be told that it is not recovered: the database was away, or rights
           may have changed
+order     a durable event to nodes. Each connection hears it until it is acknowledged; by its key a node knows
+          one that it has carried out
 """
 import json
 import math
@@ -180,7 +182,7 @@ class Oracle:
     """Judges stories. away: when the database was, [(from, until)]."""
 
     def __init__(self, ledger, rights, after, away):
-        self.log, self.book, self.rights, self.away = ledger.read_log(after), ledger.book, rights, away
+        self.log, self.rights, self.away = ledger.read_log(after), rights, away
         self.by_time = sorted((entry for entry in self.log.values() if not entry.durable), key=lambda e: e.committing)
         self.times = [entry.committing for entry in self.by_time]
         self.orders = defaultdict(dict)  # of each node: the order's id, when it was acknowledged
@@ -197,8 +199,9 @@ class Oracle:
         if unknown:
             return [f"heard what was never committed: {unknown[:5]}"]
         plain = [(at, self.log[key]) for at, key in heard if not self.log[key].durable]
-        wrong = self._twice(plain), self._foreign(one, heard), self._disorder(plain), self._unrecovered(one), *self._lost(one), self._unmarked(one)
-        return [text for text in (*wrong, *self._orders(one)) if text]
+        wrong = [self._twice(plain), self._foreign(one, heard), self._disorder(plain), self._unrecovered(one),
+                 self._unmarked(one), *self._lost(one), *self._orders(one)]
+        return [text for text in wrong if text]
 
     @staticmethod
     def _say(what, found, total):
@@ -228,10 +231,11 @@ class Oracle:
         return self._say("heard out of order", found, len(plain))
 
     def _unrecovered(self, one):
+        """An excuse must be newer than what it has heard of the log, which is that of a read a moment ago."""
         found, before = [], None
         for at, kind, *what in one.story:
             if kind == "hear":
-                before = at - LATE  # what it had heard of the log then, is newer
+                before = at - LATE
             if kind != "open":
                 continue
             recovered, claimed = what
@@ -242,6 +246,7 @@ class Oracle:
         return self._say("not recovered, without an excuse", found, "its connections")
 
     def _unmarked(self, one):
+        """The last argument of what a page hears is an offset, whatever it is."""
         return self._say("heard without an offset", getattr(one, "unmarked", []), len(one.keys))
 
     def _was_away(self, begin, end):
@@ -290,7 +295,7 @@ class Oracle:
                 continue
             entry = self.log[what[0]]
             done = acked.get(entry.id)
-            if done and (done + LATE < began or entry.id in seen and done + 2 * LATE < at and not self._was_away(done, at)):
+            if done and (done + LATE < began or (entry.id in seen and done + 2 * LATE < at and not self._was_away(done, at))):
                 again.append(entry.id)
             if entry.id not in seen and entry.rooms == {f"node_{one.ident}"}:
                 if entry.committed < latest:

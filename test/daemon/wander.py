@@ -7,7 +7,7 @@ story    what a wanderer lived through, in its order: (time, kind, ...), where k
 key      (writer, number) of an event, which names it: see storm.py
 claim    a browser names its pid and offset, as socket.io-client does; others begin anew each time
 
-A wanderer's dice are its own. Pages, Bare and Worker are WebSockets of our own, Browser is socket.io-client in Node.
+A wanderer's dice are its own. Page, Bare and Worker are WebSockets of our own, Browser is socket.io-client in Node.
 """
 import json
 import random
@@ -129,7 +129,11 @@ class Bare(Wanderer):
 
     def come(self):
         """Connect, if it is not, however long that takes."""
-        wait_for(lambda: self.wire and self.wire.connected() and not self.wire.closed or self._try(), f"{self} to connect", 120)
+        wait_for(lambda: self.here() or self._try(), f"{self} to connect", 120)
+
+    def here(self):
+        """Is it connected?"""
+        return self.wire and self.wire.connected() and not self.wire.closed
 
     def _try(self):
         self.note("try")
@@ -139,7 +143,7 @@ class Bare(Wanderer):
         except (OSError, websocket.WebSocketException):
             return False
         wait_for(lambda: wire.connects or wire.closed, f"{self} to be answered", 90)
-        return wire.connected() and not wire.closed
+        return self.here()
 
     def stay(self, seconds):
         """Until the server ends it, at most so long."""
