@@ -33,7 +33,10 @@ ALL_DONE = "SELECT NOT EXISTS (SELECT FROM vantage6_events.instruction WHERE nam
 
 
 class Weather:
-    """A thread of faults. away: when the database was, to some daemon, [(from, until)]."""
+    """A thread of faults. away: when the database was, to some daemon, [(from, until)].
+
+    A daemon that has just begun listens before it has the database, and takes no claims until then.
+    """
 
     def __init__(self, world, dice):
         self.world, self.dice, self.faults, self.away, self.failed = world, dice, Counter(), [], None
@@ -71,8 +74,7 @@ class Weather:
         fault()
         for instance in (0, 1):
             wait_for(lambda: self.world.ready(instance), f"instance {instance} to be ready", 90)  # noqa: B023
-        if fault not in (self.killed, self.stopped):
-            self.away.append((begun, time.time()))
+        self.away.append((begun, time.time()))
         self.faults[fault.__name__] += 1
 
     def _run(self):
