@@ -86,10 +86,15 @@ format-check tidy:
 soak soak-log bench bench-writes: all
 	test/$@
 
-soak: soak-rights soak-log
-.PHONY: soak-rights
+soak: soak-rights soak-log soak-oracle
+.PHONY: soak-rights soak-oracle
 soak-rights: all
 	REVOCATIONS=50 PUSHD=$(CURDIR)/$(PUSHD) $(PYTHON) -m pytest -q -p no:cacheprovider test/daemon/test_rights.py -k committed
+
+# SECONDS=3600 for an hour; ORACLE_SEED=N begins with that seed.
+soak-oracle: SECONDS = 600
+soak-oracle: all
+	ORACLE_SECONDS=$(SECONDS) PUSHD=$(CURDIR)/$(PUSHD) $(PYTHON) -m pytest -q -s -p no:cacheprovider test/daemon/test_oracle.py
 
 clean:
 	rm -rf build

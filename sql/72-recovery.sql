@@ -33,6 +33,13 @@ BEGIN
             SELECT array_agg('socket_' || o.sid) FROM over AS o HAVING count(*) > 0 RETURNING vantage6_events.ring())
         SELECT p.* FROM parted AS p
         UNION ALL SELECT v.sid, v.principal_id, v.subject, v.since, clock_timestamp() FROM live AS v, (SELECT count(*) FROM told) AS done;
+    -- One that was ending has been waited for as a live one, and has parted since.
+    RETURN QUERY
+        WITH claim AS (
+            SELECT DISTINCT ON (s.was) s.sid, s.was, s.nsp
+            FROM json_to_recordset(sockets) AS s (sid text, nsp text, was text) WHERE s.was IS NOT NULL ORDER BY s.was, s.sid)
+        DELETE FROM vantage6_events.parted AS p USING claim AS c WHERE p.pid = c.was AND p.nsp = c.nsp
+        RETURNING c.sid, p.principal_id, p.subject, p.since, p.parted_at;
 END
 $$;
 COMMENT ON FUNCTION claims(json) IS

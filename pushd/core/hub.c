@@ -170,9 +170,11 @@ void hub_admit(struct hub *hub, const struct admission *a, uint64_t now)
         return;
     if (!k->accepted)
         answer_claim(k, a);
-    k->offsets = a->recovers && k->pid[0];
     if (k->errands && k->principal != a->principal)
         errands_clear(k->errands);
+    /* New rooms of one that is known say nothing of it. */
+    k->offsets =
+        k->pid[0] && a->principal && (a->recovers || (k->offsets && k->principal == a->principal));
     k->principal = a->principal;
     k->muted = a->principal == 0;
     socket_ready(k);

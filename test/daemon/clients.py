@@ -145,7 +145,7 @@ class Raw(Client):
             number, event = re.match(r"(\d*)(.*)", packet[len(self.nsp) + 3:], re.DOTALL).groups()
             if number:
                 self.numbers.append(int(number))
-            self.events.append(json.loads(event))
+            self.take("event", self.nsp, *json.loads(event))
             if number and not self.silent:
                 self.acknowledge(number)
         elif packet.startswith(f"40{self.nsp},"):

@@ -130,13 +130,17 @@ class Storm:
                 if dice.random() < 0.3:
                     longest = 20 * self.pause if dice.random() < 0.05 else self.pause
                     cursor.execute("SELECT pg_sleep(%s)", (dice.random() * longest,))
+        self._end(db, dice)
+        return number
+
+    def _end(self, db, dice):
+        """Commit it, or not."""
         if dice.random() < 0.1:
             db.rollback()
             self._count("rolled_back")
         else:
             db.commit()
             self._count("committed")
-        return number
 
 
 class Watch:

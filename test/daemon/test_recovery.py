@@ -96,6 +96,23 @@ def test_only_pages_get_offsets(v5, clients):
     assert answer(page)["pid"] != answer(page)["sid"]
 
 
+def test_one_whose_rights_have_changed_gets_offsets_as_before(v5, clients):
+    page = clients(Raw(v5, USER, headers=PAGE))
+    v5.joined(page)
+    v5.sql('INSERT INTO "UserPermission" (user_id, rule_id) VALUES (13, 2)')
+    v5.emit("x", ["text"], "collaboration_1")
+    page.wait("x")
+    v5.sql('DELETE FROM "UserPermission" WHERE user_id = 13')
+    v5.emit("y", ["text"], ROOM)
+    page.wait("y")
+    assert OFFSET.fullmatch(offset_of(page, "x")) and OFFSET.fullmatch(offset_of(page, "y"))
+    page.close()
+    emit(v5, 1)
+    second = clients(claim(v5, page, offset_of(page, "y")))
+    v5.joined(second)
+    assert numbers(second) == [1] and answer(second)["pid"] == answer(page)["pid"]
+
+
 def test_with_an_offset_it_goes_on_there_and_without_one_at_its_beginning(v5, clients):
     page = clients(Raw(v5, USER, headers=PAGE))
     v5.joined(page)
@@ -151,6 +168,25 @@ def test_who_seems_to_live_still_is_taken_over(limited, clients):
     assert numbers(second) == [1] and numbers(page) == []
     wait_for(lambda: page.closed, "the first to be closed")
     assert not second.closed
+
+
+def test_a_claim_that_meets_the_end_of_its_connection_is_good(v5, clients):
+    """Its lease is being made a parted one by a transaction that has not committed yet."""
+    page = clients(Raw(v5, USER, headers=PAGE))
+    v5.joined(page)
+    db = v5.connect("postgres")
+    db.autocommit = False
+    with db.cursor() as cursor:
+        cursor.execute("""SELECT vantage6_events.disconnect(l.incarnation, json_build_array(json_build_object('sid', l.sid)))
+                          FROM vantage6_events.lease l WHERE l.pid = %s""", [answer(page)["pid"]])
+    second = clients(Raw(v5, USER, headers=PAGE, instance=1, connect=False))
+    second.send("40/tasks," + json.dumps({"pid": answer(page)["pid"]}))
+    wait_for(lambda: v5.sql("SELECT FROM pg_stat_activity WHERE usename = 'pushd' AND wait_event_type = 'Lock'", user="postgres"),
+             "the claim to wait")
+    db.commit()
+    db.close()
+    second.wait_connected()
+    assert answer(second)["pid"] == answer(page)["pid"]
 
 
 def test_not_recovered_is_connected_all_the_same(limited, clients):

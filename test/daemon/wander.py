@@ -1,0 +1,248 @@
+"""Clients that come, stay for a while, and lose their connection, again and again, at any of the instances.
+
+story    what a wanderer lived through, in its order: (time, kind, ...), where kind is
+         try      it begins to connect
+         open     CONNECT was answered; is it recovered, and did it claim to be?
+         hear     an event of the storm came, by its key
+key      (writer, number) of an event, which names it: see storm.py
+claim    a browser names its pid and offset, as socket.io-client does; others begin anew each time
+
+A wanderer's dice are its own. Page, Bare and Worker are WebSockets of our own, Browser is socket.io-client in Node.
+"""
+import json
+import random
+import socket
+import threading
+import time
+
+import websocket
+
+from clients import Node, Raw
+from facts import wait_for
+from test_recovery import OFFSET, PAGE
+
+STAY = 3.0   # seconds, on the average
+AWAY = 1.5   # at most
+
+
+class Wanderer:
+    """What they have in common."""
+
+    def __init__(self, world, ident, number, seed):
+        self.world, self.ident, self.number = world, ident, number
+        self.dice = random.Random(f"{seed} {number}")
+        self.story, self.keys, self.marks = [], set(), []
+        self.over, self.failed = threading.Event(), None
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def __str__(self):
+        return f"client {self.number}, {type(self).__name__} of principal {self.ident}"
+
+    def names(self):
+        """The marks of World.joined()."""
+        return self.marks
+
+    def note(self, kind, *what):
+        """Something has happened."""
+        self.story.append((time.time(), kind, *what))
+
+    def hear(self, name, *args):
+        """An event has come."""
+        if name in ("storm", "order"):
+            key = args[0]["w"], args[0]["n"]
+            self.note("hear", key)
+            self.keys.add(key)
+        elif name.startswith("mark_"):
+            self.marks.append(name)
+
+    def start(self):
+        """Wander, until stop()."""
+        self.thread.start()
+
+    def stop(self):
+        """Be connected, and stay, once over is set."""
+        self.thread.join(150)
+        assert not self.failed and not self.thread.is_alive(), f"{self}: {self.failed or 'cannot come back'}"
+
+    def _run(self):
+        try:
+            while not self.over.is_set():
+                self.stay(self.dice.expovariate(1 / STAY))
+                if not self.over.is_set():
+                    self.leave()
+                    self.over.wait(self.dice.choice((0, 0, 1)) * self.dice.random() * AWAY)
+                    self.come()
+            self.come()
+        except Exception as error:  # pylint: disable=broad-except
+            self.failed = repr(error)
+
+
+class Wire(Raw):
+    """One connection of a wanderer. deaf: it neither hears nor answers what still comes."""
+
+    def __init__(self, owner, instance, headers):
+        self.owner, self.deaf, self.lock = owner, False, threading.Lock()
+        super().__init__(owner.world, owner.ident, owner.token, instance, connect=False, headers=headers)
+
+    def _packet(self, packet):
+        with self.lock:
+            if not self.deaf:
+                super()._packet(packet)
+
+    def take(self, kind, *what):
+        super().take(kind, *what)
+        if kind == "event":
+            self.owner.hear(*what[1:])
+        elif kind == "connect":
+            self.owner.opened(json.loads(self.packets[-1].split(",", 1)[1]))
+
+    def end(self, gently=False):
+        """The connection breaks, or is closed by a frame."""
+        with self.lock:
+            self.deaf = True
+        try:
+            if gently:
+                self.ws.send_close()
+            self.ws.sock.shutdown(socket.SHUT_RDWR)
+        except (OSError, AttributeError, websocket.WebSocketException):
+            pass  # it has ended by itself
+        self.thread.join(10)
+        self.close()
+
+
+class Bare(Wanderer):
+    """A user's client that is no browser: each connection is a new one."""
+
+    headers = ()
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.token, self.wire, self.lost = self.world.token(self.ident), None, []
+
+    def claim(self):
+        """The data of CONNECT."""
+        return {}
+
+    def opened(self, _):
+        """CONNECT was answered."""
+        self.note("open", False, False)
+
+    def come(self):
+        """Connect, if it is not, however long that takes."""
+        wait_for(lambda: self.here() or self._try(), f"{self} to connect", 120)
+
+    def here(self):
+        """Is it connected?"""
+        return self.wire and self.wire.connected() and not self.wire.closed
+
+    def _try(self):
+        self.note("try")
+        try:
+            wire = self.wire = Wire(self, self.dice.randrange(2), self.headers)
+            wire.send(f"40/tasks,{json.dumps(self.claim())}")
+        except (OSError, websocket.WebSocketException):
+            return False
+        wait_for(lambda: wire.connects or wire.closed, f"{self} to be answered", 90)
+        return self.here()
+
+    def stay(self, seconds):
+        """Until the server ends it, at most so long."""
+        self.wire.thread.join(seconds)
+
+    def leave(self):
+        """In one of the ways in which connections end."""
+        way = self.dice.choice(("cut", "cut", "closed", "unheard", "farewell"))
+        if way == "unheard" and not self.wire.closed:
+            with self.wire.lock:  # the server believes that it lives
+                self.wire.deaf = True
+            self.lost.append(self.wire)
+            self.wire = None
+        elif way == "farewell":
+            self.farewell()
+        else:
+            self.wire.end(way == "closed")
+        while len(self.lost) > 1:
+            self.lost.pop(0).end()
+
+    def farewell(self):
+        """Say goodbye."""
+        with self.wire.lock:
+            self.wire.deaf = True
+        try:
+            self.wire.send("41/tasks,")
+        except (OSError, websocket.WebSocketException):
+            pass
+        self.wire.end()
+
+    def close(self):
+        """The end of the test."""
+        for wire in [*self.lost, self.wire]:
+            if wire:
+                wire.end()
+
+
+class Worker(Bare):
+    """A node, which acknowledges."""
+
+
+class Page(Bare):
+    """A browser's client: it goes on where it was. unmarked: events that it heard without an offset."""
+
+    headers = PAGE
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.pid, self.offset, self.unmarked = None, None, []
+
+    def claim(self):
+        return {"pid": self.pid, **({"offset": self.offset} if self.offset else {})} if self.pid else {}
+
+    def opened(self, answer):
+        claimed = self.pid is not None
+        recovered = claimed and answer.get("pid") == self.pid
+        self.pid = answer.get("pid")
+        self.note("open", recovered, claimed)
+
+    def hear(self, name, *args):
+        super().hear(name, *args)
+        if args and isinstance(args[-1], str):
+            self.offset = args[-1]
+        if not args or not OFFSET.fullmatch(str(args[-1])):
+            self.unmarked.append(name)
+
+    def farewell(self):
+        super().farewell()
+        self.pid = self.offset = None
+
+
+class Browser(Wanderer, Node):
+    """socket.io-client itself. It connects again by itself."""
+
+    def __init__(self, world, ident, number, seed):
+        Wanderer.__init__(self, world, ident, number, seed)
+        self.opens = 0
+        Node.__init__(self, world, ident)
+        self.number = number
+
+    def take(self, kind, *what):
+        Node.take(self, kind, *what)
+        if kind == "event":
+            self.hear(*what[1:])
+        elif kind == "connect":
+            self.note("open", what[3], self.opens > 0)
+            self.opens += 1
+
+    def come(self):
+        """Wait until it is back."""
+        self.wait_connected(120)
+
+    def stay(self, seconds):
+        """So long."""
+        self.over.wait(seconds)
+
+    def leave(self):
+        """The network fails, and comes back here or there."""
+        if self.connected():
+            self.order("go", self.world.url(self.dice.randrange(2)))
+
+    names, __str__ = Wanderer.names, Wanderer.__str__
