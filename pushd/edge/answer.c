@@ -57,6 +57,7 @@ static const char *repair(const char *state)
          " its attach() and grant_pushd()"},
         {"42883", "The extension is not attached, or too old: run its attach(), or ALTER EXTENSION"
                   " vantage6_events UPDATE"},
+        {"42703", "The extension is too old: run ALTER EXTENSION vantage6_events UPDATE"},
         {"42501",
          "Grant the rights of pushd to the role that it connects as: run SELECT"
          " vantage6_events.grant_pushd(role), or after an update of the extension its attach()"},
