@@ -1,7 +1,7 @@
 """The whole cast on stage at once, also those whom nobody may hear, and what a scene has everybody hear and HQ's rows become.
 
 A scene is written as a script: lines of who hears what, in order. Who hears a room is in the tables below and nowhere
-computed: they are the contract (wire.md, "Rooms") for the cast of test/hq.
+computed: they are the contract for the cast of test/hq.
 """
 import collections
 import datetime

@@ -1,4 +1,4 @@
-"""What today's server gets wrong (the numbers are those of wire.md), and by which test each is held to be right here.
+"""What today's server gets wrong, numbered, and by which test each is held to be right here.
 
  1  refused sockets act       test_cast_says.test_nothing_of_those_who_are_refused_has_an_effect_and_they_hear_nothing
                               test_tokens.test_a_wrong_token_is_told_so_hears_nothing_and_is_closed_after_the_grace
