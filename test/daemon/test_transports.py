@@ -84,13 +84,13 @@ def test_a_polling_request_at_another_instance_is_refused_and_its_client_begins_
         assert v5.http(method, session.path, body, instance=1)[::2] == (400, '{"code":1,"message":"Session ID unknown"}')
     assert v5.metric("refused_requests", instance=1, reason="sid") == before + 2
     assert session.works(), "the session is not harmed"
-    client = clients(Python(v5, N3, transports=["polling"]))
+    client = clients(Python(v5, USER, transports=["polling"]))
     v5.joined(client)
     client.sio.eio.base_url = client.sio.eio.base_url.replace(v5.url(0), v5.url(1))  # but for those under way
-    v5.emit("let_go", None, "node_3")
-    wait_for(lambda: client.connects == 2, "it to begin anew")
+    v5.emit("let_go", None, f"user_{USER}")
+    wait_for(lambda: client.connects == 2, "it to begin anew")  # the old session is left to its timeout
     v5.joined(client)
-    v5.emit("after", None, "node_3")
+    v5.emit("after", None, f"user_{USER}")
     client.wait("after")
 
 
