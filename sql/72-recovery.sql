@@ -2,64 +2,67 @@
 --
 -- pid      the secret name of a connection, which only its client knows; it is told in the answer to CONNECT
 -- parted   a connection that has ended in a way after which its client may come back
--- claim    a client that connects and names the pid of an earlier connection. It is good once: for one that has
---          parted or for one that seems to live still, which then is over
+-- claim    a client that connects and names the pid of an earlier connection of its user. It is good once: for one
+--          that has parted or for one that seems to live still, which then is over
+-- since    what a connection begins at. One that goes on under its name keeps it: until its client shows a place it
+--          may have heard nothing, whatever was sent to it
 -- place    what a client has heard of the log: everything that snapshot prev sees, and of what cur sees the
 --          events up to an id. pushd signs it and appends it to each event
 --
 -- What was missed is all or nothing: "not recovered" rather than a part of it.
 
-CREATE FUNCTION claims(sockets json)
-    RETURNS TABLE (sid text, principal_id integer, subject text, since pg_snapshot, parted_at timestamptz)
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN QUERY
-        WITH claim AS ( -- of two for one pid, one
-            SELECT DISTINCT ON (s.was) s.sid, s.was, s.nsp
-            FROM json_to_recordset(sockets) AS s (sid text, nsp text, was text) WHERE s.was IS NOT NULL ORDER BY s.was, s.sid
-        ), parted AS (
-            DELETE FROM vantage6_events.parted AS p USING claim AS c WHERE p.pid = c.was AND p.nsp = c.nsp
-            RETURNING c.sid, p.principal_id, p.subject, p.since, p.parted_at
-        ), live AS (
-            SELECT c.sid, l.principal_id, l.subject, l.since, l.sid AS old
-            FROM claim AS c JOIN vantage6_events.lease AS l ON l.pid = c.was AND l.nsp = c.nsp
-            ORDER BY l.sid FOR NO KEY UPDATE OF l
-        ), over AS ( -- its daemon is told by way of rights: whoever has no subject is nobody
-            UPDATE vantage6_events.lease AS l SET pid = NULL, subject = '' FROM live AS v WHERE l.sid = v.old
-            RETURNING l.sid
-        ), told AS (
-            INSERT INTO vantage6_events.rights_change (scopes)
-            SELECT array_agg('socket_' || o.sid) FROM over AS o HAVING count(*) > 0 RETURNING vantage6_events.ring())
-        SELECT p.* FROM parted AS p
-        UNION ALL SELECT v.sid, v.principal_id, v.subject, v.since, clock_timestamp() FROM live AS v, (SELECT count(*) FROM told) AS done;
-    -- One that was ending has been waited for as a live one, and has parted since.
-    RETURN QUERY
-        WITH claim AS (
-            SELECT DISTINCT ON (s.was) s.sid, s.was, s.nsp
-            FROM json_to_recordset(sockets) AS s (sid text, nsp text, was text) WHERE s.was IS NOT NULL ORDER BY s.was, s.sid)
-        DELETE FROM vantage6_events.parted AS p USING claim AS c WHERE p.pid = c.was AND p.nsp = c.nsp
-        RETURNING c.sid, p.principal_id, p.subject, p.since, p.parted_at;
-END
-$$;
-COMMENT ON FUNCTION claims(json) IS
-    'Takes the pids that sockets ("sid", "nsp", "was") claim, and returns whose they were, since which snapshot they '
-    'were connected and when they parted. For the agent only; owned by the extension.';
-
 CREATE FUNCTION part(leases lease[], reasons text[]) RETURNS void
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-    INSERT INTO vantage6_events.parted (pid, principal_id, subject, nsp, since, parted_at)
-    SELECT l.pid, l.principal_id, l.subject, l.nsp, l.since, clock_timestamp()
+    INSERT INTO vantage6_events.parted AS p (pid, principal_id, subject, nsp, since, parted_at)
+    SELECT DISTINCT ON (l.pid) l.pid, l.principal_id, l.subject, l.nsp, l.since, clock_timestamp()
     FROM unnest(leases, reasons) AS l (sid, incarnation, nsp, principal_id, subject, kind, transport, address,
                                        connected_at, expires_at, pid, since, reason)
     WHERE l.pid IS NOT NULL AND l.kind = 'user'
       AND l.reason NOT IN ('client namespace disconnect', 'parse error', 'refused', 'dismissed')
-    ON CONFLICT DO NOTHING
+    ORDER BY l.pid, pg_snapshot_xmax(l.since)
+    ON CONFLICT ON CONSTRAINT parted_pkey DO UPDATE SET parted_at = excluded.parted_at
 $$;
 COMMENT ON FUNCTION part(lease[], text[]) IS
     'Remembers connections that have ended for these reasons, in Socket.IO''s words, if their clients may come back. '
     'For the agent only; owned by the extension.';
+
+CREATE FUNCTION claims(sockets json)
+    RETURNS TABLE (sid text, principal_id integer, subject text, since pg_snapshot, parted_at timestamptz)
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    leases vantage6_events.lease[];
+BEGIN
+    -- Those that seem to live are over. Their daemons are told by way of rights: whoever has no subject is nobody.
+    WITH live AS (
+        SELECT l FROM vantage6_events.lease AS l
+        WHERE (l.pid, l.nsp, l.subject) IN (
+            SELECT s.was, s.nsp, s.subject FROM json_to_recordset(sockets) AS s (was text, nsp text, subject text))
+        ORDER BY l.sid FOR NO KEY UPDATE
+    ), over AS (
+        UPDATE vantage6_events.lease AS l SET pid = NULL, subject = '' FROM live AS v WHERE l.sid = (v.l).sid)
+    SELECT array_agg(v.l) INTO leases FROM live AS v;
+    IF leases IS NOT NULL THEN
+        PERFORM vantage6_events.part(leases, array_fill('taken over'::text, ARRAY[cardinality(leases)]));
+        INSERT INTO vantage6_events.rights_change (scopes)
+        SELECT array_agg('socket_' || l.sid) FROM unnest(leases) AS l;
+        PERFORM vantage6_events.ring();
+    END IF;
+    -- A statement of its own: one that was ending has been waited for above, and has parted since.
+    RETURN QUERY
+        WITH claim AS ( -- of two for one pid, one
+            SELECT DISTINCT ON (s.was) s.sid, s.was, s.nsp, s.subject
+            FROM json_to_recordset(sockets) AS s (sid text, was text, nsp text, subject text)
+            WHERE s.was IS NOT NULL ORDER BY s.was, s.sid)
+        DELETE FROM vantage6_events.parted AS p USING claim AS c
+        WHERE p.pid = c.was AND p.nsp = c.nsp AND p.subject = c.subject
+        RETURNING c.sid, p.principal_id, p.subject, p.since, p.parted_at;
+END
+$$;
+COMMENT ON FUNCTION claims(json) IS
+    'Takes the pids that sockets ("sid", "nsp", "subject", "was") claim, and returns whose they were, since which snapshot they '
+    'were connected and when they parted. For the agent only; owned by the extension.';
 
 CREATE FUNCTION rights_same(principal integer, since pg_snapshot) RETURNS boolean
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

@@ -222,15 +222,18 @@ AS $$
 DECLARE
     replaced integer[];
     known integer[];
+    leases vantage6_events.lease[];
     claimed json;
     was text;
+    began pg_snapshot;
 BEGIN
     PERFORM vantage6_events.check_incarnation(incarnation);
     WITH gone AS (
         DELETE FROM vantage6_events.lease AS l
         WHERE l.sid IN (SELECT s ->> 'sid' FROM json_array_elements(sockets) AS s)
-        RETURNING l.principal_id)
-    SELECT array_agg(g.principal_id) INTO replaced FROM gone AS g;
+        RETURNING l)
+    SELECT array_agg((g.l).principal_id), array_agg(g.l) INTO replaced, leases FROM gone AS g;
+    PERFORM vantage6_events.part(leases, array_fill('again'::text, ARRAY[coalesce(cardinality(leases), 0)]));
     IF strpos(sockets::text, '"was"') > 0 THEN
         SELECT json_agg(c) INTO claimed FROM vantage6_events.claims(sockets) AS c;
     END IF;
@@ -247,12 +250,15 @@ BEGIN
         SELECT p.subject, min(p.id) AS id, min(p.kind) AS kind FROM vantage6_events.principal AS p
         WHERE p.subject IN (SELECT s.subject FROM socket AS s)
         GROUP BY p.subject HAVING count(*) = 1
+    ), again AS ( -- a connection that was registered before
+        DELETE FROM vantage6_events.parted AS p USING socket AS s WHERE p.pid = s.pid AND p.subject = s.subject
+        RETURNING p.pid, p.since
     ), leased AS (
         INSERT INTO vantage6_events.lease AS l (sid, incarnation, nsp, principal_id, subject, kind, transport, address,
                                                 connected_at, expires_at, pid, since)
         SELECT s.sid, connect_logic.incarnation, s.nsp, n.id, s.subject, n.kind, s.transport, s.address,
-               clock_timestamp(), to_timestamp(s.expires), s.pid, pg_current_snapshot()
-        FROM socket AS s JOIN named AS n USING (subject) ORDER BY s.sid
+               clock_timestamp(), to_timestamp(s.expires), s.pid, coalesce(a.since, pg_current_snapshot())
+        FROM socket AS s JOIN named AS n USING (subject) LEFT JOIN again AS a ON a.pid = s.pid ORDER BY s.sid
         -- Only if a link that was lost still registers it.
         ON CONFLICT ON CONSTRAINT lease_pkey DO UPDATE SET incarnation = excluded.incarnation,
             principal_id = excluded.principal_id, subject = excluded.subject, kind = excluded.kind,
@@ -263,11 +269,11 @@ BEGIN
     PERFORM vantage6_events.greeted(known, replaced);
 
     -- One statement: the snapshot is that of the rooms, of the instructions in the greeting and of what was missed.
-    FOR sid, was, principal_id, kind, rooms, greeting, snapshot, recovers, missed IN
+    FOR sid, was, began, principal_id, kind, rooms, greeting, snapshot, recovers, missed IN
         WITH room AS (
             SELECT r.principal_id, string_agg(r.room, ',' ORDER BY r.room COLLATE "C") AS list
             FROM vantage6_events.rooms_of(known) AS r GROUP BY r.principal_id)
-        SELECT s.sid, s.was, r.principal_id, CASE WHEN r.list IS NOT NULL THEN l.kind END AS kind, r.list AS rooms,
+        SELECT s.sid, s.was, c.since, r.principal_id, CASE WHEN r.list IS NOT NULL THEN l.kind END AS kind, r.list AS rooms,
                CASE WHEN l.kind = 'node' THEN vantage6_events.greeting(l.principal_id, l.nsp) END AS greeting,
                pg_current_snapshot() AS snapshot, l.kind = 'user' AND l.pid IS NOT NULL AS recovers, m.missed
         FROM json_to_recordset(sockets) AS s (sid text, was text, place json)
@@ -287,7 +293,7 @@ BEGIN
             WHERE c.sid IS NOT NULL AND p.prev IS NOT NULL AND vantage6_events.rights_same(r.principal_id, p.prev)) AS m ON true
     LOOP
         IF missed IS NOT NULL THEN -- it goes on under its name
-            UPDATE vantage6_events.lease AS l SET pid = was WHERE l.sid = connect_logic.sid;
+            UPDATE vantage6_events.lease AS l SET pid = was, since = began WHERE l.sid = connect_logic.sid;
         END IF;
         RETURN NEXT;
     END LOOP;

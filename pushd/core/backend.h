@@ -29,10 +29,10 @@ struct socket_info {
     const char *address;
     int64_t expires; /* by the guard: of the token, seconds since the epoch; 0 = none */
     const char *pid; /* the secret name that the client is told of the socket; NULL = none */
-    /* By the guard: the client claims to go on as this earlier socket, after this offset (NULL =
-     * none). Then its CONNECT is still to be answered: hub_admit() does. */
+    /* The client claims to go on as this earlier socket, after this offset (NULL = none). Then its
+     * CONNECT is still to be answered: hub_admit() does. */
     const char *was, *offset;
-    bool expired; /* and only the claim can prove who it is */
+    bool expired; /* by the guard: of a claim, which alone can prove who it is */
     bool again;   /* hub_renew(), hub_doubt(): it was asked for before */
 };
 

@@ -36,8 +36,9 @@ struct config {
     /* protocol */
     char *namespaces; /* list separated by blanks or commas */
     uint64_t ping_interval, ping_timeout, connect_timeout, upgrade_timeout; /* ms */
-    uint64_t request_timeout;       /* ms until it is complete, and more for a body */
-    size_t max_payload;             /* bytes in */
+    uint64_t claim_timeout;   /* ms until a client that comes back is connected without recovery */
+    uint64_t request_timeout; /* ms until it is complete, and more for a body */
+    size_t max_payload;       /* bytes in */
     int max_attachments, max_depth; /* of an event in */
     int max_packets;                /* of a POST in */
     int event_rate;       /* per second and client, 0 = any; over it the client is not read */

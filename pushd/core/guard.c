@@ -48,14 +48,26 @@ static void pass_on(struct visitor *v, const struct socket_info *s, uint64_t now
     inner->connect(inner->ctx, v->inner, &known, NULL, now);
 }
 
+/* A token that has expired still says who its bearer was, which a claim may prove. */
+static bool is_provable(const struct visitor *v)
+{
+    return v->verdict == TOKEN_EXPIRED && v->guard->config->token_expiry != TOKEN_EXPIRY_CLOSE;
+}
+
 /* What the verdict means for one socket. The last act for it: the other backend may refuse it. */
 static void act(struct visitor *v, const struct socket_info *s, uint64_t now)
 {
     struct guard *g = v->guard;
     hub_mute(g->hub, s->sid, v->verdict != TOKEN_GOOD && !visitor_waits(v));
-    if (v->verdict == TOKEN_GOOD)
+    if (visitor_waits(v))
+        return;
+    if (v->verdict == TOKEN_GOOD || (s->was && is_provable(v))) {
+        v->proving |= v->verdict == TOKEN_EXPIRED;
         pass_on(v, s, now);
-    else if (v->verdict == TOKEN_EXPIRED)
+        return;
+    }
+    hub_accept(g->hub, s->sid);
+    if (v->verdict == TOKEN_EXPIRED)
         tell(v, s->sid, g->config->expired_event);
     else if (v->verdict == TOKEN_INVALID && told_may(g->told, s->address, now))
         tell(v, s->sid, g->config->invalid_event);
@@ -90,6 +102,18 @@ static uint64_t key_wait(const struct config *c)
     return c->keys_refresh_interval + c->keys_timeout;
 }
 
+static void note_claim(void *ctx, const struct socket_info *s)
+{
+    *(bool *)ctx |= s->was != NULL;
+}
+
+static bool has_claims(const struct visitor *v)
+{
+    bool any = false;
+    hub_each_socket(v->client, note_claim, &any);
+    return any;
+}
+
 /* What it means for the client, once that has a socket. */
 static void limit_stay(struct visitor *v, uint64_t now)
 {
@@ -101,7 +125,7 @@ static void limit_stay(struct visitor *v, uint64_t now)
         watch_expiry(v, now);
     else if (v->verdict == TOKEN_UNKNOWN_KEY && !timer_running(&v->grace))
         timer_start(g->wheel, &v->grace, now + key_wait(g->config), key_stays_unknown);
-    else if (v->verdict == TOKEN_EXPIRED && !v->claims_open)
+    else if (v->verdict == TOKEN_EXPIRED && !(is_provable(v) && has_claims(v)))
         start_grace(v, v->claims.grace, now);
     else if (v->verdict == TOKEN_INVALID || v->verdict == TOKEN_REFUSED)
         start_grace(v, g->config->refused_grace, now);
@@ -123,6 +147,25 @@ static void settle(struct visitor *v, uint64_t now)
 {
     limit_stay(v, now);
     hub_each_socket(v->client, settle_socket, &(struct settling){v, now});
+}
+
+static void end_claim(void *ctx, const struct socket_info *s)
+{
+    const struct settling *at = ctx;
+    struct socket_info plain = *s;
+    if (!s->was)
+        return;
+    hub_accept(at->v->guard->hub, s->sid);
+    plain.was = plain.offset = NULL;
+    act(at->v, &plain, at->now);
+}
+
+/* The database, or a key, has been away for too long: its claims are none. */
+static void patience_over(struct timer *t, uint64_t now)
+{
+    struct visitor *v = (struct visitor *)((char *)t - offsetof(struct visitor, patience));
+    hub_each_socket(v->client, end_claim, &(struct settling){v, now});
+    limit_stay(v, now);
 }
 
 static void key_stays_unknown(struct timer *t, uint64_t now)
@@ -185,6 +228,7 @@ static void leave(void *ctx, void *visitor)
     g->inner->leave(g->inner->ctx, v->inner);
     timer_stop(&v->grace);
     timer_stop(&v->expiry);
+    timer_stop(&v->patience);
     free(v->second);
     visitor_stop_waiting(v);
     claims_clear(&v->claims);
@@ -198,30 +242,25 @@ static bool is_replaceable(const struct visitor *v)
     return v->verdict == TOKEN_REFUSED || (bad && !v->from_connect);
 }
 
-/* The claim of a client that comes back. Its CONNECT is answered when the other backend has judged
- * it, which an expired token may be good for: it still says who its bearer was. */
-static bool passes_claim(struct visitor *v, const struct socket_info *s, const json_t *auth,
-                         uint64_t now)
+/* The claim of a client that comes back, for which the token may be good: then CONNECT is answered
+ * when the other backend has judged it. */
+static bool claims(struct visitor *v, struct socket_info *s, const json_t *auth, uint64_t now)
 {
-    struct socket_info claiming = *s;
-    bool expired =
-        v->verdict == TOKEN_EXPIRED && v->guard->config->token_expiry != TOKEN_EXPIRY_CLOSE;
-    claiming.was = auth ? json_string_value(json_object_get(auth, "pid")) : NULL;
-    claiming.offset = auth ? json_string_value(json_object_get(auth, "offset")) : NULL;
-    if (!claiming.was || !s->pid || !(expired || v->verdict == TOKEN_GOOD) ||
-        !hub_claim(v->guard->hub, s->sid, claiming.was))
+    struct guard *g = v->guard;
+    const char *was = auth ? json_string_value(json_object_get(auth, "pid")) : NULL;
+    const char *offset = auth ? json_string_value(json_object_get(auth, "offset")) : NULL;
+    if (!was || !(v->verdict == TOKEN_GOOD || is_provable(v) || visitor_waits(v)) ||
+        !hub_claim(g->hub, s->sid, was, offset))
         return false;
-    v->sockets++;
-    v->claims_open += expired;
-    limit_stay(v, now);
-    pass_on(v, &claiming, now);
+    s->was = was;
+    s->offset = offset;
+    timer_start(g->wheel, &v->patience, now + g->config->claim_timeout, patience_over);
     return true;
 }
 
 /* A claim was judged: principal is who it proves, or 0. */
 static void judge_claim(struct visitor *v, const char *sid, int64_t principal, uint64_t now)
 {
-    v->claims_open--;
     if (principal) {
         v->verdict = TOKEN_GOOD;
         return;
@@ -231,16 +270,18 @@ static void judge_claim(struct visitor *v, const char *sid, int64_t principal, u
     limit_stay(v, now);
 }
 
-/* CONNECT is answered at once, which needs no judgement: what the token is worth follows. */
+/* CONNECT is answered at once, which needs no judgement: what the token is worth follows. That of a
+ * claim is answered when all is known, or patience is over. */
 static void connect_socket(void *ctx, void *visitor, const struct socket_info *s,
                            const json_t *auth, uint64_t now)
 {
     struct guard *g = ctx;
     struct visitor *v = visitor;
     const json_t *token = auth ? json_object_get(auth, "token") : NULL;
-    enum verdict was = v->verdict;
+    struct socket_info asked = *s;
+    enum verdict before = v->verdict;
     if (s->again) {
-        if (v->verdict == TOKEN_GOOD || v->claims_open)
+        if (v->verdict == TOKEN_GOOD || (s->was && is_provable(v)))
             pass_on(v, s, now);
         return;
     }
@@ -250,10 +291,9 @@ static void connect_socket(void *ctx, void *visitor, const struct socket_info *s
         v->from_connect = true;
         visitor_judge(v, json_string_value(token), json_string_length(token), now);
     }
-    if ((!judge || v->sockets == 0) && passes_claim(v, s, auth, now))
-        return;
     v->sockets++;
-    hub_accept(g->hub, s->sid);
+    if (!claims(v, &asked, auth, now))
+        hub_accept(g->hub, s->sid);
     if (!judge) {
         if (visitor_waits(v) && json_is_string(token))
             visitor_keep_second(v, json_string_value(token), json_string_length(token), now);
@@ -261,10 +301,11 @@ static void connect_socket(void *ctx, void *visitor, const struct socket_info *s
     }
     if (!token || v->verdict == TOKEN_REFUSED) {
         limit_stay(v, now);
-        act(v, s, now);
+        act(v, &asked, now);
         return;
     }
-    if (was == TOKEN_REFUSED || v->verdict == TOKEN_GOOD || visitor_waits(v)) /* else it goes on */
+    if (before == TOKEN_REFUSED || v->verdict == TOKEN_GOOD ||
+        visitor_waits(v)) /* else it goes on */
         timer_stop(&v->grace);
     settle(v, now); /* it counts for all namespaces */
     visitor_ask_for_key(v);
@@ -274,7 +315,7 @@ static void identified(void *ctx, void *visitor, const char *sid, int64_t princi
 {
     struct guard *g = ctx;
     struct visitor *v = visitor;
-    if (v->verdict == TOKEN_EXPIRED && v->claims_open) {
+    if (v->verdict == TOKEN_EXPIRED) {
         judge_claim(v, sid, principal, now);
         return;
     }
@@ -295,7 +336,7 @@ static void disconnect_socket(void *ctx, void *visitor, const char *sid, const c
     struct guard *g = ctx;
     struct visitor *v = visitor;
     v->sockets--;
-    if (v->verdict == TOKEN_GOOD || v->claims_open)
+    if (v->verdict == TOKEN_GOOD || v->proving)
         g->inner->disconnect(g->inner->ctx, v->inner, sid, reason, by_client);
 }
 

@@ -17,7 +17,7 @@ struct visitor {
     void *inner; /* the other backend's visitor */
     enum verdict verdict;
     unsigned sockets;
-    unsigned claims_open; /* of its sockets, those by which an expired token may still be good */
+    bool proving; /* the other backend has been asked whether a claim makes up for its expiry */
     struct claims claims;
     char *token;       /* only while it waits for a key */
     uint64_t came;     /* when the token did */
@@ -26,6 +26,7 @@ struct visitor {
     uint64_t second_came;
     struct timer grace;           /* until it is dismissed, or an unknown key is an invalid one */
     struct timer expiry;          /* of a good token, if that ends the connection */
+    struct timer patience;        /* with its claims */
     struct visitor *next, **link; /* in the list of those that wait for a key */
 };
 

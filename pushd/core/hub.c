@@ -63,8 +63,13 @@ static struct socket *find_accepted(struct hub *hub, const char *sid)
     return k && k->accepted ? k : NULL;
 }
 
-static void accept_socket(struct socket *k)
+/* With the answer to its CONNECT, its claim is over. */
+static void accept_socket(struct socket *k, bool recovered)
 {
+    if (k->claim)
+        hub_count(k->client->hub, recovered ? METRIC_RECOVERED : METRIC_NOT_RECOVERED, 1);
+    free(k->claim);
+    k->claim = NULL;
     k->accepted = true;
     timer_stop(&k->client->timeout);
     socket_send(k, sio_pack_connect(k->nsp, k->sid, k->pid[0] ? k->pid : NULL), NULL);
@@ -74,15 +79,32 @@ void hub_accept(struct hub *hub, const char *sid)
 {
     struct socket *k = find(hub, sid);
     if (k && !k->accepted)
-        accept_socket(k);
+        accept_socket(k, false);
 }
 
-bool hub_claim(struct hub *hub, const char *sid, const char *was)
+/* One too long is none that we made, but not no offset. */
+static struct claim *claim_new(const char *was, const char *offset)
+{
+    size_t len = offset ? strlen(offset) : 0;
+    if (len > OFFSET_MAX)
+        len = 0;
+    struct claim *claim = calloc(1, sizeof *claim + len + 1);
+    if (!claim)
+        abort();
+    memcpy(claim->was, was, sizeof claim->was);
+    claim->placed = offset;
+    if (offset)
+        memcpy(claim->offset, offset, len);
+    return claim;
+}
+
+bool hub_claim(struct hub *hub, const char *sid, const char *was, const char *offset)
 {
     struct socket *k = find(hub, sid);
-    if (!k || k->accepted || strlen(was) != SID_LEN)
+    if (!k || k->accepted || k->claim || !k->pid[0] || strlen(was) != SID_LEN)
         return false;
-    memcpy(k->was, was, sizeof k->was);
+    k->claim = claim_new(was, offset);
+    timer_stop(&k->client->timeout);
     return true;
 }
 
@@ -155,18 +177,17 @@ static void replay(struct socket *k, const struct admission *a)
 static void answer_claim(struct socket *k, const struct admission *a)
 {
     bool recovered = a->missed && a->principal;
-    hub_count(k->client->hub, recovered ? METRIC_RECOVERED : METRIC_NOT_RECOVERED, 1);
     if (recovered) {
-        memcpy(k->pid, k->was, sizeof k->pid);
+        memcpy(k->pid, k->claim->was, sizeof k->pid);
         replay(k, a);
     }
-    accept_socket(k);
+    accept_socket(k, recovered);
 }
 
 void hub_admit(struct hub *hub, const struct admission *a, uint64_t now)
 {
     struct socket *k = find(hub, a->sid);
-    if (!k || (!k->accepted && !k->was[0]))
+    if (!k || (!k->accepted && !k->claim))
         return;
     if (!k->accepted)
         answer_claim(k, a);

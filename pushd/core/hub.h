@@ -37,9 +37,10 @@ void hub_free(struct hub *hub);
 
 /* The socket is connected: its CONNECT is answered. */
 void hub_accept(struct hub *hub, const char *sid);
-/* Or it is to be answered by hub_admit(): the client claims that it goes on as this earlier one.
- * False if that can be none, and nothing has changed. */
-bool hub_claim(struct hub *hub, const char *sid, const char *was);
+/* Or it is to be answered by hub_admit(): the client claims that it goes on as this earlier one,
+ * after this offset (NULL = none). False if that can be none, and nothing has changed. hub_accept()
+ * ends a claim that is not judged. */
+bool hub_claim(struct hub *hub, const char *sid, const char *was, const char *offset);
 /* It is not, and is gone when this returns; data (NULL = none) says more to the client. */
 void hub_refuse(struct hub *hub, const char *sid, const char *message, const json_t *data);
 /* Its events have no effect from now on, and what is held of them is dropped; acks are answered.

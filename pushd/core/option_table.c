@@ -44,6 +44,7 @@ static const struct option OPTIONS[] = {
     DURATION(ping_interval, "25s", 0.1, HOUR, "time between pings to a client"),
     DURATION(ping_timeout, "60s", 0.1, HOUR, "time that a client has to answer a ping"),
     DURATION(connect_timeout, "45s", 0.1, 10 * MINUTE, "time from the handshake to the first namespace"),
+    DURATION(claim_timeout, "30s", 0.1, 10 * MINUTE, "time that a client that comes back waits for the database, or a key, before it is connected without what it missed"),
     DURATION(upgrade_timeout, "10s", 0.1, 10 * MINUTE, "time that an upgrade to WebSocket may take"),
     DURATION(request_timeout, "10s", 1, 10 * MINUTE, "time that a request may take to arrive, and one second more for each 10 kB"),
     SIZE(max_payload, "1MB", 1000, 100000000, "largest message of a client"),

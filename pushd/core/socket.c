@@ -45,6 +45,8 @@ void socket_close(struct socket *k, const char *reason, bool by_client)
     hub_settle(k);
     socket_ready(k);
     socket_rooms(k, "");
+    free(k->claim);
+    k->claim = NULL;
     hub->backend->disconnect(hub->backend->ctx, c->visitor, k->sid, reason, by_client);
     hub_count(hub, METRIC_SOCKETS, -1);
     hub_count(hub, METRIC_JOINED, -(double)k->joined);
@@ -103,6 +105,8 @@ void socket_info(struct socket *k, struct socket_info *out)
         .transport = s->websocket ? "websocket" : "polling",
         .address = s->address,
         .pid = k->pid[0] ? k->pid : NULL,
+        .was = k->claim ? k->claim->was : NULL,
+        .offset = k->claim && k->claim->placed ? k->claim->offset : NULL,
     };
 }
 

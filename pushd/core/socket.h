@@ -28,6 +28,13 @@ struct held {
     char ack[];
 };
 
+/* A client says that it goes on as an earlier socket, until its CONNECT is answered. */
+struct claim {
+    char was[SID_LEN + 1];
+    bool placed; /* it has an offset */
+    char offset[];
+};
+
 struct socket {
     UT_hash_handle hh;
     struct subscriber subscriber;
@@ -37,11 +44,12 @@ struct socket {
     unsigned nsp_index;
     char sid[SID_LEN + 1];
     bool accepted, joined;
-    bool muted;                              /* its events have no effect */
-    bool waits;                              /* for its rooms, which were forgotten */
-    bool told_websocket;                     /* the backend knows that its transport is WebSocket */
-    bool offsets;                            /* its events have one */
-    char pid[SID_LEN + 1], was[SID_LEN + 1]; /* empty: it has, or claims, none */
+    bool muted;            /* its events have no effect */
+    bool waits;            /* for its rooms, which were forgotten */
+    bool told_websocket;   /* the backend knows that its transport is WebSocket */
+    bool offsets;          /* its events have one */
+    char pid[SID_LEN + 1]; /* empty: it has none */
+    struct claim *claim;   /* NULL = it makes none */
     int64_t principal;
     size_t inbox; /* its share of the client's */
     struct held *held, **held_end;

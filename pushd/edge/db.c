@@ -54,18 +54,10 @@ static void connect_socket(void *ctx, void *visitor, const struct socket_info *s
     struct db *db = ctx;
     (void)visitor;
     (void)auth;
-    /* A claim is judged by the database: while that is away it is none. */
-    if (s->was && !log_link_reason(db->log)) {
-        log_link_connect(db->log, s);
-        return;
-    }
-    struct socket_info plain = *s;
-    plain.was = NULL;
-    hub_accept(db->env.hub, s->sid);
-    if (s->expired)
-        hub_admit(db->env.hub, &(struct admission){.sid = s->sid, .rooms = ""}, now);
-    else
-        log_link_connect(db->log, &plain);
+    (void)now;
+    if (!s->was) /* a claim is judged by the database: while that is away it waits */
+        hub_accept(db->env.hub, s->sid);
+    log_link_connect(db->log, s);
 }
 
 static void disconnect_socket(void *ctx, void *visitor, const char *sid, const char *reason,

@@ -7,8 +7,8 @@ reach     of an event for a client: from its commit until the client hears of so
           the client if it is by all rights of its reach, and certainly not if it is by none
 chapter   a stretch of a client's story in which it heard everything: a connection, and those that were recovered.
           What was committed after the first event of a chapter and before the last one was emitted belongs to it
-excuse    why a client that came back may be told that it is not recovered: the database was away, or rights
-          may have changed
+excuse    why a client that came back may be told that it is not recovered: the database has crashed, which forgets
+          who was connected, or rights may have changed
 order     a durable event to nodes. Each connection hears it until it is acknowledged; by its key a node knows
           one that it has carried out
 """
@@ -179,10 +179,10 @@ class Rights:
 
 
 class Oracle:
-    """Judges stories. away: when the database was, [(from, until)]."""
+    """Judges stories."""
 
-    def __init__(self, ledger, rights, after, away):
-        self.log, self.rights, self.away = ledger.read_log(after), rights, away
+    def __init__(self, ledger, rights, after, weather):
+        self.log, self.rights, self.weather = ledger.read_log(after), rights, weather
         self.by_time = sorted((entry for entry in self.log.values() if not entry.durable), key=lambda e: e.committing)
         self.times = [entry.committing for entry in self.by_time]
         self.orders = defaultdict(dict)  # of each node: the order's id, when it was acknowledged
@@ -250,10 +250,10 @@ class Oracle:
         return self._say("heard without an offset", getattr(one, "unmarked", []), len(one.keys))
 
     def _was_away(self, begin, end):
-        return any(since <= end and until >= begin for since, until in self.away)
+        return any(since <= end and until >= begin for since, until in self.weather.away)
 
     def _excused(self, ident, begin, end):
-        return (self._was_away(begin, end)
+        return (any(since <= end and until >= begin for since, until in self.weather.crashes)
                 or any(since <= end and until >= begin and who in (None, ident) for since, until, who in self.rights.changes))
 
     def _lost(self, one):

@@ -33,13 +33,11 @@ ALL_DONE = "SELECT NOT EXISTS (SELECT FROM vantage6_events.instruction WHERE nam
 
 
 class Weather:
-    """A thread of faults. away: when the database was, to some daemon, [(from, until)].
-
-    A daemon that has just begun listens before it has the database, and takes no claims until then.
-    """
+    """A thread of faults. away: when the database was, to some daemon; crashes: when it lost who was connected; [(from, until)]."""
 
     def __init__(self, world, dice):
-        self.world, self.dice, self.faults, self.away, self.failed = world, dice, Counter(), [], None
+        self.world, self.dice, self.faults, self.failed = world, dice, Counter(), None
+        self.away, self.crashes = [], []
         self.over = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
 
@@ -75,6 +73,8 @@ class Weather:
         for instance in (0, 1):
             wait_for(lambda: self.world.ready(instance), f"instance {instance} to be ready", 90)  # noqa: B023
         self.away.append((begun, time.time()))
+        if fault == self.crashed:
+            self.crashes.append(self.away[-1])
         self.faults[fault.__name__] += 1
 
     def _run(self):
@@ -124,7 +124,7 @@ def one_round(world, seed, seconds, keep):
         one.stop()
     all_hear(world, ledger, everyone)
     wait_for(lambda: world.sql(ALL_DONE, user="postgres")[0][0], "all instructions to be acknowledged", 60)
-    oracle = Oracle(ledger, rights, after, weather.away)
+    oracle = Oracle(ledger, rights, after, weather)
     wrong = [f"{one}: {text}" for one in everyone for text in oracle.judge(one)] + list(oracle.undone(everyone))
     print(f"seed {seed}: {len(oracle.log)} events, {oracle.heard} heard, {oracle.sure} times one had to be; {dict(oracle.opens)}; "
           f"{len(rights.changes)} changes of rights; {dict(weather.faults)}; {ledger.lost} transactions lost")

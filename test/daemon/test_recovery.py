@@ -224,6 +224,71 @@ def test_after_a_crash_of_the_database_nobody_is_recovered_by_halves(own_lab, cl
     assert answer(second)["pid"] != answer(page)["pid"] and numbers(second) == []
 
 
+def claim_unanswered(world, client, clients, instance=0):
+    """A claim that the daemon has, and has not answered."""
+    before = world.metric("sockets", instance)
+    second = clients(Raw(world, USER, headers=PAGE, instance=instance, connect=False))
+    second.send("40/tasks," + json.dumps({"pid": answer(client)["pid"]}))
+    wait_for(lambda: world.metric("sockets", instance) > before, "the claim to arrive")
+    return second
+
+
+def test_a_page_that_is_back_before_the_database_waits_for_it(own_lab, clients):
+    world = own_lab(options=["--claim-timeout", "3s", "--retry-max", "500ms"])
+    page, other = (clients(Raw(world, USER, headers=PAGE)) for _ in range(2))
+    world.joined(page, other)
+    world.lab.kill_pushd(0)
+    emit(world, 1)
+    world.lab.cluster.stop()
+    world.forget_connection()
+    world.start(path="/livez")
+    late = claim_unanswered(world, other, clients)
+    late.wait_connected()
+    assert answer(late)["pid"] != answer(other)["pid"], "its patience is over"
+    second = claim_unanswered(world, page, clients)
+    fresh = clients(Raw(world, USER, headers=PAGE))  # is answered without the database
+    assert not second.connects
+    world.lab.cluster.start()
+    second.wait_connected()
+    assert answer(second)["pid"] == answer(page)["pid"]
+    world.joined(second, fresh)
+    emit(world, 2)
+    world.settled(second, fresh, late)
+    assert (numbers(second), numbers(fresh), numbers(late)) == ([1, 2], [2], [2])
+
+
+def test_a_claim_that_loses_its_link_is_made_again(v5, clients):
+    page = clients(Raw(v5, USER, headers=PAGE))
+    v5.joined(page)
+    page.close()
+    wait_for(lambda: v5.sql("SELECT FROM vantage6_events.parted WHERE pid = %s", answer(page)["pid"], user="postgres"), "it to be away")
+    emit(v5, 1)
+    with v5.connect("postgres") as db, db.cursor() as cursor:
+        db.autocommit = False
+        cursor.execute("LOCK TABLE vantage6_events.parted IN EXCLUSIVE MODE")
+        second = claim_unanswered(v5, page, clients, instance=1)
+        wait_for(lambda: v5.sql("""SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                                   WHERE usename = 'pushd' AND wait_event_type = 'Lock'""", user="postgres"), "the claim to wait")
+    db.close()
+    second.wait_connected()
+    v5.joined(second)
+    assert numbers(second) == [1] and answer(second)["pid"] == answer(page)["pid"]
+
+
+def test_a_replay_that_is_lost_on_the_way_is_sent_again(v5, clients):
+    """Its client has heard nothing yet, and so has no offset. The link of its daemon was lost, too."""
+    page = clients(Raw(v5, USER, headers=PAGE))
+    v5.joined(page)
+    emit(v5, 1)
+    v5.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'pushd'", user="postgres")
+    wait_for(lambda: v5.ready(0) and v5.ready(1), "the links to be back")
+    for n, instance in enumerate((1, 0, 1), 2):
+        emit(v5, n)
+        second = claim_unanswered(v5, page, clients, instance)
+        second.wait_connected()
+        assert answer(second)["pid"] == answer(page)["pid"] and numbers(second) == list(range(1, n + 1))
+
+
 def test_an_expired_token_is_good_as_long_as_its_bearer_proves_himself(limited, clients):
     world = limited("--leeway", "0s")
     token, end = world.token(USER, ttl=2), time.time() + 2

@@ -48,6 +48,9 @@ SELECT sid, pid, subject <> '' AS somebody FROM vantage6_events.lease ORDER BY s
 SELECT sid, rooms, known FROM vantage6_events.rights_since((SELECT max(incarnation) FROM vantage6_events.instance), :'now', NULL, NULL);
 SELECT pg_temp.leave('d');
 SELECT pid FROM vantage6_events.parted;
+-- Its client has shown no place: what was sent to it may have been lost on the way, once more.
+SELECT pg_temp.leave('e');
+SELECT json_array_length(missed) AS all_again FROM pg_temp.arrive('e', 12, '{"was": "pid of a"}');
 -- Not recovered, but who it is: rights have changed; too late; too much.
 SELECT pg_temp.leave('e');
 INSERT INTO "HQ's tables"."UserPermission" (user_id, rule_id) VALUES (12, 1);
@@ -70,6 +73,7 @@ RESET vantage6_events.recovery_events;
 -- An expired token: the claim says that its bearer still is who he was, for twelve hours, once.
 SELECT * FROM pg_temp.arrive('k', 12, '{"expired": true}');
 SELECT pg_temp.leave('j');
+-- (A stranger's does not use it up.)
 SELECT * FROM pg_temp.arrive('k', 13, '{"was": "pid of j", "expired": true}');
 SELECT * FROM pg_temp.arrive('l', 12, '{"was": "pid of j", "expired": true}');
 SELECT * FROM pg_temp.arrive('m', 13);
@@ -88,6 +92,17 @@ SELECT * FROM pg_temp.arrive('q', 14, '{"was": "pid of p"}');
 SELECT count(*) FROM pg_temp.arrive('r', 1) AS r, pg_temp.arrive('s', 13) AS s, pg_temp.arrive('t', 13, '{"pid": null}') AS t;
 SELECT pg_temp.leave('r'), pg_temp.leave('s', 'client namespace disconnect'), pg_temp.leave('t');
 SELECT count(*) FROM vantage6_events.parted;
+-- One that is registered again, by a link that was lost or in doubt, goes on where it began; and parts when it parts.
+SELECT count(*) FROM pg_temp.arrive('v', 13);
+SELECT pg_temp.tell('before', 'user_13');
+SELECT count(*) FROM vantage6_events.open('regress', '1.0.0');
+SELECT count(*) FROM pg_temp.arrive('v', 13);
+SELECT count(*) FROM vantage6_events.parted WHERE pid = 'pid of v';
+SELECT pg_temp.tell('between', 'user_13');
+SELECT count(*) FROM pg_temp.arrive('v', 13);
+SELECT pg_temp.tell('after', 'user_13');
+SELECT missed FROM pg_temp.arrive('w', 13, '{"was": "pid of v"}');
+SELECT pg_temp.leave('w', 'client namespace disconnect'), pg_temp.leave('v');
 -- The end of an instance is no goodbye. Old ones are forgotten.
 SELECT count(*) FROM pg_temp.arrive('u', 13);
 SELECT incarnation AS next FROM vantage6_events.open('regress', '1.0.0') \gset

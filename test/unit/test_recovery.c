@@ -213,21 +213,106 @@ static void an_expired_token_ends_the_connection_if_that_is_wanted(void **state)
     assert_non_null(strstr(world_heard(&w, 0), "expired_token"));
 }
 
-static void a_claim_whose_database_went_away_is_answered_when_it_is_back(void **state)
+static void expect_asked(const char *what)
+{
+    assert_string_equal(w.asked, what);
+    w.asked[0] = '\0';
+}
+
+static void a_claim_whose_database_went_away_waits_for_it(void **state)
+{
+    char packet[256], asked[256];
+    (void)state;
+    w.config.connect_timeout = 1000;
+    w.config.claim_timeout = 5000;
+    snprintf(packet, sizeof packet, "40/tasks,{\"pid\":\"%s\",\"offset\":\"o\"}", OLD);
+    connect_with(0, 3600, packet);
+    w.asked[0] = '\0';
+    world_pass(&w, 4999);
+    hub_renew(w.hub, w.now);
+    engine_flush(w.engine);
+    assert_string_equal(world_heard(&w, 0), "");
+    snprintf(asked, sizeof asked, "connect again /tasks 7 websocket was %s at o\n", OLD);
+    expect_asked(asked);
+    admit("a", "9:9:", "{\"prev\":\"3:3:\",\"cur\":\"5:5:\",\"events\":[]}");
+    assert_non_null(strstr(world_heard(&w, 0), OLD));
+    hub_renew(w.hub, w.now); /* it claims no more */
+    expect_asked("connect again /tasks 7 websocket\n");
+    world_pass(&w, 1);
+    expect_asked("");
+}
+
+static void it_does_not_wait_for_ever(void **state)
 {
     char packet[256];
     (void)state;
+    w.config.claim_timeout = 5000;
     snprintf(packet, sizeof packet, "40/tasks,{\"pid\":\"%s\"}", OLD);
     connect_with(0, 3600, packet);
     w.asked[0] = '\0';
-    hub_renew(w.hub, w.now);
-    engine_flush(w.engine);
-    assert_string_equal(w.asked, "connect again /tasks 7 websocket\n");
+    world_pass(&w, 4999);
+    assert_string_equal(world_heard(&w, 0), "");
+    world_pass(&w, 1);
+    expect_asked("connect /tasks 7 websocket\n");
     assert_memory_equal(world_heard(&w, 0), "40/tasks,{\"sid\"", 15);
-    admit("a", NULL, NULL);
-    read_of("5:5:", "9:9:");
-    event(3, 6);
-    expect_at(0, "5:5:", "9:9:", 3);
+    assert_int_equal((int)w.metrics.value[METRIC_NOT_RECOVERED], 1);
+    admit("a",
+          "9:9:", "{\"prev\":\"3:3:\",\"cur\":\"5:5:\",\"events\":[[1,\"[\\\"x\\\"]\",true]]}");
+    assert_string_equal(world_heard(&w, 0), ""); /* a late answer recovers nothing */
+    read_of("9:9:", "12:12:");
+    event(3, 10);
+    expect_at(0, "9:9:", "12:12:", 3);
+
+    connect_with(1, -11, packet);
+    world_pass(&w, 5000);
+    const char *heard = world_heard(&w, 1);
+    assert_memory_equal(heard, "40/tasks,{\"sid\"", 15);
+    assert_non_null(strstr(heard, "\n42/tasks,[\"expired_token\"]\n"));
+    world_closed_after(&w, 1, 30000);
+}
+
+/* A place that has connected while there were no keys, with this claim. */
+static void connect_before_keys(int n, int exp, const char *packet)
+{
+    guard_set_keys(w.guard, NULL, w.now, w.now);
+    connect_with(n, exp, packet);
+    expect_asked("");
+    assert_string_equal(world_heard(&w, n), "");
+}
+
+static void a_claim_waits_for_a_key_too(void **state)
+{
+    char packet[256], asked[256];
+    (void)state;
+    snprintf(packet, sizeof packet, "40/tasks,{\"pid\":\"%s\"}", OLD);
+    snprintf(asked, sizeof asked, "connect /tasks 7 websocket was %s at its beginning", OLD);
+    connect_before_keys(0, 3600, packet);
+    guard_set_keys(w.guard, w.keys, w.now, w.now);
+    assert_memory_equal(w.asked, asked, strlen(asked));
+    admit("a", "9:9:", "{\"prev\":\"3:3:\",\"cur\":\"5:5:\",\"events\":[]}");
+    assert_non_null(strstr(world_heard(&w, 0), OLD));
+
+    connect_before_keys(1, -11, packet);
+    guard_set_keys(w.guard, w.keys, w.now, w.now);
+    assert_memory_equal(w.asked, asked, strlen(asked));
+    assert_non_null(strstr(w.asked, " expired\n"));
+    assert_string_equal(world_heard(&w, 1), "");
+
+    connect_before_keys(2, 3600, packet);
+    world_pass(&w, w.config.claim_timeout);
+    expect_asked("");
+    assert_memory_equal(world_heard(&w, 2), "40/tasks,{\"sid\"", 15);
+    guard_set_keys(w.guard, w.keys, w.now, w.now);
+    expect_asked("connect /tasks 7 websocket\n");
+
+    guard_set_keys(w.guard, NULL, w.now, w.now);
+    assert_true(world_ws(&w, 3, WS, "Bearer none.of.ours"));
+    world_heard(&w, 3);
+    world_say(&w, 3, packet);
+    guard_set_keys(w.guard, w.keys, w.now, w.now);
+    engine_flush(w.engine);
+    expect_asked("");
+    assert_memory_equal(world_heard(&w, 3), "40/tasks,{\"sid\"", 15);
 }
 
 static void one_that_leaves_before_its_claim_is_judged_is_told_to_the_backend(void **state)
@@ -252,7 +337,9 @@ int main(void)
         TEST(a_claim_that_is_not_good_is_a_new_connection),
         TEST(a_claim_may_prove_who_shows_an_expired_token),
         TEST(an_expired_token_ends_the_connection_if_that_is_wanted),
-        TEST(a_claim_whose_database_went_away_is_answered_when_it_is_back),
+        TEST(a_claim_whose_database_went_away_waits_for_it),
+        TEST(it_does_not_wait_for_ever),
+        TEST(a_claim_waits_for_a_key_too),
         TEST(one_that_leaves_before_its_claim_is_judged_is_told_to_the_backend),
     };
     return cmocka_run_group_tests_name("recovery", tests, NULL, NULL);
