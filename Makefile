@@ -86,10 +86,13 @@ format-check tidy:
 soak soak-log bench bench-writes: all
 	test/$@
 
-soak: soak-rights soak-log soak-oracle
-.PHONY: soak-rights soak-oracle
+soak: soak-rights soak-log soak-behind soak-oracle
+.PHONY: soak-rights soak-behind soak-oracle
 soak-rights: all
 	REVOCATIONS=50 PUSHD=$(CURDIR)/$(PUSHD) $(PYTHON) -m pytest -q -p no:cacheprovider test/daemon/test_rights.py -k committed
+
+soak-behind: all
+	BEHIND=1000000 PUSHD=$(CURDIR)/$(PUSHD) $(PYTHON) -m pytest -q -p no:cacheprovider test/daemon/test_failover.py -k behind_many
 
 # SECONDS=3600 for an hour; ORACLE_SEED=N begins with that seed.
 soak-oracle: SECONDS = 600

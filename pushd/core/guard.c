@@ -304,8 +304,8 @@ static void connect_socket(void *ctx, void *visitor, const struct socket_info *s
         act(v, &asked, now);
         return;
     }
-    if (before == TOKEN_REFUSED || v->verdict == TOKEN_GOOD ||
-        visitor_waits(v)) /* else it goes on */
+    /* Else its grace goes on. */
+    if (before == TOKEN_REFUSED || v->verdict == TOKEN_GOOD || visitor_waits(v))
         timer_stop(&v->grace);
     settle(v, now); /* it counts for all namespaces */
     visitor_ask_for_key(v);

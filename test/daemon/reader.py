@@ -7,7 +7,7 @@ both      vantage6-pushd's own (cursor.c), by events_since()
 
 ALL = "SELECT id, payload FROM vantage6_events.event WHERE {} ORDER BY id"
 SINCE = """SELECT id, payload, snapshot::text FROM vantage6_events.events_since(
-    %s::pg_snapshot, %s, %s, NULL, 0, 1000000, 1000000000)"""
+    %s::pg_snapshot, %s, %s, NULL, 0, 10000000, 1000000000)"""
 BY_HAND = ALL.format("id > %s OR NOT pg_visible_in_snapshot(xid, %s::pg_snapshot)")
 NOW = "SELECT pg_current_snapshot()::text, max(id), vantage6_events.timeline() FROM vantage6_events.event"
 

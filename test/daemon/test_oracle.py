@@ -15,14 +15,14 @@ from facts import wait_for
 from lablib.postgres import DOORBELL
 from oracle import Ledger, Oracle, Rights
 from storm import cast_rooms
-from wander import Bare, Browser, Page, Worker
+from wander import Bare, Browser, Page, Poller, Worker
 
 SECONDS = float(os.environ.get("ORACLE_SECONDS", "40"))
 ROUND = 50  # seconds at most
 CAST = [(Worker, 1), (Worker, 2), (Worker, 3), (Worker, 3), (Worker, 4), (Worker, 5),
         (Bare, 11), (Bare, 13), (Bare, 14), (Bare, 16), (Bare, 19),
         (Page, 11), (Page, 12), (Page, 13), (Page, 14), (Page, 15), (Page, 17), (Page, 20), (Page, 21),
-        (Browser, 13), (Browser, 14)]
+        (Browser, 13), (Browser, 14), (Poller, 12)]
 ORDERS = [f"node_{n}" for n in range(1, 6)] * 2 + [f"collaboration_{n}/nodes" for n in (1, 2)]
 # What only those are in who were granted something.
 GRANTED = ["collaboration_9", "collaboration_9/users", "collaboration_2_organization_3/users", "collaboration_2_organization_1/users"]

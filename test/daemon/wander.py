@@ -7,7 +7,7 @@ story    what a wanderer lived through, in its order: (time, kind, ...), where k
 key      (writer, number) of an event, which names it: see storm.py
 claim    a browser names its pid and offset, as socket.io-client does; others begin anew each time
 
-A wanderer's dice are its own. Page, Bare and Worker are WebSockets of our own, Browser is socket.io-client in Node.
+A wanderer's dice are its own. Page, Bare and Worker are WebSockets of our own, Browser and Poller socket.io-client in Node.
 """
 import json
 import random
@@ -17,7 +17,7 @@ import time
 
 import websocket
 
-from clients import Node, Raw
+from clients import UPGRADE, Node, Raw
 from facts import wait_for
 from test_recovery import OFFSET, PAGE
 
@@ -218,10 +218,12 @@ class Page(Bare):
 class Browser(Wanderer, Node):
     """socket.io-client itself. It connects again by itself."""
 
+    transports = UPGRADE
+
     def __init__(self, world, ident, number, seed):
         Wanderer.__init__(self, world, ident, number, seed)
         self.opens = 0
-        Node.__init__(self, world, ident)
+        Node.__init__(self, world, ident, transports=self.transports)
         self.number = number
 
     def take(self, kind, *what):
@@ -246,3 +248,9 @@ class Browser(Wanderer, Node):
             self.order("go", self.world.url(self.dice.randrange(2)))
 
     names, __str__ = Wanderer.names, Wanderer.__str__
+
+
+class Poller(Browser):
+    """One behind a proxy that lets no WebSocket through."""
+
+    transports = ["polling"]

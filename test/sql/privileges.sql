@@ -117,6 +117,22 @@ SELECT somebody, has_schema_privilege(somebody, 'vantage6_events', 'USAGE') AS u
      AND relowner <> somebody::regrole AND has_table_privilege(somebody, c.oid, 'SELECT')) AS views
 FROM pg_temp.roles ORDER BY 1;
 ROLLBACK;
+-- Whoever emits has a search_path of his own, which is no way to anything: what is in it first is never called.
+\c -
+SET client_min_messages = warning;
+CREATE SCHEMA regress_evil;
+CREATE FUNCTION regress_evil.pg_current_xact_id() RETURNS xid8 LANGUAGE sql AS $$ SELECT (1 / 0)::text::xid8 $$;
+CREATE FUNCTION regress_evil.nextval(regclass) RETURNS bigint LANGUAGE sql AS $$ SELECT 1 / 0 $$;
+CREATE TABLE regress_evil.event (LIKE vantage6_events.event);
+CREATE FUNCTION regress_evil.equal(smallint, smallint) RETURNS boolean LANGUAGE sql AS $$ SELECT 1 / 0 = 1 $$;
+CREATE OPERATOR regress_evil.= (LEFTARG = smallint, RIGHTARG = smallint, FUNCTION = regress_evil.equal);
+SET search_path = regress_evil, pg_catalog;
+SELECT vantage6_events.emit('x', '[1]'::json, 'node_1', durable => true) > 0 AS emitted;
+SELECT count(*) FROM event;
+RESET search_path;
+SELECT count(*) FROM vantage6_events.instruction WHERE name = 'x';
+DROP SCHEMA regress_evil CASCADE;
+RESET client_min_messages;
 -- A trigger that HQ's owner puts on his own table does not run as a superuser.
 SET ROLE regress_hq;
 SET search_path = "HQ's tables";

@@ -1,0 +1,128 @@
+"""The oracle itself: a story that is as it should be is found so, and each wrong one wrong, in its words."""
+from types import SimpleNamespace
+
+import pytest
+
+from oracle import Entry, Oracle
+
+IDENT, ROOM = 7, "a"
+
+
+class Paper:
+    """A ledger, rights and weather that somebody wrote."""
+
+    def __init__(self):
+        self.log, self.acked = {}, []
+        self.world = SimpleNamespace(sql=lambda *_, **__: self.acked)
+        self.changes, self.away, self.crashes = [], [], []
+        for n in range(1, 6):  # event n was emitted at n and committed at n + 0.1
+            self.event(n, n)
+
+    def event(self, number, at, rooms=(ROOM,), xid=None, durable=False):
+        """One that is committed."""
+        entry = self.log[0, number] = Entry()
+        entry.emitted, entry.committing, entry.committed = at, at + 0.1, at + 0.1
+        entry.id, entry.xid, entry.rooms, entry.durable = number, xid or str(number), frozenset(rooms), durable
+
+    def instruction(self, number, at, acked):
+        """One to the node, and when that acknowledged it."""
+        self.event(number, at, [f"node_{IDENT}"], durable=True)
+        self.acked.append((number, IDENT, acked))
+
+    def read_log(self, _):
+        """The ledger's."""
+        return self.log
+
+    def of(self, *_):
+        """The rights'."""
+        return [frozenset([ROOM])]
+
+    def oracle(self):
+        """The judge of all that."""
+        return Oracle(self, self, 0, self)
+
+
+def client(*story):
+    """A client with a story: (time, kind, ...), or (time, number of the event that it hears)."""
+    story = [what if isinstance(what[1], str) else (what[0], "hear", (0, what[1])) for what in story]
+    return SimpleNamespace(ident=IDENT, story=story, keys={what[2] for what in story if what[1] == "hear"})
+
+
+def wrong(paper, *story):
+    """What is wrong with it: the words before the colon."""
+    return [text.split(":")[0].split(" between")[0] for text in paper.oracle().judge(client(*story))]
+
+
+NEW, BACK, LOST = (0, "open", False, False), (3.5, "open", True, True), (3.5, "open", False, True)
+ALL = [(n + 0.2, n) for n in range(1, 6)]
+
+
+@pytest.mark.parametrize("story, expected", [
+    ([NEW, *ALL], []),
+    ([NEW, *ALL[:3], BACK, *ALL[3:]], []),
+    ([NEW, *ALL, (5.3, 2)], ["heard twice", "heard out of order"]),
+    ([NEW, *ALL[:2], *ALL[3:]], ["lost"]),
+    ([NEW, *ALL[:2], BACK, *ALL[3:]], ["lost"]),
+    ([NEW, *ALL[:2], LOST, *ALL[3:]], ["not recovered, without an excuse"]),
+    ([NEW, ALL[0], (2.3, 3), (2.4, 2), *ALL[3:]], ["heard out of order"]),
+    ([NEW, ALL[0], (2.2, 6), *ALL[1:]], ["heard what was never committed"]),
+], ids=["all", "recovered", "twice", "lost", "lost in a recovery", "not recovered", "out of order", "never committed"])
+def test_of_a_story(story, expected):
+    assert wrong(Paper(), *story) == expected
+
+
+def test_of_what_is_not_for_it():
+    paper = Paper()
+    paper.event(3, 3, ["b"])
+    assert wrong(paper, NEW, *ALL) == ["heard what was not for it"]
+    assert not wrong(paper, NEW, *ALL[:2], *ALL[3:])
+    paper.of = lambda *_: [frozenset("a"), frozenset("b")]  # both may have been in force
+    assert not wrong(paper, NEW, *ALL) and not wrong(paper, NEW, *ALL[:2], *ALL[3:])
+
+
+def test_of_the_order_within_a_transaction():
+    paper = Paper()
+    for number in (2, 3):
+        paper.event(number, 2, xid="one")
+    assert not wrong(paper, NEW, *ALL)
+    assert wrong(paper, NEW, ALL[0], (2.3, 3), (2.4, 2), *ALL[3:]) == ["heard out of order"]
+
+
+@pytest.mark.parametrize("excuse, is_one", [({"crashes": [(3.3, 3.4)]}, True), ({"changes": [(3.3, 3.4, IDENT)]}, True),
+                                            ({"changes": [(3.3, 3.4, None)]}, True), ({"changes": [(3.3, 3.4, IDENT + 1)]}, False),
+                                            ({"crashes": [(9, 10)]}, False), ({"away": [(3.3, 3.4)]}, False)])
+def test_of_excuses(excuse, is_one):
+    paper = Paper()
+    vars(paper).update(excuse)
+    assert wrong(paper, NEW, *ALL[:3], LOST, *ALL[3:]) == ([] if is_one else ["not recovered, without an excuse"])
+
+
+def test_of_a_page_that_gets_no_offset():
+    one = client(NEW, *ALL)
+    one.unmarked = ["x"]
+    assert Paper().oracle().judge(one)[0].startswith("heard without an offset: 1 of 5")
+
+
+TRY = (10.0, "try")
+
+
+@pytest.mark.parametrize("story, expected", [
+    ([TRY, (10.1, 11), (10.2, 12)], []),
+    ([TRY, (10.1, 11), (10.2, 12), (13.1, 12)], []),  # repeated, until it is acknowledged
+    ([TRY, (10.1, 12), (10.2, 11)], ["instructions out of order"]),
+    ([TRY, (10.1, 11), (10.2, 12), (20.0, "try"), (20.1, 12)], ["told again after its acknowledgement"]),
+    ([TRY, (10.1, 11), (18.0, 11), (18.1, 12)], ["told again after its acknowledgement"]),
+], ids=["all", "repeated", "out of order", "again at a later connection", "again"])
+def test_of_instructions(story, expected):
+    paper = Paper()
+    paper.instruction(11, 8.0, 10.2)
+    paper.instruction(12, 9.0, 13.2)
+    assert wrong(paper, *story) == expected
+
+
+def test_of_instructions_that_nobody_has_heard():
+    paper = Paper()
+    paper.instruction(11, 8.0, None)
+    oracle = paper.oracle()
+    assert not list(oracle.undone([client(TRY, (10.1, 11))]))
+    assert [text.split(":")[1] for text in oracle.undone([client(TRY)])] == [" instructions lost"]
