@@ -1,5 +1,5 @@
-/* slow_flush: preloaded into PostgreSQL by test/bench-writes: a flush of the WAL takes SLOW_FLUSH_US
- * microseconds more, as on slower disks. */
+/* slow_flush: preloaded into PostgreSQL by test/bench-writes: a flush of the WAL takes
+ * SLOW_FLUSH_US microseconds more, as on slower disks. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>
