@@ -14,6 +14,7 @@ order     a durable event to nodes. Each connection hears it until it is acknowl
 """
 import json
 import math
+import re
 import threading
 import time
 from bisect import bisect_left, bisect_right
@@ -128,13 +129,17 @@ class Rights:
         first, last = max(0, bisect_left(self.until, begin) - 1), bisect_right(self.since, end)
         return [rooms.get(ident, NOBODY) for several in self.rooms[first:last] for rooms in several]
 
+    def _words(self, statement):
+        """HQ 4 has the scopes of rules in capitals."""
+        return re.sub("'(own|global)'", lambda scope: scope[0].upper(), statement) if self.world.hq == "v4" else statement
+
     def _change(self, what, grant):
         """Grant or revoke; False if nobody knows whether that was committed."""
         begun, rooms = time.time(), None
         try:
             db = psycopg2.connect(self.world.lab.conninfo("hq"))
             with db, db.cursor() as cursor:
-                cursor.execute(CHANGES[what][2 if grant else 3])
+                cursor.execute(self._words(CHANGES[what][2 if grant else 3]))
                 rooms = self._read(db)
                 begun = time.time()
             db.close()

@@ -1,6 +1,6 @@
 """Everything at once, at random, and an oracle: each client has heard what its rights allow, once and in order.
 
-Writers, clients that come and go, grants and revocations, and faults of the daemons, their links and PostgreSQL. What
+Writers, clients that come and go, grants and revocations, and faults of the daemons, their links and PostgreSQL; HQ 4 or 5. What
 each client lived through is compared with the log: see oracle.py and wander.py, which define the words. A round takes
 a minute at most; ORACLE_SECONDS=N makes as many as that takes. All of a round is drawn from its seed, which is printed and
 is in each failure: ORACLE_SEED=N begins with that one. (What meets what is up to the machine.)
@@ -134,7 +134,7 @@ def one_round(world, seed, seconds, keep):
 
 def test_each_client_hears_what_its_rights_allow_once_and_in_order(own_lab, clients):
     seed, left = int(os.environ.get("ORACLE_SEED") or random.randrange(1 << 32)), SECONDS
-    world = own_lab(instances=2, options=OPTIONS, settings=SETTINGS + DOORBELL * (seed % 2))
+    world = own_lab(hq=("v5", "v4")[seed // 2 % 2], instances=2, options=OPTIONS, settings=SETTINGS + DOORBELL * (seed % 2))
     while left > 0:
         print(f"ORACLE_SEED={seed}", flush=True)
         mine = []
@@ -143,4 +143,4 @@ def test_each_client_hears_what_its_rights_allow_once_and_in_order(own_lab, clie
         for one in mine:
             one.close()
         left -= ROUND
-        seed += 2  # the doorbell stays
+        seed += 4  # the doorbell and the version of HQ stay

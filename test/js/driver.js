@@ -59,16 +59,19 @@ function drive(io, options, say) {
     const manager = sockets[options.namespaces[0]].io;
     manager.on("open", () => manager.engine.on("upgrade", (transport) => tell("upgrade", transport.name)));
 
+    // An engine that is closed while it opens leaves its manager waiting for ever; one that opens is away already.
+    const cut = () => manager._readyState === "open" && manager.engine.close();
+
     const orders = {
         emit(namespace, number, name, ...args) {
             const ack = number === null ? [] : [(...answer) => tell("ack", number, ...answer)];
             sockets[namespace].emit(name, ...args, ...ack);
         },
         leave: (namespace) => sockets[namespace].disconnect(),
-        cut: () => manager.engine.close(),
+        cut,
         go(url) {
             manager.uri = url;
-            manager.engine.close();
+            cut();
         },
     };
     return ([order, ...rest]) => orders[order](...unpack(rest));
