@@ -12,6 +12,7 @@ import glob
 import http.client
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -45,7 +46,9 @@ def check_installed(pg_config):
                               text=True).stdout.strip()
     built = {f"{TOP}/vantage6_events.so": where("--pkglibdir"),
              f"{TOP}/vantage6_events.control": where("--sharedir") + "/extension"}
-    scripts = glob.glob(f"{TOP}/vantage6_events--*.sql")
+    with open(f"{TOP}/vantage6_events.control", encoding="ascii") as control:
+        version = re.search(r"^default_version *= *'(.*)'", control.read(), re.MULTILINE).group(1)
+    scripts = glob.glob(f"{TOP}/vantage6_events--*{version}.sql")  # not those that another version has left
     built.update((script, where("--sharedir") + "/extension") for script in scripts)
     for path, folder in built.items():
         if not os.path.exists(path) or not scripts:
