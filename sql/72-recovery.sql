@@ -5,7 +5,7 @@
 -- claim    a client that connects and names the pid of an earlier connection of its user. It is good once: for one
 --          that has parted or for one that seems to live still, which then is over
 -- since    what a connection begins at. One that goes on under its name keeps it: until its client shows a place it
---          may have heard nothing, whatever was sent to it
+--          may have heard nothing, whatever was sent to it. After a crash nobody knows it any more
 -- place    what a client has heard of the log: everything that snapshot prev sees, and of what cur sees the
 --          events up to an id. pushd signs it and appends it to each event
 --
@@ -20,7 +20,7 @@ AS $$
                                        connected_at, expires_at, pid, since, reason)
     WHERE l.pid IS NOT NULL AND l.kind = 'user'
       AND l.reason NOT IN ('client namespace disconnect', 'parse error', 'refused', 'dismissed')
-    ORDER BY l.pid, pg_snapshot_xmax(l.since)
+    ORDER BY l.pid, pg_snapshot_xmax(l.since) NULLS FIRST
     ON CONFLICT ON CONSTRAINT parted_pkey DO UPDATE SET parted_at = excluded.parted_at
 $$;
 COMMENT ON FUNCTION part(lease[], text[]) IS
@@ -28,7 +28,7 @@ COMMENT ON FUNCTION part(lease[], text[]) IS
     'For the agent only; owned by the extension.';
 
 CREATE FUNCTION claims(sockets json)
-    RETURNS TABLE (sid text, principal_id integer, subject text, since pg_snapshot, parted_at timestamptz)
+    RETURNS TABLE (sid text, was text, principal_id integer, subject text, since pg_snapshot, parted_at timestamptz)
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -52,12 +52,12 @@ BEGIN
     -- A statement of its own: one that was ending has been waited for above, and has parted since.
     RETURN QUERY
         WITH claim AS ( -- of two for one pid, one
-            SELECT DISTINCT ON (s.was) s.sid, s.was, s.nsp, s.subject
+            SELECT DISTINCT ON (s.was, s.nsp, s.subject) s.sid, s.was, s.nsp, s.subject
             FROM json_to_recordset(sockets) AS s (sid text, was text, nsp text, subject text)
-            WHERE s.was IS NOT NULL ORDER BY s.was, s.sid)
+            WHERE s.was IS NOT NULL ORDER BY s.was, s.nsp, s.subject, s.sid)
         DELETE FROM vantage6_events.parted AS p USING claim AS c
         WHERE p.pid = c.was AND p.nsp = c.nsp AND p.subject = c.subject
-        RETURNING c.sid, p.principal_id, p.subject, p.since, p.parted_at;
+        RETURNING c.sid, p.pid, p.principal_id, p.subject, p.since, p.parted_at;
 END
 $$;
 COMMENT ON FUNCTION claims(json) IS

@@ -224,6 +224,7 @@ DECLARE
     known integer[];
     leases vantage6_events.lease[];
     claimed json;
+    taken text[];
     was text;
     began pg_snapshot;
 BEGIN
@@ -235,17 +236,20 @@ BEGIN
     SELECT array_agg((g.l).principal_id), array_agg(g.l) INTO replaced, leases FROM gone AS g;
     PERFORM vantage6_events.part(leases, array_fill('again'::text, ARRAY[coalesce(cardinality(leases), 0)]));
     IF strpos(sockets::text, '"was"') > 0 THEN
-        SELECT json_agg(c) INTO claimed FROM vantage6_events.claims(sockets) AS c;
+        SELECT json_agg(c), array_agg(c.was) INTO claimed, taken FROM vantage6_events.claims(sockets) AS c;
     END IF;
 
     WITH socket AS (
         SELECT DISTINCT ON (s.sid) s.*
         FROM json_to_recordset(sockets) AS s (sid text, nsp text, subject text, transport text, address text,
-                                              expires double precision, pid text, expired boolean)
+                                              expires double precision, pid text, expired boolean, again boolean)
         LEFT JOIN json_to_recordset(claimed) AS c (sid text, subject text, parted_at timestamptz) ON c.sid = s.sid
         -- An expired token says who its bearer was; that he still is, his pid.
         WHERE s.subject <> '' AND (s.expired IS NOT TRUE OR c.subject = s.subject AND c.parted_at >
                                    clock_timestamp() - vantage6_events.setting('resume_identity')::interval)
+          -- What another goes on as is over, though its own daemon has not noticed.
+          AND (s.pid = ANY (taken)) IS NOT TRUE
+          AND NOT EXISTS (SELECT FROM vantage6_events.lease AS l WHERE l.pid = s.pid AND l.sid <> s.sid)
     ), named AS ( -- a subject that names two principals names none
         SELECT p.subject, min(p.id) AS id, min(p.kind) AS kind FROM vantage6_events.principal AS p
         WHERE p.subject IN (SELECT s.subject FROM socket AS s)
@@ -257,7 +261,7 @@ BEGIN
         INSERT INTO vantage6_events.lease AS l (sid, incarnation, nsp, principal_id, subject, kind, transport, address,
                                                 connected_at, expires_at, pid, since)
         SELECT s.sid, connect_logic.incarnation, s.nsp, n.id, s.subject, n.kind, s.transport, s.address,
-               clock_timestamp(), to_timestamp(s.expires), s.pid, coalesce(a.since, pg_current_snapshot())
+               clock_timestamp(), to_timestamp(s.expires), s.pid, CASE WHEN s.again THEN a.since ELSE pg_current_snapshot() END
         FROM socket AS s JOIN named AS n USING (subject) LEFT JOIN again AS a ON a.pid = s.pid ORDER BY s.sid
         -- Only if a link that was lost still registers it.
         ON CONFLICT ON CONSTRAINT lease_pkey DO UPDATE SET incarnation = excluded.incarnation,
@@ -302,7 +306,7 @@ $$;
 COMMENT ON FUNCTION connect_logic(bigint, json) IS
     'Registers connections, again if need be. sockets: up to 1000 of {"sid", "nsp", "subject", '
     '"transport", "address", "expires" (seconds since 1970, or null), "pid" (a secret name for the connection, or none)}, '
-    'and of a client that claims an earlier connection "was" (its pid), "place" ({"prev", "cur", "id"}; null: its beginning; {}: none that is known) '
+    '"again" (true: it was registered before), and of a client that claims an earlier connection "was" (its pid), "place" ({"prev", "cur", "id"}; null: its beginning; {}: none that is known) '
     'and "expired" (true: the token is, and only the claim proves who it is). One row per socket: '
     'principal_id, kind and rooms (joined by commas) are NULL if not exactly one principal has the '
     'subject; greeting is NULL or an array of events for this socket alone, each {"payload": text, "ack"}: with '

@@ -34,6 +34,7 @@ struct socket_info {
     const char *was, *offset;
     bool expired; /* by the guard: of a claim, which alone can prove who it is */
     bool again;   /* hub_renew(), hub_doubt(): it was asked for before */
+    bool known;   /* and admitted */
 };
 
 /* Binary messages that belong to a packet, whose JSON has a placeholder for each. */

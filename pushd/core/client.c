@@ -78,6 +78,7 @@ static void connect_nsp(struct client *c, const struct sio_packet *p, uint64_t n
     struct hub *hub = c->hub;
     int index = nsp_index(hub, p->nsp);
     struct socket_info info;
+    struct socket *k;
     if (index < 0) {
         struct frame *f = sio_pack_connect_error(p->nsp, "Invalid namespace", NULL);
         session_queue(c->session, f);
@@ -88,7 +89,9 @@ static void connect_nsp(struct client *c, const struct sio_packet *p, uint64_t n
         session_end(c->session, END_PACKET);
         return;
     }
-    socket_info(socket_new(c, (unsigned)index), &info);
+    k = socket_new(c, (unsigned)index);
+    k->told_websocket = c->session->websocket;
+    socket_info(k, &info);
     hub->backend->connect(hub->backend->ctx, c->visitor, &info, p->data, now);
 }
 

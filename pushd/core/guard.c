@@ -134,6 +134,7 @@ static void limit_stay(struct visitor *v, uint64_t now)
 struct settling {
     struct visitor *v;
     uint64_t now;
+    const char *but; /* not this one */
 };
 
 static void settle_socket(void *ctx, const struct socket_info *s)
@@ -146,7 +147,7 @@ static void settle_socket(void *ctx, const struct socket_info *s)
 static void settle(struct visitor *v, uint64_t now)
 {
     limit_stay(v, now);
-    hub_each_socket(v->client, settle_socket, &(struct settling){v, now});
+    hub_each_socket(v->client, settle_socket, &(struct settling){v, now, NULL});
 }
 
 static void end_claim(void *ctx, const struct socket_info *s)
@@ -164,7 +165,7 @@ static void end_claim(void *ctx, const struct socket_info *s)
 static void patience_over(struct timer *t, uint64_t now)
 {
     struct visitor *v = (struct visitor *)((char *)t - offsetof(struct visitor, patience));
-    hub_each_socket(v->client, end_claim, &(struct settling){v, now});
+    hub_each_socket(v->client, end_claim, &(struct settling){v, now, NULL});
     limit_stay(v, now);
 }
 
@@ -258,11 +259,21 @@ static bool claims(struct visitor *v, struct socket_info *s, const json_t *auth,
     return true;
 }
 
+/* It was told that its token has expired. */
+static void settle_other(void *ctx, const struct socket_info *s)
+{
+    const struct settling *at = ctx;
+    if (!s->was && strcmp(s->sid, at->but) != 0)
+        act(at->v, s, at->now);
+}
+
 /* A claim was judged: principal is who it proves, or 0. */
 static void judge_claim(struct visitor *v, const char *sid, int64_t principal, uint64_t now)
 {
     if (principal) {
         v->verdict = TOKEN_GOOD;
+        timer_stop(&v->grace);
+        hub_each_socket(v->client, settle_other, &(struct settling){v, now, sid});
         return;
     }
     hub_mute(v->guard->hub, sid, true);

@@ -187,7 +187,8 @@ static void answer_claim(struct socket *k, const struct admission *a)
 void hub_admit(struct hub *hub, const struct admission *a, uint64_t now)
 {
     struct socket *k = find(hub, a->sid);
-    if (!k || (!k->accepted && !k->claim))
+    /* What recovers a claim that has been given up is too late: it was asked for anew. */
+    if (!k || (!k->claim && (!k->accepted || a->missed)))
         return;
     if (!k->accepted)
         answer_claim(k, a);
@@ -221,7 +222,9 @@ static void ask_again(struct socket *k, uint64_t now)
     const struct backend *backend = k->client->hub->backend;
     struct socket_info info;
     socket_info(k, &info);
+    k->told_websocket = k->client->session->websocket;
     info.again = true;
+    info.known = k->joined;
     backend->connect(backend->ctx, k->client->visitor, &info, NULL, now);
 }
 

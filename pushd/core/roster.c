@@ -69,18 +69,31 @@ void roster_connect(struct roster *r, const struct socket_info *s, const struct 
         json_object_set_new(j, "place", place(s->offset, log));
         json_object_set_new(j, "expired", json_boolean(s->expired));
     }
+    if (s->known)
+        json_object_set_new(j, "again", json_true());
+    json_object_del(r->waiting, s->sid);
     json_object_set_new(r->queued, s->sid, j);
+}
+
+/* Takes it out; true if it was there, and the database has never known it. */
+static bool withdraw(json_t *set, const char *sid)
+{
+    const json_t *socket = json_object_get(set, sid);
+    bool new = socket && !json_object_get(socket, "again");
+    json_object_del(set, sid);
+    return new;
 }
 
 void roster_disconnect(struct roster *r, const char *sid, const char *reason, bool by_client)
 {
     size_t i;
     json_t *batch;
-    if (json_object_del(r->queued, sid) == 0 || json_object_del(r->waiting, sid) == 0)
-        return;
+    bool unknown = withdraw(r->queued, sid) | withdraw(r->waiting, sid);
     /* If the batch is refused, this one is not to come back. */
     json_array_foreach (r->flying, i, batch)
-        json_object_del(batch, sid);
+        unknown &= json_object_del(batch, sid) != 0;
+    if (unknown)
+        return;
     json_array_append_new(r->gone, must(json_pack("{ss ss sb}", "sid", sid, "reason", reason,
                                                   "by_client", (int)by_client)));
 }
@@ -139,7 +152,12 @@ void roster_answered(struct roster *r)
 
 void roster_refused(struct roster *r)
 {
-    json_object_update(r->waiting, json_array_get(r->flying, 0));
+    json_t *batch = json_array_get(r->flying, 0);
+    const char *sid;
+    json_t *newer;
+    json_object_foreach (r->queued, sid, newer)
+        json_object_del(batch, sid);
+    json_object_update(r->waiting, batch);
     json_array_remove(r->flying, 0);
 }
 

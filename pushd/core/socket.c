@@ -98,7 +98,6 @@ void socket_upgraded(struct socket *k)
 void socket_info(struct socket *k, struct socket_info *out)
 {
     const struct session *s = k->client->session;
-    k->told_websocket = s->websocket;
     *out = (struct socket_info){
         .sid = k->sid,
         .nsp = k->nsp,

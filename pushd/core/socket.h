@@ -81,7 +81,7 @@ void socket_taken(struct socket *k, size_t bytes);
 void socket_release(struct socket *k);
 /* Its client has, or may have, been upgraded: the backend is told, once it is joined. */
 void socket_upgraded(struct socket *k);
-/* For backend.connect(), which is told the transport so. */
+/* For backend.connect(). */
 void socket_info(struct socket *k, struct socket_info *out);
 
 #endif

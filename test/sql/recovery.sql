@@ -96,13 +96,24 @@ SELECT count(*) FROM vantage6_events.parted;
 SELECT count(*) FROM pg_temp.arrive('v', 13);
 SELECT pg_temp.tell('before', 'user_13');
 SELECT count(*) FROM vantage6_events.open('regress', '1.0.0');
-SELECT count(*) FROM pg_temp.arrive('v', 13);
+SELECT count(*) FROM pg_temp.arrive('v', 13, '{"again": true}');
 SELECT count(*) FROM vantage6_events.parted WHERE pid = 'pid of v';
 SELECT pg_temp.tell('between', 'user_13');
-SELECT count(*) FROM pg_temp.arrive('v', 13);
+SELECT count(*) FROM pg_temp.arrive('v', 13, '{"again": true}');
 SELECT pg_temp.tell('after', 'user_13');
 SELECT missed FROM pg_temp.arrive('w', 13, '{"was": "pid of v"}');
-SELECT pg_temp.leave('w', 'client namespace disconnect'), pg_temp.leave('v');
+-- Nor does that change when its daemon, which takes it for a live one, registers it too: what another goes on as is over.
+SELECT count(*) FROM vantage6_events.open('regress', '1.0.0');
+SELECT sid, principal_id, missed IS NOT NULL AS recovered FROM vantage6_events.connect((SELECT max(incarnation) FROM vantage6_events.instance),
+    json_build_array(json_build_object('sid', 'w', 'nsp', '/tasks', 'subject', '00000000-0000-4000-8000-000000000013', 'pid', 'pid of v', 'again', true),
+                     json_build_object('sid', 'x', 'nsp', '/tasks', 'subject', '00000000-0000-4000-8000-000000000013', 'pid', 'pid of x', 'was', 'pid of v'))) ORDER BY sid;
+SELECT * FROM pg_temp.arrive('w', 13, '{"pid": "pid of v", "again": true}');
+SELECT sid, pid FROM vantage6_events.lease WHERE principal_id = 13;
+-- After a crash nobody knows what it may have missed: only with a place, if at all.
+SELECT pg_temp.leave('x', 'client namespace disconnect');
+SELECT count(*) FROM pg_temp.arrive('y', 13, '{"again": true}');
+SELECT missed FROM pg_temp.arrive('z', 13, '{"was": "pid of y"}');
+SELECT pg_temp.leave('w', 'client namespace disconnect'), pg_temp.leave('y'), pg_temp.leave('z', 'client namespace disconnect');
 -- The end of an instance is no goodbye. Old ones are forgotten.
 SELECT count(*) FROM pg_temp.arrive('u', 13);
 SELECT incarnation AS next FROM vantage6_events.open('regress', '1.0.0') \gset

@@ -259,6 +259,7 @@ static void it_does_not_wait_for_ever(void **state)
     admit("a",
           "9:9:", "{\"prev\":\"3:3:\",\"cur\":\"5:5:\",\"events\":[[1,\"[\\\"x\\\"]\",true]]}");
     assert_string_equal(world_heard(&w, 0), ""); /* a late answer recovers nothing */
+    admit("a", "9:9:", NULL);
     read_of("9:9:", "12:12:");
     event(3, 10);
     expect_at(0, "9:9:", "12:12:", 3);

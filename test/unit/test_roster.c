@@ -179,6 +179,46 @@ static void one_that_goes_is_not_registered_by_a_retry(void **state)
     expect(roster_take_connects(roster, 9), "c");
 }
 
+static void one_that_the_database_may_know_is_told_though_it_is_queued_again(void **state)
+{
+    struct socket_info known = {.sid = "b", .nsp = "/", .subject = "7", .known = true};
+    (void)state;
+    come("a");
+    expect(roster_take_connects(roster, 9), "a");
+    come("a");
+    go("a");
+    expect(roster_take_disconnects(roster, 9), "a");
+    roster_answered(roster);
+    known.transport = known.address = "x";
+    roster_connect(roster, &known, NULL);
+    go("b");
+    expect(roster_take_disconnects(roster, 9), "b");
+    assert_null(roster_take_connects(roster, 9));
+}
+
+static void what_is_asked_anew_replaces_what_was_refused(void **state)
+{
+    (void)state;
+    struct socket_info plain = {
+        .sid = "a", .nsp = "/", .subject = "7", .transport = "x", .address = "new"};
+    for (int late = 0; late < 2; late++) {
+        come("a");
+        expect(roster_take_connects(roster, 9), "a");
+        if (!late)
+            roster_refused(roster);
+        roster_connect(roster, &plain, NULL);
+        if (late)
+            roster_refused(roster);
+        roster_retry(roster);
+        char *json = roster_take_connects(roster, 9);
+        assert_non_null(strstr(json, "\"address\":\"new\""));
+        free(json);
+        roster_answered(roster);
+        roster_retry(roster);
+        assert_null(roster_take_connects(roster, 9));
+    }
+}
+
 static void another_session_knows_nothing(void **state)
 {
     (void)state;
@@ -202,6 +242,8 @@ int main(void)
         TEST(one_that_goes_before_it_was_told_is_never_told),
         TEST(a_refused_batch_waits_while_others_go_on),
         TEST(one_that_goes_is_not_registered_by_a_retry),
+        TEST(one_that_the_database_may_know_is_told_though_it_is_queued_again),
+        TEST(what_is_asked_anew_replaces_what_was_refused),
         TEST(another_session_knows_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
