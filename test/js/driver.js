@@ -41,9 +41,16 @@ function drive(io, options, say) {
     function connect(namespace) {
         const socket = io(options.url + namespace, options.io);
         const engine = () => socket.io.engine;
-        socket.on("connect", () =>
-            tell("connect", namespace, engine().id, engine().transport.name, Boolean(socket.recovered)));
-        socket.on("disconnect", (reason) => tell("disconnect", namespace, reason));
+        let connected = false;
+        socket.on("connect", () => {
+            connected = true;
+            tell("connect", namespace, engine().id, engine().transport.name, Boolean(socket.recovered));
+        });
+        // It says so too when the connection ends while CONNECT is not answered yet.
+        socket.on("disconnect", (reason) => {
+            if (connected) tell("disconnect", namespace, reason);
+            connected = false;
+        });
         socket.on("connect_error", (error) => tell("error", namespace, error.message));
         socket.onAny((name, ...args) => {
             const answer = typeof args.at(-1) === "function" ? args.pop() : null;
