@@ -247,9 +247,9 @@ BEGIN
         -- An expired token says who its bearer was; that he still is, his pid.
         WHERE s.subject <> '' AND (s.expired IS NOT TRUE OR c.subject = s.subject AND c.parted_at >
                                    clock_timestamp() - vantage6_events.setting('resume_identity')::interval)
-          -- What another goes on as is over, though its own daemon has not noticed.
+          -- What another goes on as from now on is over, though its own daemon has not noticed. Of two that are
+          -- registered again nobody knows which one lives.
           AND (s.pid = ANY (taken)) IS NOT TRUE
-          AND NOT EXISTS (SELECT FROM vantage6_events.lease AS l WHERE l.pid = s.pid AND l.sid <> s.sid)
     ), named AS ( -- a subject that names two principals names none
         SELECT p.subject, min(p.id) AS id, min(p.kind) AS kind FROM vantage6_events.principal AS p
         WHERE p.subject IN (SELECT s.subject FROM socket AS s)

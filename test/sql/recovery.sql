@@ -107,8 +107,12 @@ SELECT count(*) FROM vantage6_events.open('regress', '1.0.0');
 SELECT sid, principal_id, missed IS NOT NULL AS recovered FROM vantage6_events.connect((SELECT max(incarnation) FROM vantage6_events.instance),
     json_build_array(json_build_object('sid', 'w', 'nsp', '/tasks', 'subject', '00000000-0000-4000-8000-000000000013', 'pid', 'pid of v', 'again', true),
                      json_build_object('sid', 'x', 'nsp', '/tasks', 'subject', '00000000-0000-4000-8000-000000000013', 'pid', 'pid of x', 'was', 'pid of v'))) ORDER BY sid;
+-- Of two that are registered again both may live; the second has forgotten where it began.
 SELECT * FROM pg_temp.arrive('w', 13, '{"pid": "pid of v", "again": true}');
-SELECT sid, pid FROM vantage6_events.lease WHERE principal_id = 13;
+SELECT sid, pid, since IS NOT NULL AS since FROM vantage6_events.lease WHERE principal_id = 13 ORDER BY sid;
+SELECT pg_temp.leave('w');
+SELECT missed FROM pg_temp.arrive('z', 13, '{"was": "pid of v"}');
+SELECT pg_temp.leave('z', 'client namespace disconnect');
 -- After a crash nobody knows what it may have missed: only with a place, if at all.
 SELECT pg_temp.leave('x', 'client namespace disconnect');
 SELECT count(*) FROM pg_temp.arrive('y', 13, '{"again": true}');
