@@ -55,7 +55,7 @@ COMMENT ON COLUMN lease.address IS 'Network address of the client, as the daemon
 COMMENT ON COLUMN lease.connected_at IS 'When it was registered with this incarnation';
 COMMENT ON COLUMN lease.expires_at IS 'When the client''s token expires, or NULL';
 COMMENT ON COLUMN lease.pid IS 'Secret name of the connection, by which its client may claim it later; NULL: never';
-COMMENT ON COLUMN lease.since IS 'Snapshot when the connection of that pid was first registered: what it sees was not for it; NULL: forgotten in a crash';
+COMMENT ON COLUMN lease.since IS 'Snapshot when the connection of that pid was first registered: what it sees was not for it; NULL: nobody knows any more';
 COMMENT ON INDEX lease_pid IS 'Whose connection is claimed?';
 COMMENT ON INDEX lease_principal_id IS 'Is this principal connected?';
 COMMENT ON INDEX lease_incarnation IS 'Ending an incarnation';
@@ -104,7 +104,7 @@ COMMENT ON COLUMN parted.pid IS 'Secret name of the connection';
 COMMENT ON COLUMN parted.principal_id IS 'Whose it was';
 COMMENT ON COLUMN parted.subject IS 'What the sub of its token said';
 COMMENT ON COLUMN parted.nsp IS 'Its namespace';
-COMMENT ON COLUMN parted.since IS 'Snapshot when it was first registered; NULL: forgotten in a crash';
+COMMENT ON COLUMN parted.since IS 'Snapshot when it was first registered; NULL: nobody knows any more';
 COMMENT ON COLUMN parted.parted_at IS 'When it ended';
 COMMENT ON INDEX parted_parted_at IS 'Which are too old?';
 

@@ -5,7 +5,8 @@
 -- claim    a client that connects and names the pid of an earlier connection of its user. It is good once: for one
 --          that has parted or for one that seems to live still, which then is over
 -- since    what a connection begins at. One that goes on under its name keeps it: until its client shows a place it
---          may have heard nothing, whatever was sent to it. After a crash nobody knows it any more
+--          may have heard nothing, whatever was sent to it. After a crash nobody knows it any more, nor of the second of two
+--          that are registered again under one name
 -- place    what a client has heard of the log: everything that snapshot prev sees, and of what cur sees the
 --          events up to an id. pushd signs it and appends it to each event
 --
