@@ -87,7 +87,7 @@ static const struct option OPTIONS[] = {
     DURATION(beat_interval, "5s", 0.1, 15, "time between signs of life to the database"),
     DURATION(retry_max, "10s", 0.1, 5 * MINUTE, "longest wait between attempts to reach the database"),
     COUNT(read_rows, "1000", 1, 100000, "events read at once"),
-    DURATION(drain_time, "10s", 0, 10 * MINUTE, "time over which clients are closed at SIGTERM"),
+    DURATION(drain_time, "10s", 0, 10 * MINUTE, "longest time over which clients are closed at SIGTERM"),
     {"log_level", OPTION_CHOICE, AT(log_level), "info", 0, 0, {"error warning info debug"}, "least level that is logged"},
     {"log_format", OPTION_SWITCH, AT(log_json), "text", 0, 0, {"text json"}, "text or json"},
 };

@@ -55,8 +55,8 @@ static const char *repair(const char *state)
         {"3F000",
          "The extension is missing in this database: run CREATE EXTENSION vantage6_events, then"
          " its attach() and grant_pushd()"},
-        {"42883", "The extension is not attached, or too old: run its attach(), or ALTER EXTENSION"
-                  " vantage6_events UPDATE"},
+        {"42883", "The extension is not attached, or not of the daemon's version: run its attach(),"
+                  " or install both of one version"},
         {"42703", "The extension is too old: run ALTER EXTENSION vantage6_events UPDATE"},
         {"42501",
          "Grant the rights of pushd to the role that it connects as: run SELECT"
