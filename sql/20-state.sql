@@ -38,7 +38,8 @@ CREATE UNLOGGED TABLE lease (
     connected_at timestamptz NOT NULL,
     expires_at timestamptz,
     pid text,
-    since pg_snapshot
+    since pg_snapshot,
+    replayed json
 );
 CREATE INDEX lease_principal_id ON lease (principal_id);
 CREATE INDEX lease_incarnation ON lease (incarnation);
@@ -56,6 +57,7 @@ COMMENT ON COLUMN lease.connected_at IS 'When it was registered with this incarn
 COMMENT ON COLUMN lease.expires_at IS 'When the client''s token expires, or NULL';
 COMMENT ON COLUMN lease.pid IS 'Secret name of the connection, by which its client may claim it later; NULL: never';
 COMMENT ON COLUMN lease.since IS 'Snapshot when the connection of that pid was first registered: what it sees was not for it; NULL: nobody knows any more';
+COMMENT ON COLUMN lease.replayed IS 'To which sid, and after which place in the log, it was last sent what it had missed';
 COMMENT ON INDEX lease_pid IS 'Whose connection is claimed?';
 COMMENT ON INDEX lease_principal_id IS 'Is this principal connected?';
 COMMENT ON INDEX lease_incarnation IS 'Ending an incarnation';
@@ -96,6 +98,7 @@ CREATE UNLOGGED TABLE parted (
     subject text NOT NULL,
     nsp text NOT NULL,
     since pg_snapshot,
+    replayed json,
     parted_at timestamptz NOT NULL
 );
 CREATE INDEX parted_parted_at ON parted (parted_at);
@@ -105,6 +108,7 @@ COMMENT ON COLUMN parted.principal_id IS 'Whose it was';
 COMMENT ON COLUMN parted.subject IS 'What the sub of its token said';
 COMMENT ON COLUMN parted.nsp IS 'Its namespace';
 COMMENT ON COLUMN parted.since IS 'Snapshot when it was first registered; NULL: nobody knows any more';
+COMMENT ON COLUMN parted.replayed IS 'To which sid, and after which place in the log, it was last sent what it had missed';
 COMMENT ON COLUMN parted.parted_at IS 'When it ended';
 COMMENT ON INDEX parted_parted_at IS 'Which are too old?';
 

@@ -269,6 +269,11 @@ BEGIN
         WHERE q.parted_at < now() - greatest(vantage6_events.setting('resume_identity')::interval,
                                              vantage6_events.setting('recovery')::interval)
         ORDER BY q.parted_at LIMIT 1000 FOR UPDATE SKIP LOCKED);
+    -- Who is not online is announced anew when he comes, and may be gone for ever.
+    DELETE FROM vantage6_events.announced AS a WHERE a.principal_id IN (
+        SELECT b.principal_id FROM vantage6_events.announced AS b
+        WHERE NOT b.online AND b.changed_at < now() - interval '1 day'
+        ORDER BY b.principal_id LIMIT 1000 FOR UPDATE SKIP LOCKED);
     -- An event may be kept for three turns, and whoever may be told it now must have had the right to it then.
     DELETE FROM vantage6_events.rights_change AS c
     WHERE c.changed_at < now() - greatest(interval '1 day', 3 * vantage6_events.setting('retention')::interval);

@@ -10,26 +10,30 @@
 -- place    what a client has heard of the log: everything that snapshot prev sees, and of what cur sees the
 --          events up to an id. pushd signs it and appends it to each event
 --
--- What was missed is all or nothing: "not recovered" rather than a part of it.
+-- replay   what was missed, sent before CONNECT is answered. Who claims the same place once more never got that answer,
+--          but may have got a part of the replay, which socket.io-client keeps and would hand out twice
+--
+-- What was missed is all or nothing, and once: "not recovered" rather than a part of it, or it again.
 
 CREATE FUNCTION part(leases lease[], reasons text[]) RETURNS void
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-    INSERT INTO vantage6_events.parted AS p (pid, principal_id, subject, nsp, since, parted_at)
-    SELECT DISTINCT ON (l.pid) l.pid, l.principal_id, l.subject, l.nsp, l.since, clock_timestamp()
+    INSERT INTO vantage6_events.parted AS p (pid, principal_id, subject, nsp, since, replayed, parted_at)
+    SELECT DISTINCT ON (l.pid) l.pid, l.principal_id, l.subject, l.nsp, l.since, l.replayed, clock_timestamp()
     FROM unnest(leases, reasons) AS l (sid, incarnation, nsp, principal_id, subject, kind, transport, address,
-                                       connected_at, expires_at, pid, since, reason)
+                                       connected_at, expires_at, pid, since, replayed, reason)
     WHERE l.pid IS NOT NULL AND l.kind = 'user'
       AND l.reason NOT IN ('client namespace disconnect', 'parse error', 'refused', 'dismissed')
     ORDER BY l.pid, pg_snapshot_xmax(l.since) NULLS FIRST
-    ON CONFLICT ON CONSTRAINT parted_pkey DO UPDATE SET parted_at = excluded.parted_at
+    ON CONFLICT ON CONSTRAINT parted_pkey DO UPDATE
+    SET parted_at = excluded.parted_at, replayed = coalesce(excluded.replayed, p.replayed)
 $$;
 COMMENT ON FUNCTION part(lease[], text[]) IS
     'Remembers connections that have ended for these reasons, in Socket.IO''s words, if their clients may come back. '
     'For the agent only; owned by the extension.';
 
 CREATE FUNCTION claims(sockets json)
-    RETURNS TABLE (sid text, was text, principal_id integer, subject text, since pg_snapshot, parted_at timestamptz)
+    RETURNS TABLE (sid text, was text, principal_id integer, subject text, since pg_snapshot, replayed json, parted_at timestamptz)
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -58,12 +62,12 @@ BEGIN
             WHERE s.was IS NOT NULL ORDER BY s.was, s.nsp, s.subject, s.sid)
         DELETE FROM vantage6_events.parted AS p USING claim AS c
         WHERE p.pid = c.was AND p.nsp = c.nsp AND p.subject = c.subject
-        RETURNING c.sid, p.pid, p.principal_id, p.subject, p.since, p.parted_at;
+        RETURNING c.sid, p.pid, p.principal_id, p.subject, p.since, p.replayed, p.parted_at;
 END
 $$;
 COMMENT ON FUNCTION claims(json) IS
     'Takes the pids that sockets ("sid", "nsp", "subject", "was") claim, and returns whose they were, since which snapshot they '
-    'were connected and when they parted. For the agent only; owned by the extension.';
+    'were connected, what was last sent to them again and when they parted. For the agent only; owned by the extension.';
 
 CREATE FUNCTION rights_same(principal integer, since pg_snapshot) RETURNS boolean
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -77,9 +81,10 @@ COMMENT ON FUNCTION rights_same(integer, pg_snapshot) IS
     'Whether no change that this snapshot does not see may concern the rooms of the user. For the agent only; owned '
     'by the extension.';
 
--- Bounded by what the log has had since, whoever it was for: that is what it costs.
+-- Bounded by what the log has had since, whoever it was for: that is what it costs. And by what fits into the queue of
+-- the client: the frame of each is the payload, the namespace, and the place, which is two snapshots, an id and a signature.
 CREATE FUNCTION missed_events(principal integer, namespace text, rooms text[], prev pg_snapshot, cur pg_snapshot,
-                              upto bigint, most integer)
+                              upto bigint, most integer, most_bytes bigint)
     RETURNS json
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
@@ -87,24 +92,30 @@ AS $$
 DECLARE
     prev_max xid8 := pg_snapshot_xmax(prev);
     prev_open xid8[] := ARRAY(SELECT pg_snapshot_xip(prev));
-    n bigint;
-    missed json;
+    frame integer := 128 + octet_length(concat(namespace, prev, cur, pg_current_snapshot()));
 BEGIN
-    SELECT count(*), json_agg(json_build_array(e.id, e.payload, e.later) ORDER BY e.later, e.id)
-               FILTER (WHERE e.namespace = missed_events.namespace AND e.rooms && missed_events.rooms
-                         AND e.except_principal IS DISTINCT FROM principal)
-    INTO n, missed
-    FROM (SELECT x.*, NOT pg_visible_in_snapshot(x.xid, cur) AS later
-          FROM ((SELECT * FROM vantage6_events.event AS a WHERE a.xid >= prev_max)
-                UNION ALL
-                (SELECT * FROM vantage6_events.event AS b WHERE b.xid = ANY (prev_open))) AS x
-          WHERE NOT (pg_visible_in_snapshot(x.xid, cur) AND x.id <= upto)
-          LIMIT most + 1) AS e;
-    RETURN CASE WHEN n <= most THEN json_build_object('prev', prev, 'cur', cur, 'events', coalesce(missed, '[]')) END;
+    RETURN (
+        WITH since AS MATERIALIZED (
+            SELECT x.id, x.payload, NOT pg_visible_in_snapshot(x.xid, cur) AS later,
+                   x.namespace = missed_events.namespace AND x.rooms && missed_events.rooms
+                   AND x.except_principal IS DISTINCT FROM principal AS its
+            FROM ((SELECT * FROM vantage6_events.event AS a WHERE a.xid >= prev_max)
+                  UNION ALL
+                  (SELECT * FROM vantage6_events.event AS b WHERE b.xid = ANY (prev_open))) AS x
+            WHERE NOT (pg_visible_in_snapshot(x.xid, cur) AND x.id <= upto)
+            LIMIT most + 1
+        ), size AS (
+            SELECT count(*) AS events, coalesce(sum(frame + octet_length(e.payload)) FILTER (WHERE e.its), 0) AS bytes
+            FROM since AS e)
+        SELECT CASE WHEN z.events <= most AND (z.bytes <= most_bytes) IS NOT FALSE THEN json_build_object(
+            'prev', prev, 'cur', cur, 'events', coalesce((
+                SELECT json_agg(json_build_array(e.id, e.payload, e.later) ORDER BY e.later, e.id) FROM since AS e WHERE e.its),
+                '[]')) END
+        FROM size AS z);
 END
 $$;
-COMMENT ON FUNCTION missed_events(integer, text, text[], pg_snapshot, pg_snapshot, bigint, integer) IS
+COMMENT ON FUNCTION missed_events(integer, text, text[], pg_snapshot, pg_snapshot, bigint, integer, bigint) IS
     'What a client of the principal in these rooms has not heard since its place (prev, cur, upto): {"prev", "cur", "events": '
     '[[id, payload, whether cur does not see it]]}, in the order in which it is to be heard; NULL if the log has had more '
-    'than most events since. '
+    'than most events since, or it would be sent more than most_bytes (NULL: any number). '
     'For the agent only; owned by the extension.';

@@ -227,6 +227,7 @@ DECLARE
     taken text[];
     was text;
     began pg_snapshot;
+    place json;
 BEGIN
     PERFORM vantage6_events.check_incarnation(incarnation);
     WITH gone AS (
@@ -256,12 +257,13 @@ BEGIN
         GROUP BY p.subject HAVING count(*) = 1
     ), again AS ( -- a connection that was registered before
         DELETE FROM vantage6_events.parted AS p USING socket AS s WHERE p.pid = s.pid AND p.subject = s.subject
-        RETURNING p.pid, p.since
+        RETURNING p.pid, p.since, p.replayed
     ), leased AS (
         INSERT INTO vantage6_events.lease AS l (sid, incarnation, nsp, principal_id, subject, kind, transport, address,
-                                                connected_at, expires_at, pid, since)
+                                                connected_at, expires_at, pid, since, replayed)
         SELECT s.sid, connect_logic.incarnation, s.nsp, n.id, s.subject, n.kind, s.transport, s.address,
-               clock_timestamp(), to_timestamp(s.expires), s.pid, CASE WHEN s.again THEN a.since ELSE pg_current_snapshot() END
+               clock_timestamp(), to_timestamp(CASE WHEN s.expires < 253402300800 THEN s.expires WHEN s.expires > 0 THEN 'infinity' END),
+               s.pid, CASE WHEN s.again THEN a.since ELSE pg_current_snapshot() END, a.replayed
         FROM socket AS s JOIN named AS n USING (subject) LEFT JOIN again AS a ON a.pid = s.pid ORDER BY s.sid
         -- Only if a link that was lost still registers it.
         ON CONFLICT ON CONSTRAINT lease_pkey DO UPDATE SET incarnation = excluded.incarnation,
@@ -273,31 +275,37 @@ BEGIN
     PERFORM vantage6_events.greeted(known, replaced);
 
     -- One statement: the snapshot is that of the rooms, of the instructions in the greeting and of what was missed.
-    FOR sid, was, began, principal_id, kind, rooms, greeting, snapshot, recovers, missed IN
+    FOR sid, was, place, began, principal_id, kind, rooms, greeting, snapshot, recovers, missed IN
         WITH room AS (
             SELECT r.principal_id, string_agg(r.room, ',' ORDER BY r.room COLLATE "C") AS list
             FROM vantage6_events.rooms_of(known) AS r GROUP BY r.principal_id)
-        SELECT s.sid, s.was, c.since, r.principal_id, CASE WHEN r.list IS NOT NULL THEN l.kind END AS kind, r.list AS rooms,
+        SELECT s.sid, s.was, s.place, c.since, r.principal_id, CASE WHEN r.list IS NOT NULL THEN l.kind END AS kind, r.list AS rooms,
                CASE WHEN l.kind = 'node' THEN vantage6_events.greeting(l.principal_id, l.nsp) END AS greeting,
                pg_current_snapshot() AS snapshot, l.kind = 'user' AND l.pid IS NOT NULL AS recovers, m.missed
-        FROM json_to_recordset(sockets) AS s (sid text, was text, place json)
+        FROM json_to_recordset(sockets) AS s (sid text, was text, place json, most_bytes bigint)
         LEFT JOIN vantage6_events.lease AS l ON l.sid = s.sid
         LEFT JOIN room AS r ON r.principal_id = l.principal_id
-        LEFT JOIN json_to_recordset(claimed) AS c (sid text, principal_id integer, since pg_snapshot, parted_at timestamptz)
+        LEFT JOIN json_to_recordset(claimed) AS c (sid text, principal_id integer, since pg_snapshot, replayed json, parted_at timestamptz)
             ON c.sid = s.sid AND c.principal_id = r.principal_id AND l.kind = 'user'
+               -- The same socket asks again if its link was lost: nothing has been sent to it.
+               AND ((c.replayed -> 'place')::text IS DISTINCT FROM coalesce(s.place::text, 'null') OR c.replayed ->> 'sid' = s.sid)
                AND c.parted_at > clock_timestamp() - least(vantage6_events.setting('recovery')::interval,
                                                            vantage6_events.setting('retention')::interval)
         LEFT JOIN LATERAL (
             SELECT vantage6_events.missed_events(
                        r.principal_id, l.nsp, string_to_array(r.list, ','), p.prev, p.cur, p.id,
-                       vantage6_events.setting('recovery_events')::integer) AS missed
+                       vantage6_events.setting('recovery_events')::integer, s.most_bytes) AS missed
             FROM (SELECT (s.place ->> 'prev')::pg_snapshot AS prev, (s.place ->> 'cur')::pg_snapshot AS cur,
                          (s.place ->> 'id')::bigint AS id WHERE s.place IS NOT NULL
                   UNION ALL SELECT c.since, c.since, 0 WHERE s.place IS NULL) AS p
             WHERE c.sid IS NOT NULL AND p.prev IS NOT NULL AND vantage6_events.rights_same(r.principal_id, p.prev)) AS m ON true
     LOOP
         IF missed IS NOT NULL THEN -- it goes on under its name
-            UPDATE vantage6_events.lease AS l SET pid = was, since = began WHERE l.sid = connect_logic.sid;
+            UPDATE vantage6_events.lease AS l
+            SET pid = was, since = began,
+                replayed = CASE WHEN json_array_length(missed -> 'events') > 0
+                                THEN json_build_object('sid', connect_logic.sid, 'place', place) END
+            WHERE l.sid = connect_logic.sid;
         END IF;
         RETURN NEXT;
     END LOOP;
@@ -306,8 +314,8 @@ $$;
 COMMENT ON FUNCTION connect_logic(bigint, json) IS
     'Registers connections, again if need be. sockets: up to 1000 of {"sid", "nsp", "subject", '
     '"transport", "address", "expires" (seconds since 1970, or null), "pid" (a secret name for the connection, or none)}, '
-    '"again" (true: it was registered before), and of a client that claims an earlier connection "was" (its pid), "place" ({"prev", "cur", "id"}; null: its beginning; {}: none that is known) '
-    'and "expired" (true: the token is, and only the claim proves who it is). One row per socket: '
+    '"again" (true: it was registered before), and of a client that claims an earlier connection "was" (its pid), "place" ({"prev", "cur", "id"}; null: its beginning; {}: none that is known), '
+    '"most_bytes" (that may be sent to it again; null: any number) and "expired" (true: the token is, and only the claim proves who it is). One row per socket: '
     'principal_id, kind and rooms (joined by commas) are NULL if not exactly one principal has the '
     'subject; greeting is NULL or an array of events for this socket alone, each {"payload": text, "ack"}: with '
     '"ack" the next follows its acknowledgement, which is said to ack() unless it is 0; snapshot is that of '

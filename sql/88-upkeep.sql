@@ -35,6 +35,8 @@ BEGIN
             EXECUTE format('LOCK TABLE vantage6_events.event_%s IN ACCESS EXCLUSIVE MODE', slot);
             IF vantage6_events.slot_is_old(slot) THEN
                 EXECUTE format('TRUNCATE vantage6_events.event_%s', slot);
+                -- Nobody may read the slot before the commit, which waits for no standby that is away.
+                PERFORM set_config('synchronous_commit', 'local', true);
                 RETURN slot;
             END IF;
         EXCEPTION WHEN lock_not_available THEN

@@ -99,6 +99,8 @@ static void begin(Oid database)
     connected = true;
     /* A bell tells of what is on the disk, and need not be there itself. */
     SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION);
+    /* What upkeep() sees under a lock is to be what there is then. */
+    SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_SESSION);
     pgstat_report_activity(STATE_IDLE, NULL);
 }
 

@@ -32,9 +32,10 @@ struct socket_info {
     /* The client claims to go on as this earlier socket, after this offset (NULL = none). Then its
      * CONNECT is still to be answered: hub_admit() does. */
     const char *was, *offset;
-    bool expired; /* by the guard: of a claim, which alone can prove who it is */
-    bool again;   /* hub_renew(), hub_doubt(): it was asked for before */
-    bool known;   /* and admitted */
+    size_t most_bytes; /* that fit into its queue, of what it has missed */
+    bool expired;      /* by the guard: of a claim, which alone can prove who it is */
+    bool again;        /* hub_renew(), hub_doubt(): it was asked for before */
+    bool known;        /* and admitted */
 };
 
 /* Binary messages that belong to a packet, whose JSON has a placeholder for each. */

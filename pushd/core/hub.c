@@ -184,6 +184,15 @@ static void answer_claim(struct socket *k, const struct admission *a)
     accept_socket(k, recovered);
 }
 
+/* Whatever was read meanwhile may have been for the socket: its client comes back, and recovers or
+ * learns that it does not. */
+static void end_doubt(struct socket *k)
+{
+    if (k->doubted && k->joined && !k->muted && k->doubted_at != k->client->hub->events)
+        session_end_soon(k->client->session, END_DOUBT);
+    k->doubted = false;
+}
+
 void hub_admit(struct hub *hub, const struct admission *a, uint64_t now)
 {
     struct socket *k = find(hub, a->sid);
@@ -203,6 +212,7 @@ void hub_admit(struct hub *hub, const struct admission *a, uint64_t now)
     socket_rooms(k, a->principal ? a->rooms : "");
     if (hub->backend->identified)
         hub->backend->identified(hub->backend->ctx, k->client->visitor, k->sid, k->principal, now);
+    end_doubt(k);
     if (!k->muted && !k->joined)
         join(k, a, now);
     socket_upgraded(k);
@@ -233,6 +243,9 @@ void hub_doubt(struct hub *hub, const char *sid, uint64_t now)
     struct socket *k = find_accepted(hub, sid);
     if (!k)
         return;
+    if (!k->doubted)
+        k->doubted_at = hub->events;
+    k->doubted = true;
     socket_rooms(k, "");
     ask_again(k, now);
 }

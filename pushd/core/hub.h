@@ -69,7 +69,8 @@ void hub_admit(struct hub *hub, const struct admission *a, uint64_t now);
 /* Would that make a difference for a socket that has been admitted? */
 bool hub_differs(struct hub *hub, const struct admission *a);
 /* The rooms of this socket may have changed, and could not be read: it is in none until it is
- * admitted again, for which the backend is asked. */
+ * admitted again, for which the backend is asked. If there were events meanwhile, which may have
+ * been for it, its session ends then. */
 void hub_doubt(struct hub *hub, const char *sid, uint64_t now);
 
 /* Send an event, a JSON array [name, args...], to an accepted socket alone. With an ack id (-1 =

@@ -131,6 +131,7 @@ void hub_event(struct hub *hub, const struct event *e, uint64_t now)
 {
     struct delivery d = {hub, e, NULL, NULL, now};
     hub_count(hub, METRIC_EVENTS, 1);
+    hub->events++;
     rooms_publish(hub->rooms, e->nsp, e->rooms, hear, &d);
     frame_unref(d.frame);
     frame_unref(d.marked);

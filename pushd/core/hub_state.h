@@ -25,6 +25,7 @@ struct hub {
     unsigned nsps;
     struct socket *fresh;       /* admitted since the read under way began */
     struct socket *settling;    /* admitted before it */
+    uint64_t events;            /* read so far */
     size_t waiting;             /* sockets that wait to be admitted again */
     struct offset_log *offsets; /* NULL = there are none */
     char *prev,

@@ -76,6 +76,7 @@ enum { METRICS_REASONS = 32, METRICS_REASON_MAX = 32 };
     BY(METRIC_CLOSED_TIMEOUT, counter, "closed_sessions", "reason", "ping_timeout", "")            \
     BY(METRIC_CLOSED_IDLE, counter, "closed_sessions", "reason", "connect_timeout", "")            \
     BY(METRIC_CLOSED_TOKEN, counter, "closed_sessions", "reason", "token", "")                     \
+    BY(METRIC_CLOSED_DOUBT, counter, "closed_sessions", "reason", "doubt", "")                     \
     BY(METRIC_CLOSED_STOPPING, counter, "closed_sessions", "reason", "stopping", "")               \
     BY(METRIC_PAUSED_INBOX, counter, "paused_clients", "reason", "inbox_bytes",                    \
        "Times that a client was not read from for a while")                                        \

@@ -67,6 +67,7 @@ void roster_connect(struct roster *r, const struct socket_info *s, const struct 
     if (s->was) {
         json_object_set_new(j, "was", json_string(s->was));
         json_object_set_new(j, "place", place(s->offset, log));
+        json_object_set_new(j, "most_bytes", json_integer((json_int_t)s->most_bytes));
         json_object_set_new(j, "expired", json_boolean(s->expired));
     }
     if (s->known)
@@ -112,13 +113,15 @@ char *roster_take_connects(struct roster *r, size_t max)
     const char *sid;
     json_t *socket, *array, *batch;
     void *next;
+    size_t claims = 0;
     if (!json_object_size(r->queued))
         return NULL;
     array = must(json_array());
     batch = must(json_object());
     json_object_foreach_safe(r->queued, next, sid, socket)
     {
-        if (json_array_size(array) == max)
+        claims += json_object_get(socket, "was") != NULL;
+        if (json_array_size(array) == max || claims > ROSTER_CLAIMS)
             break;
         json_array_append(array, socket);
         json_object_set(batch, sid, socket);

@@ -15,6 +15,9 @@
 #include "backend.h"
 #include "offset.h"
 
+/* Claims in a batch, at most: reads wait behind what each of them has missed. */
+enum { ROSTER_CLAIMS = 20 };
+
 struct roster;
 
 struct roster *roster_new(void);
@@ -26,7 +29,8 @@ void roster_clear(struct roster *r);
 void roster_connect(struct roster *r, const struct socket_info *s, const struct offset_log *log);
 void roster_disconnect(struct roster *r, const char *sid, const char *reason, bool by_client);
 
-/* The next batch of up to max as a JSON array, malloc'd; NULL if there is none. */
+/* The next batch of up to max, of which ROSTER_CLAIMS may be claims, as a JSON array, malloc'd;
+ * NULL if there is none. */
 char *roster_take_connects(struct roster *r, size_t max);
 char *roster_take_disconnects(struct roster *r, size_t max);
 

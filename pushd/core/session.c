@@ -31,6 +31,7 @@ static const struct end_kind {
     [END_PACKETS] = {"parse error", "1", METRIC_CLOSED_PACKETS, 0, false},
     [END_SLOW] = {"queue full", NULL, METRIC_CLOSED_SLOW, 0, true},
     [END_DISMISSED] = {"dismissed", NULL, METRIC_CLOSED_TOKEN, 0, false},
+    [END_DOUBT] = {"rights in doubt", NULL, METRIC_CLOSED_DOUBT, 0, true},
     [END_IDLE] = {"no namespace", NULL, METRIC_CLOSED_IDLE, 0, false},
     [END_DRAIN] = {"server shutting down", NULL, METRIC_CLOSED_STOPPING, 0, true},
 };

@@ -44,6 +44,7 @@ enum end_reason {
     END_PACKETS,     /* a POST of more than max_packets */
     END_SLOW,        /* its queue was full */
     END_DISMISSED,   /* a layer above will not have it */
+    END_DOUBT,       /* a layer above may have kept something from it */
     END_IDLE,        /* no namespace within connect_timeout */
     END_DRAIN        /* pushd is stopping */
 };

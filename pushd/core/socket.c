@@ -106,6 +106,8 @@ void socket_info(struct socket *k, struct socket_info *out)
         .pid = k->pid[0] ? k->pid : NULL,
         .was = k->claim ? k->claim->was : NULL,
         .offset = k->claim && k->claim->placed ? k->claim->offset : NULL,
+        /* The other half is for what comes while it is sent. */
+        .most_bytes = k->client->hub->config->queue_bytes / 2,
     };
 }
 

@@ -46,6 +46,8 @@ struct socket {
     bool accepted, joined;
     bool muted;            /* its events have no effect */
     bool waits;            /* for its rooms, which were forgotten */
+    bool doubted;          /* likewise, but reads go on */
+    uint64_t doubted_at;   /* the hub's events then */
     bool told_websocket;   /* the backend knows that its transport is WebSocket */
     bool offsets;          /* its events have one */
     char pid[SID_LEN + 1]; /* empty: it has none */

@@ -65,9 +65,9 @@ static bool user_set(const PQconninfoOption *options, const char *key)
 
 /* What stands left of dbname gives way to a connection string in it. (Not to a file that it names
  * with service=: put these few into the string, too, if they are to differ.) */
-PGconn *conninfo_start(const char *conninfo, const char *name)
+PGconn *conninfo_start(const char *conninfo, const struct conninfo_order *order, const char *name)
 {
-    const char *keys[DEFAULTS + 4], *values[DEFAULTS + 4];
+    const char *keys[DEFAULTS + 7], *values[DEFAULTS + 7];
     size_t n = 0;
     PQconninfoOption *options = PQconndefaults();
     for (size_t i = 0; i < DEFAULTS; i++) {
@@ -83,6 +83,14 @@ PGconn *conninfo_start(const char *conninfo, const char *name)
         keys[n] = "dbname";
         values[n++] = conninfo;
     }
+    const char *const lists[][2] = {
+        {"host", order->host}, {"hostaddr", order->hostaddr}, {"port", order->port}};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        if (!lists[i][1])
+            continue;
+        keys[n] = lists[i][0];
+        values[n++] = lists[i][1];
+    }
     keys[n] = "client_encoding";
     values[n++] = "UTF8";
     keys[n] = NULL;
@@ -92,20 +100,43 @@ PGconn *conninfo_start(const char *conninfo, const char *name)
 
 uint64_t conninfo_patience(PGconn *conn)
 {
-    uint64_t seconds = CONNECT_SECONDS, hosts = 1;
+    uint64_t seconds = CONNECT_SECONDS;
+    PQconninfoOption *options = PQconninfo(conn);
+    for (const PQconninfoOption *o = options; o && o->keyword; o++)
+        if (strcmp(o->keyword, "connect_timeout") == 0 && o->val && strtol(o->val, NULL, 10) > 0)
+            seconds = (uint64_t)strtol(o->val, NULL, 10);
+    PQconninfoFree(options);
+    return seconds * 1000;
+}
+
+/* "a,b,c" becomes "b,c,a". */
+static void turn(char **to, const char *list)
+{
+    const char *comma = list ? strchr(list, ',') : NULL;
+    char *turned = NULL;
+    if (comma && asprintf(&turned, "%s,%.*s", comma + 1, (int)(comma - list), list) < 0)
+        abort();
+    free(*to);
+    *to = turned;
+}
+
+void conninfo_turn(struct conninfo_order *order, PGconn *conn)
+{
     PQconninfoOption *options = PQconninfo(conn);
     for (const PQconninfoOption *o = options; o && o->keyword; o++) {
-        if (!o->val || !*o->val)
-            continue;
-        if (strcmp(o->keyword, "connect_timeout") == 0 && strtol(o->val, NULL, 10) > 0)
-            seconds = (uint64_t)strtol(o->val, NULL, 10);
-        if (strcmp(o->keyword, "host") == 0 || strcmp(o->keyword, "hostaddr") == 0) {
-            uint64_t named = 1;
-            for (const char *p = o->val; *p; p++)
-                named += *p == ',';
-            hosts = named > hosts ? named : hosts;
-        }
+        if (strcmp(o->keyword, "host") == 0)
+            turn(&order->host, o->val);
+        else if (strcmp(o->keyword, "hostaddr") == 0)
+            turn(&order->hostaddr, o->val);
+        else if (strcmp(o->keyword, "port") == 0)
+            turn(&order->port, o->val);
     }
     PQconninfoFree(options);
-    return seconds * hosts * 1000;
+}
+
+void conninfo_order_free(struct conninfo_order *order)
+{
+    free(order->host);
+    free(order->hostaddr);
+    free(order->port);
 }

@@ -41,6 +41,7 @@ struct link {
     enum state state;
     bool open, was_up;
     PGconn *conn;
+    struct conninfo_order order;
     uv_poll_t *poll;
     int events;
     /* connecting: patience; up: ANSWER_TIME; failed: now; waiting: the back-off */
@@ -168,7 +169,7 @@ static void connect_start(struct link *l)
     snprintf(name, sizeof name, "vantage6-pushd %s", l->setup.name);
     l->farewell[0] = '\0';
     l->state = LINK_CONNECTING;
-    l->conn = must(conninfo_start(l->setup.conninfo, name));
+    l->conn = must(conninfo_start(l->setup.conninfo, &l->order, name));
     PQsetNoticeReceiver(l->conn, on_notice, l);
     if (PQstatus(l->conn) == CONNECTION_BAD) {
         lost(l);
@@ -260,6 +261,13 @@ static void take_down(struct link *l)
         l->state = LINK_RESTING;
 }
 
+static void give_up(struct link *l)
+{
+    conninfo_turn(&l->order, l->conn);
+    link_fail(l, "no answer from %s, port %s, within connect_timeout", PQhost(l->conn),
+              PQport(l->conn));
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct link *l = timer->data;
@@ -268,7 +276,7 @@ static void on_timer(uv_timer_t *timer)
     else if (l->state == LINK_WAITING)
         connect_start(l);
     else if (l->state == LINK_CONNECTING)
-        link_fail(l, "no answer from the server within connect_timeout");
+        give_up(l);
     else if (l->state == LINK_UP)
         link_fail(l, "no answer from the server for %d s", ANSWER_TIME / 1000);
 }
@@ -299,6 +307,7 @@ void link_free(struct link *l)
     if (!l)
         return;
     disconnect(l);
+    conninfo_order_free(&l->order);
     pipeline_free(l->pipeline);
     uv_timer_stop(l->timer);
     uv_close((uv_handle_t *)l->timer, (uv_close_cb)free);

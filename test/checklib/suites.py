@@ -134,24 +134,26 @@ def isolation():
 
 
 def doorbell():
-    """regress and isolation again, with the background worker. It would do upkeep between their statements."""
+    """What concerns the bell again, with the background worker. It would do upkeep between the statements of regress."""
     settings = DOORBELL + "vantage6_events.upkeep_interval = 1h\n"
     yield from _pg_regress(["ISOLATION="], settings)
     # When the notification arrives, and from whom, is not the writer's: test/daemon/test_doorbell.py has that.
     specs = sorted({os.path.basename(path)[:-5] for path in _files("test/specs/*.spec")} - {"notify"})
     if _has_isolation():
         yield from _pg_regress(["REGRESS=", f"ISOLATION={' '.join(specs)}"], settings)
+    yield from _pytest("doorbell", 900, [f"daemon/test_{name}.py" for name in (
+        "exactly_once", "instructions", "recovery", "database_faults")], DOORBELL="1")
 
 
-def _pytest(name, seconds):
-    """The tests of a folder, with the programs under ASan and UBSan."""
+def _pytest(name, seconds, tests, **more):
+    """Tests of pytest, with the programs under ASan and UBSan."""
     os.makedirs(f"{TOP}/build/check", exist_ok=True)
     results = f"{TOP}/build/check/{name}.xml"
     if os.path.exists(results):
         os.unlink(results)
     status, _ = run(["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o",
-                     "junit_family=xunit1", f"--junitxml={results}", f"test/{name}"],
-                    seconds=seconds, show=True, PUSHD=ASAN_PUSHD, **SANITIZERS)
+                     "junit_family=xunit1", f"--junitxml={results}", *(f"test/{test}" for test in tests)],
+                    seconds=seconds, show=True, PUSHD=ASAN_PUSHD, **SANITIZERS, **more)
     failed = 0
     for case in xml.etree.ElementTree.parse(results).iter("testcase") if os.path.exists(results) else ():
         kinds = {child.tag for child in case}
@@ -164,12 +166,12 @@ def _pytest(name, seconds):
 
 def daemon():
     """Real processes, real clients."""
-    return _pytest("daemon", 3000)
+    return _pytest("daemon", 3000, ["daemon"])
 
 
 def conformance():
     """The protocols, without a database."""
-    return _pytest("conformance", 600)
+    return _pytest("conformance", 600, ["conformance"])
 
 
 def _script(name, seconds, **more):

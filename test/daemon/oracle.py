@@ -8,7 +8,8 @@ reach     of an event for a client: from its commit until the client hears of so
 chapter   a stretch of a client's story in which it heard everything: a connection, and those that were recovered.
           What was committed after the first event of a chapter and before the last one was emitted belongs to it
 excuse    why a client that came back may be told that it is not recovered: the database has crashed, which forgets
-          who was connected, or rights may have changed
+          who was connected; rights may have changed; or an earlier try of it was under way when a fault began, which
+          may have cut off the answer after a part of what it had missed
 order     a durable event to nodes. Each connection hears it until it is acknowledged; by its key a node knows
           one that it has carried out
 """
@@ -33,6 +34,7 @@ ORDERS = """SELECT i.id, i.node_id, extract(epoch FROM i.acked_at)::float8 FROM 
             WHERE i.name = 'order' AND i.id > %s"""
 LATE = 2.0  # seconds between an acknowledgement's time and its commit, at most; what is repeated may take as long again
 NOBODY = frozenset()
+NARROW = ["node", "organization", "role", "rule"]  # those of the changes that are no excuse for others
 
 
 class Entry:
@@ -101,10 +103,11 @@ class Ledger(Storm):
 
 
 class Rights:
-    """Who was in which rooms, and a thread that grants and revokes at random."""
+    """Who was in which rooms, and a thread that grants and revokes at random; narrow: only what concerns one principal."""
 
-    def __init__(self, world, dice):
+    def __init__(self, world, dice, narrow=False):
         self.world, self.dice, self.granted = world, dice, set()
+        self.names = NARROW if narrow else sorted(CHANGES)
         self.since, self.until = [-math.inf], [-math.inf]
         with world.connect() as db:
             self.rooms = [[self._read(db)]]  # at each time one, or one of several
@@ -150,12 +153,12 @@ class Rights:
                 self._began(begun, time.time(), rooms, *self.rooms[-1])
             return False
         finally:
-            ident = CHANGES[what][0] if what in ("rule", "role", "organization", "node") else None
+            ident = CHANGES[what][0] if what in NARROW else None
             self.changes.append((begun, time.time(), ident))
 
     def toggle(self):
         """Grant something or take it back."""
-        what = self.dice.choice(sorted(CHANGES))
+        what = self.dice.choice(self.names)
         if what not in self.granted and self._change(what, True):
             self.granted.add(what)
             return
@@ -237,17 +240,19 @@ class Oracle:
 
     def _unrecovered(self, one):
         """An excuse must be newer than what it has heard of the log, which is that of a read a moment ago."""
-        found, before = [], None
+        found, before, tries = [], None, []
         for at, kind, *what in one.story:
             if kind == "hear":
                 before = at - LATE
+            if kind == "try":
+                tries.append(at)
             if kind != "open":
                 continue
             recovered, claimed = what
             self.opens["recovered" if recovered else "not recovered" if claimed else "new"] += 1
-            if claimed and not recovered and not self._excused(one.ident, before, at):
+            if claimed and not recovered and not self._excused(one.ident, before, at) and not self._cut_off(tries):
                 found.append(f"{before:.3f} to {at:.3f}")
-            before = before or at
+            before, tries = before or at, []
         return self._say("not recovered, without an excuse", found, "its connections")
 
     def _unmarked(self, one):
@@ -260,6 +265,9 @@ class Oracle:
     def _excused(self, ident, begin, end):
         return (any(since <= end and until >= begin for since, until in self.weather.crashes)
                 or any(since <= end and until >= begin and who in (None, ident) for since, until, who in self.rights.changes))
+
+    def _cut_off(self, tries):
+        return any(begin <= since <= end for begin, end in zip(tries, tries[1:]) for since, _ in self.weather.away)
 
     def _lost(self, one):
         chapter = []

@@ -38,6 +38,11 @@ def terminate(world, links):
     return world.sql(BACKENDS, links, user="postgres")[0][0]
 
 
+def log_backend(world):
+    """The process of PostgreSQL that serves a log link."""
+    return world.sql("SELECT pid FROM pg_stat_activity WHERE application_name ~ %s", LOG_LINK, user="postgres")[0][0]
+
+
 def wait_ready(world):
     """Both daemons work with the database again."""
     for instance in (0, 1):
@@ -78,6 +83,17 @@ def down(world, how):
     """Stop PostgreSQL: an operator's fast stop, or as a power cut does."""
     world.lab.cluster.stop() if how == "restart" else world.lab.cluster.crash()
     world.forget_connection()
+
+
+def end_and_start(world, how):
+    """Likewise, and start it. killed: one of its processes is, as by the kernel when memory is short, and it starts the others anew."""
+    if how == "killed":
+        wait_ready(world)
+        os.kill(log_backend(world), signal.SIGKILL)
+        world.forget_connection()
+    else:
+        down(world, how)
+        world.lab.cluster.start()
 
 
 # --- what is committed meanwhile ------------------------------------------------------------------
@@ -146,7 +162,7 @@ def test_a_link_whose_last_words_come_with_an_error_is_made_anew_at_once(own_lab
     world = own_lab(options=["--read-interval", "1h", "--retry-max", "200ms"])  # no statement by itself
     client = clients(Raw(world, 15))
     world.joined(client)
-    backend = world.sql("SELECT pid FROM pg_stat_activity WHERE application_name ~ %s", LOG_LINK, user="postgres")[0][0]
+    backend = log_backend(world)
     daemon = world.lab.daemon(0).pid()
     try:
         os.kill(backend, signal.SIGSTOP)
@@ -164,7 +180,7 @@ def test_a_link_whose_last_words_come_with_an_error_is_made_anew_at_once(own_lab
     assert never_dropped([client, late])
 
 
-@pytest.mark.parametrize("how", ["restart", "crash"])
+@pytest.mark.parametrize("how", ["restart", "crash", "killed"])
 def test_what_was_committed_around_an_end_of_postgresql_is_delivered_once(world, clients, how):
     made = crowd(world, clients)
     watch = Watch(world, made)
@@ -175,8 +191,7 @@ def test_what_was_committed_around_an_end_of_postgresql_is_delivered_once(world,
     storm = Storm(world, cast_rooms(world), seed, writers=6, faults=True).start()
     for _ in range(2):
         storm.wait_commits(60)
-        down(world, how)
-        world.lab.cluster.start()
+        end_and_start(world, how)
     storm.wait_commits(60)
     storm.stop()
     late.close()

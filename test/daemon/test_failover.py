@@ -2,6 +2,7 @@
 import contextlib
 import os
 import shutil
+import socket
 import tempfile
 import threading
 
@@ -75,6 +76,21 @@ def pair(own_lab):
     yield made
     made.end()
     shutil.rmtree(folder)
+
+
+def test_a_server_that_hangs_is_passed_by(own_lab, clients):
+    """It takes the connection, and says nothing: libpq alone would wait for it for ever."""
+    world = own_lab(options=OPTIONS)
+    cluster = world.lab.cluster
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        port = mute.getsockname()[1]
+        world.lab.stop_pushd(0)
+        world.lab.facts["options"] += ["--conninfo", f"host=127.0.0.1,{cluster.run} port={port},{cluster.port} user=pushd "
+                                                     "dbname=hq connect_timeout=1"]
+        world.start(path="/livez")
+        wait_for(world.ready, "it to be ready", 30)
+        assert f"no answer from 127.0.0.1, port {port}, within connect_timeout" in world.log()
+        world.joined(clients(Raw(world, 12)))
 
 
 def crowd(world, clients):

@@ -276,18 +276,75 @@ def test_a_claim_that_loses_its_link_is_made_again(v5, clients):
     assert numbers(second) == [1] and answer(second)["pid"] == answer(page)["pid"]
 
 
-def test_a_replay_that_is_lost_on_the_way_is_sent_again(v5, clients):
-    """Its client has heard nothing yet, and so has no offset. The link of its daemon was lost, too."""
+def test_one_that_has_heard_nothing_yet_goes_on_at_its_beginning_though_a_link_was_lost(v5, clients):
     page = clients(Raw(v5, USER, headers=PAGE))
     v5.joined(page)
     emit(v5, 1)
     v5.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'pushd'", user="postgres")
     wait_for(lambda: v5.ready(0) and v5.ready(1), "the links to be back")
-    for n, instance in enumerate((1, 0, 1), 2):
-        emit(v5, n)
-        second = claim_unanswered(v5, page, clients, instance)
-        second.wait_connected()
-        assert answer(second)["pid"] == answer(page)["pid"] and numbers(second) == list(range(1, n + 1))
+    emit(v5, 2)
+    second = claim_unanswered(v5, page, clients, 1)
+    second.wait_connected()
+    assert answer(second)["pid"] == answer(page)["pid"] and numbers(second) == [1, 2]
+
+
+def test_a_replay_of_which_a_part_may_have_come_is_not_sent_again(v5, clients):
+    """Who shows the same place again never got the answer to its CONNECT: but what of the events before that?"""
+    page = clients(Raw(v5, USER, headers=PAGE))
+    v5.joined(page)
+    page.close()
+    for _ in range(2):  # of nothing no part can have come
+        page = clients(claim(v5, page))
+        page.wait_connected()
+        page.close()
+    emit(v5, 1)
+    second = clients(claim(v5, page, instance=1))
+    v5.joined(second)
+    second.close()
+    third = clients(claim(v5, page))
+    v5.joined(third)
+    assert (answer(second)["pid"], numbers(second)) == (answer(page)["pid"], [1])
+    assert answer(third)["pid"] != answer(page)["pid"] and numbers(third) == []
+
+
+def test_the_real_client_whose_replay_is_cut_off_hears_nothing_twice(v5, clients):
+    """It keeps what came of it, and tells that when it is connected again. By polling it comes in parts."""
+    page, other = clients(Node(v5, USER, transports=["polling"])), clients(Raw(v5, USER))
+    v5.joined(page, other)
+    emit(v5, 0)
+    wait_for(lambda: numbers(page) == [0], "the first")
+    with v5.connect("postgres") as db, db.cursor() as cursor:  # it cannot come back before all are there
+        db.autocommit = False
+        cursor.execute("LOCK TABLE vantage6_events.parted IN EXCLUSIVE MODE")
+        page.order("interrupt", 5)
+        page.order("cut")
+        wait_for(lambda: page.disconnects == 1, "it to be away")
+        emit(v5, *range(1, 201))
+    db.close()
+    wait_for(lambda: page.connects == 2, "it to be back")
+    v5.joined(page)
+    emit(v5, 201)
+    v5.settled(page, other)
+    assert page.recovered == [False, False]
+    heard = numbers(page)
+    part = len(heard) - 2
+    assert heard == [0, *range(1, part + 1), 201] and 5 <= part < 200, "a part, once"
+
+
+def test_what_does_not_fit_into_the_queue_is_not_sent_again(limited, clients):
+    world = limited("--queue-bytes", "100kB")
+    page = clients(Raw(world, USER, headers=PAGE))
+    world.joined(page)
+    for events, recovered in ((4, True), (5, False)):
+        page.close()
+        for n in range(events):
+            world.emit("n", [n, "x" * 11000], ROOM)
+        before, page = page, clients(claim(world, page))
+        world.joined(page)
+        assert (answer(page)["pid"] == answer(before)["pid"]) == recovered
+        assert numbers(page) == (list(range(events)) if recovered else [])
+        world.emit("mark", [], ROOM)
+        page.wait("mark")
 
 
 def test_an_expired_token_is_good_as_long_as_its_bearer_proves_himself(limited, clients):

@@ -180,6 +180,11 @@ def test_a_wrong_token_is_told_so_hears_nothing_and_is_closed_after_the_grace(ga
     assert case.ended - case.begun >= grace - 0.1
 
 
+def test_a_token_may_be_good_for_ever(v5, clients):
+    them = [clients(Raw(v5, USER, token=v5.token(USER, ttl=ttl))) for ttl in (10 ** 10, 10 ** 13, 10 ** 14)]
+    v5.joined(*them)
+
+
 @pytest.mark.parametrize("hq", ["v5", "v4"])
 def test_an_expired_user_stays_longer_than_an_expired_node(gallery, hq):
     cases = gallery(hq).cases

@@ -1,7 +1,7 @@
 """Clients that come, stay for a while, and lose their connection, again and again, at any of the instances.
 
 story    what a wanderer lived through, in its order: (time, kind, ...), where kind is
-         try      it begins to connect
+         try      it sends CONNECT, or is about to
          open     CONNECT was answered; is it recovered, and did it claim to be?
          hear     an event of the storm came, by its key
 key      (writer, number) of an event, which names it: see storm.py
@@ -230,6 +230,8 @@ class Browser(Wanderer, Node):
         Node.take(self, kind, *what)
         if kind == "event":
             self.hear(*what[1:])
+        elif kind == "open":
+            self.note("try")
         elif kind == "connect":
             self.note("open", what[3], self.opens > 0)
             self.opens += 1

@@ -5,11 +5,12 @@
 //
 //   options  {url, namespaces, io: options of socket.io-client}; one connection for all namespaces
 //   happens  [connect, namespace, sid of the connection, transport, was it recovered?]  [disconnect, namespace, reason]
-//            [error, namespace, message]  [upgrade, transport]
+//            [error, namespace, message]  [open]: CONNECT is sent  [upgrade, transport]
 //            [event, namespace, name, argument...]  [ack, number, argument...]
 //            An offset, which comes as one more argument where connections are recovered, is left out.
 //   orders   [emit, namespace, number of the ack wanted or null, name, argument...]  [leave, namespace]
 //            [cut]: the network fails   [go, url]: and it comes back there
+//            [interrupt, n]: it fails again once n events have come on the next connection, before CONNECT is answered
 //
 // Bytes are {"bytes": base64}. An event that wants an ack gets its own arguments back.
 "use strict";
@@ -64,7 +65,10 @@ function drive(io, options, say) {
 
     options.namespaces.forEach(connect);
     const manager = sockets[options.namespaces[0]].io;
-    manager.on("open", () => manager.engine.on("upgrade", (transport) => tell("upgrade", transport.name)));
+    manager.on("open", () => {
+        tell("open");
+        manager.engine.on("upgrade", (transport) => tell("upgrade", transport.name));
+    });
 
     // An engine that is closed while it opens leaves its manager waiting for ever; one that opens is away already.
     const cut = () => manager._readyState === "open" && manager.engine.close();
@@ -79,6 +83,13 @@ function drive(io, options, say) {
         go(url) {
             manager.uri = url;
             cut();
+        },
+        interrupt(events) {
+            const count = (packet) => {
+                if (packet.type === 2 && --events === 0) cut();
+            };
+            manager.once("open", () => manager.on("packet", count));
+            manager.once("close", () => manager.off("packet", count));
         },
     };
     return ([order, ...rest]) => orders[order](...unpack(rest));

@@ -48,13 +48,31 @@ SELECT sid, pid, subject <> '' AS somebody FROM vantage6_events.lease ORDER BY s
 SELECT sid, rooms, known FROM vantage6_events.rights_since((SELECT max(incarnation) FROM vantage6_events.instance), :'now', NULL, NULL);
 SELECT pg_temp.leave('d');
 SELECT pid FROM vantage6_events.parted;
--- Its client has shown no place: what was sent to it may have been lost on the way, once more.
-SELECT pg_temp.leave('e');
+-- The same socket asks again when its link was lost: nothing has been sent to it yet.
 SELECT json_array_length(missed) AS all_again FROM pg_temp.arrive('e', 12, '{"was": "pid of a"}');
--- Not recovered, but who it is: rights have changed; too late; too much.
+-- Its client has shown no other place since: it may have got a part of that.
 SELECT pg_temp.leave('e');
+SELECT pid, replayed FROM vantage6_events.parted ORDER BY pid;
+SELECT * FROM pg_temp.arrive('ee', 12, '{"was": "pid of a"}');
+-- Where nothing was sent again it may claim the same place as often as it likes.
+SELECT pg_temp.leave('ee');
+SELECT * FROM pg_temp.arrive('ef', 12, '{"was": "pid of ee"}');
+SELECT pg_temp.leave('ef');
+SELECT * FROM pg_temp.arrive('eg', 12, '{"was": "pid of ee"}');
+SELECT pg_temp.leave('eg');
+SELECT pg_temp.tell('late', 'user_12');
+SELECT missed FROM pg_temp.arrive('eh', 12, '{"was": "pid of ee"}');
+-- Registered again by a link that was lost, that is remembered; and with another place it goes on.
+SELECT count(*) FROM pg_temp.arrive('eh', 12, '{"pid": "pid of ee", "again": true}');
+SELECT pid, replayed ->> 'sid' AS replayed FROM vantage6_events.lease WHERE principal_id = 12;
+SELECT pg_current_snapshot() AS now \gset
+SELECT json_build_object('was', 'pid of ee', 'place', json_build_object('prev', :'now', 'cur', :'now', 'id', 0)) AS claim \gset
+SELECT missed FROM pg_temp.arrive('ei', 12, :'claim');
+SELECT pg_temp.leave('eh');
+-- Not recovered, but who it is: rights have changed; too late; too much.
+SELECT pg_temp.leave('ei');
 INSERT INTO "HQ's tables"."UserPermission" (user_id, rule_id) VALUES (12, 1);
-SELECT * FROM pg_temp.arrive('f', 12, '{"was": "pid of a"}');
+SELECT * FROM pg_temp.arrive('f', 12, '{"was": "pid of ee"}');
 SELECT sid, pid FROM vantage6_events.lease;
 SELECT pg_temp.leave('f');
 INSERT INTO "HQ's tables"."UserPermission" (user_id, rule_id) VALUES (13, 1);
@@ -70,6 +88,17 @@ SELECT pg_temp.leave('i');
 SELECT pg_temp.tell('x', 'node_1'), pg_temp.tell('x', 'node_1'), pg_temp.tell('x', 'node_1');
 SELECT * FROM pg_temp.arrive('j', 12, '{"was": "pid of h"}');
 RESET vantage6_events.recovery_events;
+SELECT pg_temp.leave('j');
+SELECT pg_temp.tell('y', 'user_12');
+SELECT * FROM pg_temp.arrive('ja', 12, '{"was": "pid of j", "most_bytes": 100}');
+SELECT pg_temp.leave('ja');
+SELECT pg_temp.tell('y', 'user_12');
+SELECT missed FROM pg_temp.arrive('j', 12, '{"was": "pid of ja", "most_bytes": 400, "pid": "pid of j"}');
+SELECT pg_temp.leave('j', 'client namespace disconnect');
+-- A token that is good for ever, as some say it.
+SELECT count(*) FROM pg_temp.arrive('ja', 12, '{"expires": 9999999999999}') AS a, pg_temp.arrive('j', 12, '{"expires": 1800000000}') AS b;
+SELECT sid, expires_at AT TIME ZONE 'UTC' AS expires FROM vantage6_events.lease WHERE principal_id = 12 ORDER BY sid;
+SELECT pg_temp.leave('ja', 'client namespace disconnect');
 -- An expired token: the claim says that its bearer still is who he was, for twelve hours, once.
 SELECT * FROM pg_temp.arrive('k', 12, '{"expired": true}');
 SELECT pg_temp.leave('j');
@@ -102,11 +131,13 @@ SELECT pg_temp.tell('between', 'user_13');
 SELECT count(*) FROM pg_temp.arrive('v', 13, '{"again": true}');
 SELECT pg_temp.tell('after', 'user_13');
 SELECT missed FROM pg_temp.arrive('w', 13, '{"was": "pid of v"}');
+SELECT pg_current_snapshot() AS now \gset
 -- Nor does that change when its daemon, which takes it for a live one, registers it too: what another goes on as is over.
 SELECT count(*) FROM vantage6_events.open('regress', '1.0.0');
 SELECT sid, principal_id, missed IS NOT NULL AS recovered FROM vantage6_events.connect((SELECT max(incarnation) FROM vantage6_events.instance),
     json_build_array(json_build_object('sid', 'w', 'nsp', '/tasks', 'subject', '00000000-0000-4000-8000-000000000013', 'pid', 'pid of v', 'again', true),
-                     json_build_object('sid', 'x', 'nsp', '/tasks', 'subject', '00000000-0000-4000-8000-000000000013', 'pid', 'pid of x', 'was', 'pid of v'))) ORDER BY sid;
+                     json_build_object('sid', 'x', 'nsp', '/tasks', 'subject', '00000000-0000-4000-8000-000000000013', 'pid', 'pid of x', 'was', 'pid of v',
+                                       'place', json_build_object('prev', :'now', 'cur', :'now', 'id', 0)))) ORDER BY sid;
 -- Of two that are registered again both may live; the second has forgotten where it began.
 SELECT * FROM pg_temp.arrive('w', 13, '{"pid": "pid of v", "again": true}');
 SELECT sid, pid, since IS NOT NULL AS since FROM vantage6_events.lease WHERE principal_id = 13 ORDER BY sid;

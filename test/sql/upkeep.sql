@@ -27,6 +27,14 @@ SELECT pg_temp.write(ahead, age) FROM (VALUES (0, interval '30 days'), (0, '29 d
 SELECT vantage6_events.upkeep() = pg_temp.slot(1) AS the_old_one;
 SELECT * FROM pg_temp.held;
 SELECT vantage6_events.upkeep() AS nothing_to_do;
+-- It waits for no standby, with everybody else behind its lock.
+SELECT pg_temp.write(1, '8 days') \g /dev/null
+BEGIN;
+SHOW synchronous_commit;
+SELECT vantage6_events.upkeep() IS NOT NULL AS one;
+SHOW synchronous_commit;
+COMMIT;
+SHOW synchronous_commit;
 -- One slot a call.
 SELECT pg_temp.write(1, '8 days') \g /dev/null
 UPDATE vantage6_events.event SET emitted_at = emitted_at - interval '2 days';
@@ -66,7 +74,11 @@ VALUES (1, 1, '/tasks', 'over', '{}', now() - interval '8 days', now() - interva
        (2, 1, '/tasks', 'not_over', '{}', now(), now() + interval '1 day', now());
 INSERT INTO vantage6_events.received (stream, seq, taken_at) VALUES ('over', 1, now() - interval '8 days');
 INSERT INTO vantage6_events.rights_change (scopes, changed_at) VALUES ('{all}', now() - interval '22 days');
+INSERT INTO vantage6_events.announced (principal_id, kind, name, online, rooms, changed_at)
+SELECT x.id, 'node', x.name, x.online, '{}', now() - x.age
+FROM (VALUES (1, 'away', false, interval '2 days'), (2, 'just left', false, '23 hours'), (3, 'here', true, '2 days')) AS x (id, name, online, age);
 SELECT vantage6_events.upkeep();
+SELECT name FROM vantage6_events.announced ORDER BY 1;
 SELECT name FROM vantage6_events.instruction;
 SELECT (SELECT count(*) FROM vantage6_events.received WHERE stream = 'over') AS received,
     (SELECT count(*) FROM vantage6_events.rights_change WHERE 'all' = ANY (scopes) AND changed_at < now() - interval '1 day') AS changes;

@@ -68,6 +68,7 @@ static void expect_claim(const char *offset, bool expired, const char *fields)
                                   .pid = "new",
                                   .was = "old",
                                   .offset = offset,
+                                  .most_bytes = 99,
                                   .expired = expired};
     roster_connect(roster, &s, &offsets);
     char *json = roster_take_connects(roster, 10);
@@ -81,15 +82,15 @@ static void a_claim_has_its_place_in_the_log(void **state)
     (void)state;
     offset_open(&offsets, "secret", "epoch");
     char *offset = strdup(offset_make(&offsets, "5:5:", "7:9:7,8", 42));
-    expect_claim(
-        NULL, false,
-        "\"pid\":\"new\",\"expires\":null,\"was\":\"old\",\"place\":null,\"expired\":false}]");
+    expect_claim(NULL, false,
+                 "\"pid\":\"new\",\"expires\":null,\"was\":\"old\",\"place\":null,\"most_bytes\":"
+                 "99,\"expired\":false}]");
     expect_claim(offset, true,
                  "\"pid\":\"new\",\"expires\":null,\"was\":\"old\",\"place\":{\"prev\":\"5:5:\","
-                 "\"cur\":\"7:9:7,8\",\"id\":42},\"expired\":true}]");
-    expect_claim(
-        "forged", false,
-        "\"pid\":\"new\",\"expires\":null,\"was\":\"old\",\"place\":{},\"expired\":false}]");
+                 "\"cur\":\"7:9:7,8\",\"id\":42},\"most_bytes\":99,\"expired\":true}]");
+    expect_claim("forged", false,
+                 "\"pid\":\"new\",\"expires\":null,\"was\":\"old\",\"place\":{},\"most_bytes\":99,"
+                 "\"expired\":false}]");
     free(offset);
     offset_close(&offsets);
 }
@@ -135,6 +136,33 @@ static void batches_are_bounded(void **state)
     expect(roster_take_disconnects(roster, 2), "a b");
     expect(roster_take_disconnects(roster, 2), "c");
     assert_null(roster_take_disconnects(roster, 2));
+}
+
+/* Each may cost much. The others do not wait for a second batch of them. */
+static void of_claims_a_batch_has_few(void **state)
+{
+    char sid[8];
+    struct socket_info s = {.sid = sid,
+                            .nsp = "/",
+                            .subject = "7",
+                            .transport = "polling",
+                            .address = "::1",
+                            .was = "old"};
+    (void)state;
+    for (int i = 0; i < 2 * ROSTER_CLAIMS + 1; i++) {
+        snprintf(sid, sizeof sid, "%d", i);
+        roster_connect(roster, &s, &offsets);
+        come(i ? "b" : "a"); /* no claim */
+    }
+    for (int n = 0; n < 3; n++) {
+        char *json = roster_take_connects(roster, 1000);
+        json_t *batch = json_loads(json, 0, NULL);
+        static const size_t sizes[] = {ROSTER_CLAIMS + 2, ROSTER_CLAIMS, 1};
+        assert_int_equal(json_array_size(batch), sizes[n]);
+        json_decref(batch);
+        free(json);
+    }
+    assert_null(roster_take_connects(roster, 1000));
 }
 
 static void one_that_goes_before_it_was_told_is_never_told(void **state)
@@ -239,6 +267,7 @@ int main(void)
         TEST(a_claim_has_its_place_in_the_log),
         TEST(a_batch_is_what_connect_takes),
         TEST(batches_are_bounded),
+        TEST(of_claims_a_batch_has_few),
         TEST(one_that_goes_before_it_was_told_is_never_told),
         TEST(a_refused_batch_waits_while_others_go_on),
         TEST(one_that_goes_is_not_registered_by_a_retry),
