@@ -64,9 +64,9 @@ $$;
 COMMENT ON SEQUENCE event_id_seq IS 'Ids of events; dumped, unlike the events';
 SELECT pg_catalog.pg_extension_config_dump('vantage6_events.event_id_seq', '');
 
--- Rights rows travel beside the events, by the same snapshots. They need no order and no survival of a crash:
--- after one, all rooms are read anew.
-CREATE UNLOGGED TABLE rights_change (
+-- Rights rows travel beside the events, by the same snapshots. They need no order; and survive a crash only for those of a
+-- transaction that was prepared before it, since after one all rooms are read anew.
+CREATE TABLE rights_change (
     xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
     scopes text[] NOT NULL,
     changed_at timestamptz NOT NULL DEFAULT pg_catalog.now()

@@ -12,6 +12,8 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "nodes/value.h"
+#include "parser/parse_func.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
@@ -36,6 +38,11 @@ static bool connected;
 
 static void upkeep(void)
 {
+    List *name = list_make2(makeString("vantage6_events"), makeString("upkeep"));
+
+    /* The script of the version before has none. */
+    if (!OidIsValid(LookupFuncName(name, 0, NULL, true)))
+        return;
     if (SPI_connect() != SPI_OK_CONNECT)
         elog(ERROR, "cannot connect to SPI");
     PushActiveSnapshot(GetTransactionSnapshot());

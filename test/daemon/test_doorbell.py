@@ -107,6 +107,29 @@ def test_a_prepared_transaction_is_heard_when_it_commits(world, client):
     client.wait("prepared")
 
 
+def test_what_was_prepared_before_a_crash_counts_when_it_commits(own_lab, clients):
+    """An event, and a change of rights."""
+    world = own_lab(options=["--retry-max", "200ms"], settings=DOORBELL)
+    client = clients(Raw(world, 13))
+    world.joined(client)
+    world.sql("BEGIN")
+    world.sql("DELETE FROM \"Permission\" WHERE user_id = 13")
+    world.sql(EMIT, "prepared")
+    world.sql("PREPARE TRANSACTION 'rights'")
+    world.lab.cluster.crash()
+    world.forget_connection()
+    world.lab.cluster.start()
+    wait_for(lambda: world.log().count("database ready") == 2, "the daemon to be back")
+    world.joined(client)
+    world.emit("before", None, "collaboration_1_organization_1/users")
+    client.wait("before")
+    world.sql("COMMIT PREPARED 'rights'")
+    client.wait("prepared")
+    world.emit("after", None, "collaboration_1_organization_1/users")
+    world.settled(client)
+    assert not client.heard("after")
+
+
 def test_hq_never_takes_the_lock_of_notify(world, client):
     """A commit that notifies has it while it waits for a standby that does not exist; HQ's commits go on, only the
     worker waits."""
