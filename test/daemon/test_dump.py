@@ -126,7 +126,7 @@ def test_everything_that_is_remembered_has_rows_here(world):
     lost = world.sql("""SELECT c.relname FROM pg_class c, pg_extension e WHERE e.extname = 'vantage6_events'
         AND c.relnamespace = 'vantage6_events'::regnamespace AND c.relkind = 'r' AND c.relpersistence = 'p'
         AND NOT c.oid = ANY (e.extconfig) AND NOT relispartition""", user="postgres")
-    assert sorted(lost) == [("received",), ("secret",)], "a table that neither a dump nor a crash was meant to forget"
+    assert sorted(lost) == [("received",), ("rights_change",), ("secret",)], "a table that neither a dump nor a crash was meant to forget"
 
 
 @pytest.mark.parametrize("form", ["plain", "custom"])
