@@ -70,8 +70,8 @@ struct config {
     /* database */
     char *conninfo; /* libpq's; "" = PGHOST, PGSERVICE and so on */
     char *instance; /* "" = <hostname>:<port of listen> */
-    uint64_t read_interval, audit_interval, beat_interval, retry_max; /* ms */
-    int read_rows;                                                    /* events per page */
+    uint64_t read_interval, audit_interval, beat_interval, retry_max, answer_timeout; /* ms */
+    int read_rows; /* events per page */
     /* life */
     uint64_t drain_time; /* ms over which clients are closed on SIGTERM */
     int log_level;       /* enum log_level */

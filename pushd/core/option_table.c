@@ -86,6 +86,7 @@ static const struct option OPTIONS[] = {
     DURATION(audit_interval, "5min", 0, 24 * HOUR, "time between comparisons of all rooms with the database; 0: none"),
     DURATION(beat_interval, "5s", 0.1, 15, "time between signs of life to the database"),
     DURATION(retry_max, "10s", 0.1, 5 * MINUTE, "longest wait between attempts to reach the database"),
+    DURATION(answer_timeout, "1min", 1, HOUR, "longest wait for an answer of the database"),
     COUNT(read_rows, "1000", 1, 100000, "events read at once"),
     DURATION(drain_time, "10s", 0, 10 * MINUTE, "longest time over which clients are closed at SIGTERM"),
     {"log_level", OPTION_CHOICE, AT(log_level), "info", 0, 0, {"error warning info debug"}, "least level that is logged"},

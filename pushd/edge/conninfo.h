@@ -13,6 +13,7 @@
 /* False, with a line in err, if no server could ever make sense of it. Says nothing of a password.
  */
 bool conninfo_check(const char *conninfo, char *err, size_t len);
+
 /* The servers of a connection string that names several, in the order in which they are tried; all
  * NULL: as it has them. The strings belong to it. */
 struct conninfo_order {
@@ -21,9 +22,10 @@ struct conninfo_order {
 
 /* PQconnectStartParams(); name is the fallback for application_name. */
 PGconn *conninfo_start(const char *conninfo, const struct conninfo_order *order, const char *name);
-/* Milliseconds that connecting may take. libpq tries the next server when one refuses, but waits
- * for ever for one that hangs: then it is begun again, with the next one first. */
+/* Milliseconds that connecting may take. */
 uint64_t conninfo_patience(PGconn *conn);
+/* The next server comes first from now on: libpq goes on to it when one refuses, but waits for ever
+ * for one that hangs. */
 void conninfo_turn(struct conninfo_order *order, PGconn *conn);
 void conninfo_order_free(struct conninfo_order *order);
 

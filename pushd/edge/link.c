@@ -11,8 +11,7 @@
 #include "conninfo.h"
 #include "log.h"
 
-/* ANSWER_TIME: no statement takes so long; behind a proxy, TCP would not tell. */
-enum { RETRY_MIN = 100, ANSWER_TIME = 60000, REASON = 1024 };
+enum { RETRY_MIN = 100, REASON = 1024 };
 
 /* What a role or a database may have set for its other sessions would end ours, or its statements.
  * The first by itself, or it might end the second. Not all versions have each of these. A new
@@ -44,7 +43,7 @@ struct link {
     struct conninfo_order order;
     uv_poll_t *poll;
     int events;
-    /* connecting: patience; up: ANSWER_TIME; failed: now; waiting: the back-off */
+    /* connecting: patience; up: for an answer; failed: now; waiting: the back-off */
     uv_timer_t *timer;
     uint64_t delay, up_since;
     struct pipeline *pipeline;
@@ -278,7 +277,8 @@ static void on_timer(uv_timer_t *timer)
     else if (l->state == LINK_CONNECTING)
         give_up(l);
     else if (l->state == LINK_UP)
-        link_fail(l, "no answer from the server for %d s", ANSWER_TIME / 1000);
+        link_fail(l, "no answer from the server within answer_timeout, %.3g s",
+                  (double)l->setup.answer_timeout / 1000);
 }
 
 void link_open(struct link *l)
@@ -330,7 +330,7 @@ void link_send(struct link *l, const struct statement *st, const char *const *va
 {
     PGconn *conn = l->state == LINK_UP ? l->conn : NULL;
     if (conn && pipeline_pending(l->pipeline) == 0)
-        uv_timer_start(l->timer, on_timer, ANSWER_TIME, 0);
+        uv_timer_start(l->timer, on_timer, l->setup.answer_timeout, 0);
     if (pipeline_put(l->pipeline, conn, st, values, done, ctx))
         flush(l);
     else if (conn)
@@ -356,7 +356,7 @@ static bool answer(struct link *l)
     if (any && l->state == LINK_UP) {
         uv_timer_stop(l->timer);
         if (pipeline_pending(l->pipeline) > 0)
-            uv_timer_start(l->timer, on_timer, ANSWER_TIME, 0);
+            uv_timer_start(l->timer, on_timer, l->setup.answer_timeout, 0);
     }
     return any;
 }

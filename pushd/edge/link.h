@@ -26,8 +26,8 @@ struct link_calls {
 };
 
 struct link_setup {
-    const char *name, *conninfo; /* borrowed for the life of the link */
-    uint64_t retry_max;          /* ms */
+    const char *name, *conninfo;        /* borrowed for the life of the link */
+    uint64_t retry_max, answer_timeout; /* ms */
     uv_loop_t *loop;
     struct metrics *metrics;
     const struct link_calls *calls;

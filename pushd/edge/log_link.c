@@ -326,7 +326,8 @@ struct log_link *log_link_new(const struct db_env *env)
     l->read_timer = timers_new(env->loop, on_read_timer, l);
     l->page_timer = timers_new(env->loop, on_page_timer, l);
     l->link = link_new(&(struct link_setup){"log", env->config->conninfo, env->config->retry_max,
-                                            env->loop, env->metrics, &calls, l});
+                                            env->config->answer_timeout, env->loop, env->metrics,
+                                            &calls, l});
     l->registrar = registrar_new(env, l->link);
     l->rights = rights_new(env);
     link_open(l->link);

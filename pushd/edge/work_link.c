@@ -365,7 +365,8 @@ struct work_link *work_link_new(const struct db_env *env)
     w->beat_timer = timers_new(env->loop, beat, w);
     w->presence_timer = timers_new(env->loop, on_presence_timer, w);
     w->link = link_new(&(struct link_setup){"work", env->config->conninfo, env->config->retry_max,
-                                            env->loop, env->metrics, &calls, w});
+                                            env->config->answer_timeout, env->loop, env->metrics,
+                                            &calls, w});
     return w;
 }
 

@@ -180,6 +180,23 @@ def test_a_link_whose_last_words_come_with_an_error_is_made_anew_at_once(own_lab
     assert never_dropped([client, late])
 
 
+def test_a_server_that_no_longer_answers_is_asked_anew(own_lab, clients):
+    """Its process hangs, as on a disk that does. The other link goes on."""
+    world = own_lab(options=["--answer-timeout", "1s", "--retry-max", "200ms"])
+    client = clients(Raw(world, 15))
+    world.joined(client)
+    backend = log_backend(world)
+    os.kill(backend, signal.SIGSTOP)
+    try:
+        world.emit("while_it_hangs", None, "everyone")
+        client.wait("while_it_hangs")
+        assert "database (log link): no answer from the server within answer_timeout, 1 s" in world.log()
+    finally:
+        os.kill(backend, signal.SIGCONT)
+    world.joined(client)
+    assert never_dropped([client]) and len(client.heard("while_it_hangs")) == 1
+
+
 @pytest.mark.parametrize("how", ["restart", "crash", "killed"])
 def test_what_was_committed_around_an_end_of_postgresql_is_delivered_once(world, clients, how):
     made = crowd(world, clients)
@@ -308,9 +325,14 @@ def attach(world):
 
 
 def test_a_missing_extension_is_said_and_heals(world, clients):
+    def dropped():
+        with contextlib.suppress(psycopg2.errors.DeadlockDetected):  # with what a daemon asks
+            return world.sql("DROP EXTENSION vantage6_events CASCADE", user="postgres") is None
+        return False
+
     def drop():
         world.sql("SELECT vantage6_events.detach()")
-        world.sql("DROP EXTENSION vantage6_events CASCADE", user="postgres")
+        wait_for(dropped, "the extension to be dropped")
         world.sql("DROP SCHEMA IF EXISTS vantage6_events CASCADE", user="postgres")
 
     def create():

@@ -59,6 +59,7 @@ def as_superuser(world, statement, *values):
 @pytest.fixture
 def old(lab):
     """The same lab with 1.0.0 installed, attached and in use."""
+    lab.lab.stop_pushd(0)  # what it asks might meet the DROP in a deadlock
     lab.sql("SELECT vantage6_events.detach()")
     as_superuser(lab, "DROP EXTENSION vantage6_events; DROP SCHEMA vantage6_events;"
                  "CREATE EXTENSION vantage6_events VERSION '1.0.0';"
@@ -68,6 +69,7 @@ def old(lab):
         lab.emit("before", number, "everyone")
     as_superuser(lab, "INSERT INTO vantage6_events.announced VALUES"
                  " (1, 'node', 'a node', 1, true, '{collaboration_1}', now()) ON CONFLICT DO NOTHING")
+    lab.start(path="/livez")
     return lab
 
 

@@ -108,6 +108,7 @@ static void flags_go_over_environment_over_file_over_defaults(void **state)
     assert_int_equal(config.ping_timeout, 2000);
     assert_int_equal(config.read_rows, 1);
     assert_int_equal(config.retry_max, 10000);
+    assert_int_equal(config.answer_timeout, 60000);
     assert_loads(NULL, environment, "--jwks-file|k|--ping-interval=4s|--ping-interval=5s");
     assert_int_equal(config.ping_interval, 5000);
 }
