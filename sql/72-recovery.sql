@@ -19,7 +19,8 @@ CREATE FUNCTION part(leases lease[], reasons text[]) RETURNS void
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
     INSERT INTO vantage6_events.parted AS p (pid, principal_id, subject, nsp, since, replayed, parted_at)
-    SELECT DISTINCT ON (l.pid) l.pid, l.principal_id, l.subject, l.nsp, l.since, l.replayed, clock_timestamp()
+    SELECT DISTINCT ON (l.pid) l.pid, l.principal_id, l.subject, l.nsp, l.since,
+           first_value(l.replayed) OVER (PARTITION BY l.pid ORDER BY l.replayed IS NULL, l.sid), clock_timestamp()
     FROM unnest(leases, reasons) AS l (sid, incarnation, nsp, principal_id, subject, kind, transport, address,
                                        connected_at, expires_at, pid, since, replayed, reason)
     WHERE l.pid IS NOT NULL AND l.kind = 'user'

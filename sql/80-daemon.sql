@@ -241,7 +241,8 @@ BEGIN
     END IF;
 
     WITH socket AS (
-        SELECT DISTINCT ON (s.sid) s.*
+        SELECT DISTINCT ON (s.sid) s.*, to_timestamp(
+            CASE WHEN s.expires < 0 THEN 0 WHEN s.expires < 253402300800 THEN s.expires WHEN s.expires > 0 THEN 'infinity' END) AS expires_at
         FROM json_to_recordset(sockets) AS s (sid text, nsp text, subject text, transport text, address text,
                                               expires double precision, pid text, expired boolean, again boolean)
         LEFT JOIN json_to_recordset(claimed) AS c (sid text, subject text, parted_at timestamptz) ON c.sid = s.sid
@@ -262,8 +263,7 @@ BEGIN
         INSERT INTO vantage6_events.lease AS l (sid, incarnation, nsp, principal_id, subject, kind, transport, address,
                                                 connected_at, expires_at, pid, since, replayed)
         SELECT s.sid, connect_logic.incarnation, s.nsp, n.id, s.subject, n.kind, s.transport, s.address,
-               clock_timestamp(), to_timestamp(CASE WHEN s.expires < 253402300800 THEN s.expires WHEN s.expires > 0 THEN 'infinity' END),
-               s.pid, CASE WHEN s.again THEN a.since ELSE pg_current_snapshot() END, a.replayed
+               clock_timestamp(), s.expires_at, s.pid, CASE WHEN s.again THEN a.since ELSE pg_current_snapshot() END, a.replayed
         FROM socket AS s JOIN named AS n USING (subject) LEFT JOIN again AS a ON a.pid = s.pid ORDER BY s.sid
         -- Only if a link that was lost still registers it.
         ON CONFLICT ON CONSTRAINT lease_pkey DO UPDATE SET incarnation = excluded.incarnation,
@@ -295,9 +295,12 @@ BEGIN
             SELECT vantage6_events.missed_events(
                        r.principal_id, l.nsp, string_to_array(r.list, ','), p.prev, p.cur, p.id,
                        vantage6_events.setting('recovery_events')::integer, s.most_bytes) AS missed
-            FROM (SELECT (s.place ->> 'prev')::pg_snapshot AS prev, (s.place ->> 'cur')::pg_snapshot AS cur,
-                         (s.place ->> 'id')::bigint AS id WHERE s.place IS NOT NULL
-                  UNION ALL SELECT c.since, c.since, 0 WHERE s.place IS NULL) AS p
+            -- It has heard nothing of this connection yet whose place is of an earlier one.
+            FROM (SELECT s.place IS NULL OR pg_snapshot_xmax((s.place ->> 'prev')::pg_snapshot) < pg_snapshot_xmax(c.since) AS all_of_it) AS h,
+                 LATERAL (SELECT c.since AS prev, c.since AS cur, 0 AS id WHERE h.all_of_it
+                          UNION ALL
+                          SELECT (s.place ->> 'prev')::pg_snapshot, (s.place ->> 'cur')::pg_snapshot, (s.place ->> 'id')::bigint
+                          WHERE h.all_of_it IS NOT TRUE) AS p
             WHERE c.sid IS NOT NULL AND p.prev IS NOT NULL AND vantage6_events.rights_same(r.principal_id, p.prev)) AS m ON true
     LOOP
         IF missed IS NOT NULL THEN -- it goes on under its name

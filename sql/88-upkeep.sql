@@ -35,8 +35,10 @@ BEGIN
             EXECUTE format('LOCK TABLE vantage6_events.event_%s IN ACCESS EXCLUSIVE MODE', slot);
             IF vantage6_events.slot_is_old(slot) THEN
                 EXECUTE format('TRUNCATE vantage6_events.event_%s', slot);
-                -- Nobody may read the slot before the commit, which waits for no standby that is away.
-                PERFORM set_config('synchronous_commit', 'local', true);
+                -- Nobody may read the slot before the commit: it waits for no standby that is away, unless it emits.
+                IF NOT EXISTS (SELECT FROM vantage6_events.event AS e WHERE e.xid = pg_current_xact_id()) THEN
+                    PERFORM set_config('synchronous_commit', 'local', true);
+                END IF;
                 RETURN slot;
             END IF;
         EXCEPTION WHEN lock_not_available THEN

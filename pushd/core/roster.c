@@ -120,9 +120,10 @@ char *roster_take_connects(struct roster *r, size_t max)
     batch = must(json_object());
     json_object_foreach_safe(r->queued, next, sid, socket)
     {
-        claims += json_object_get(socket, "was") != NULL;
-        if (json_array_size(array) == max || claims > ROSTER_CLAIMS)
+        if (json_array_size(array) == max)
             break;
+        if (json_object_get(socket, "was") && ++claims > ROSTER_CLAIMS)
+            continue;
         json_array_append(array, socket);
         json_object_set(batch, sid, socket);
         json_object_del(r->queued, sid);

@@ -277,7 +277,7 @@ static void on_timer(uv_timer_t *timer)
     else if (l->state == LINK_CONNECTING)
         give_up(l);
     else if (l->state == LINK_UP)
-        link_fail(l, "no answer from the server within answer_timeout, %.3g s",
+        link_fail(l, "no answer from the server within answer_timeout, %g s",
                   (double)l->setup.answer_timeout / 1000);
 }
 

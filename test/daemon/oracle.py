@@ -33,6 +33,7 @@ ROOMS = "SELECT a.id, ARRAY(SELECT vantage6_events.rooms(a.id)) FROM authenticat
 ORDERS = """SELECT i.id, i.node_id, extract(epoch FROM i.acked_at)::float8 FROM vantage6_events.instruction i
             WHERE i.name = 'order' AND i.id > %s"""
 LATE = 2.0  # seconds between an acknowledgement's time and its commit, at most; what is repeated may take as long again
+HIT = 0.5   # seconds within which a fault strikes that has begun
 NOBODY = frozenset()
 NARROW = ["node", "organization", "role", "rule"]  # those of the changes that are no excuse for others
 
@@ -267,7 +268,7 @@ class Oracle:
                 or any(since <= end and until >= begin and who in (None, ident) for since, until, who in self.rights.changes))
 
     def _cut_off(self, tries):
-        return any(begin <= since <= end for begin, end in zip(tries, tries[1:]) for since, _ in self.weather.away)
+        return any(begin <= since + HIT and since <= end for begin, end in zip(tries, tries[1:]) for since, _ in self.weather.away)
 
     def _lost(self, one):
         chapter = []

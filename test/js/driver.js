@@ -89,7 +89,6 @@ function drive(io, options, say) {
                 if (packet.type === 2 && --events === 0) cut();
             };
             manager.once("open", () => manager.on("packet", count));
-            manager.once("close", () => manager.off("packet", count));
         },
     };
     return ([order, ...rest]) => orders[order](...unpack(rest));

@@ -69,10 +69,21 @@ SELECT pg_current_snapshot() AS now \gset
 SELECT json_build_object('was', 'pid of ee', 'place', json_build_object('prev', :'now', 'cur', :'now', 'id', 0)) AS claim \gset
 SELECT missed FROM pg_temp.arrive('ei', 12, :'claim');
 SELECT pg_temp.leave('eh');
+-- Nor if a daemon that has not noticed that it is over registers it again, and both leave at once.
+SELECT pg_temp.tell('later', 'user_12');
+SELECT missed FROM pg_temp.arrive('ej', 12, :'claim');
+SELECT count(*) FROM pg_temp.arrive('ei', 12, '{"pid": "pid of ee", "again": true}');
+SELECT sid, since IS NOT NULL AS since, replayed ->> 'sid' AS replayed FROM vantage6_events.lease WHERE pid = 'pid of ee' ORDER BY 1;
+SELECT * FROM pg_temp.arrive('ek', 12, :'claim');
+SELECT pg_temp.leave('ei'), pg_temp.leave('ej');
+-- It is told what came after it was connected, though it shows a place of before, which socket.io-client keeps.
+SELECT pg_temp.leave('ek');
+SELECT pg_temp.tell('at_last', 'user_12');
+SELECT missed FROM pg_temp.arrive('el', 12, replace(:'claim', 'ee', 'ek')::jsonb);
+SELECT pg_temp.leave('el');
 -- Not recovered, but who it is: rights have changed; too late; too much.
-SELECT pg_temp.leave('ei');
 INSERT INTO "HQ's tables"."UserPermission" (user_id, rule_id) VALUES (12, 1);
-SELECT * FROM pg_temp.arrive('f', 12, '{"was": "pid of ee"}');
+SELECT * FROM pg_temp.arrive('f', 12, '{"was": "pid of ek"}');
 SELECT sid, pid FROM vantage6_events.lease;
 SELECT pg_temp.leave('f');
 INSERT INTO "HQ's tables"."UserPermission" (user_id, rule_id) VALUES (13, 1);
@@ -96,9 +107,9 @@ SELECT pg_temp.tell('y', 'user_12');
 SELECT missed FROM pg_temp.arrive('j', 12, '{"was": "pid of ja", "most_bytes": 400, "pid": "pid of j"}');
 SELECT pg_temp.leave('j', 'client namespace disconnect');
 -- A token that is good for ever, as some say it.
-SELECT count(*) FROM pg_temp.arrive('ja', 12, '{"expires": 9999999999999}') AS a, pg_temp.arrive('j', 12, '{"expires": 1800000000}') AS b;
+SELECT count(*) FROM pg_temp.arrive('ja', 12, '{"expires": 9999999999999}') AS a, pg_temp.arrive('j', 12, '{"expires": 1800000000}') AS b, pg_temp.arrive('jb', 12, '{"expires": -1e14}') AS c;
 SELECT sid, expires_at AT TIME ZONE 'UTC' AS expires FROM vantage6_events.lease WHERE principal_id = 12 ORDER BY sid;
-SELECT pg_temp.leave('ja', 'client namespace disconnect');
+SELECT pg_temp.leave('ja', 'client namespace disconnect'), pg_temp.leave('jb', 'client namespace disconnect');
 -- An expired token: the claim says that its bearer still is who he was, for twelve hours, once.
 SELECT * FROM pg_temp.arrive('k', 12, '{"expired": true}');
 SELECT pg_temp.leave('j');

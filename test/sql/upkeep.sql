@@ -34,7 +34,13 @@ SHOW synchronous_commit;
 SELECT vantage6_events.upkeep() IS NOT NULL AS one;
 SHOW synchronous_commit;
 COMMIT;
+SELECT pg_temp.write(1, '8 days') \g /dev/null
+BEGIN;
+SELECT vantage6_events.emit('emitted', NULL, 'everyone') IS NOT NULL AS emitted;
+SELECT vantage6_events.upkeep() IS NOT NULL AS one;
 SHOW synchronous_commit;
+COMMIT;
+DELETE FROM vantage6_events.event WHERE name = 'emitted';
 -- One slot a call.
 SELECT pg_temp.write(1, '8 days') \g /dev/null
 UPDATE vantage6_events.event SET emitted_at = emitted_at - interval '2 days';
