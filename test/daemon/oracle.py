@@ -240,11 +240,11 @@ class Oracle:
         return self._say("heard out of order", found, len(plain))
 
     def _unrecovered(self, one):
-        """An excuse must be newer than what it has heard of the log, which is that of a read a moment ago."""
+        """An excuse must be newer than the read before that of what it has heard."""
         found, before, tries = [], None, []
         for at, kind, *what in one.story:
             if kind == "hear":
-                before = at - LATE
+                before = self._read_after(at)
             if kind == "try":
                 tries.append(at)
             if kind != "open":
@@ -252,9 +252,17 @@ class Oracle:
             recovered, claimed = what
             self.opens["recovered" if recovered else "not recovered" if claimed else "new"] += 1
             if claimed and not recovered and not self._excused(one.ident, before, at) and not self._cut_off(tries):
-                found.append(f"{before:.3f} to {at:.3f}")
+                found.append(f"{before:.3f} to {at:.3f}; before that: {self._before(one, at)}")
             before, tries = before or at, []
         return self._say("not recovered, without an excuse", found, "its connections")
+
+    def _read_after(self, heard):
+        """When the read before the one of an event was, at the earliest: a moment ago, or before the database was away."""
+        before = heard - LATE
+        for since, until in reversed(self.weather.away):
+            if since <= heard and until >= before:
+                before = min(before, since - LATE)
+        return before
 
     def _unmarked(self, one):
         """The last argument of what a page hears is an offset, whatever it is."""
@@ -266,6 +274,15 @@ class Oracle:
     def _excused(self, ident, begin, end):
         return (any(since <= end and until >= begin for since, until in self.weather.crashes)
                 or any(since <= end and until >= begin and who in (None, ident) for since, until, who in self.rights.changes))
+
+    def _before(self, one, end):
+        """What happened in the ten seconds before a client was not recovered, to it and around it."""
+        story = [(at, kind, *what) for at, kind, *what in one.story if end - 10 < at <= end]
+        kept = [line for n, line in enumerate(story) if line[1] != "hear" or story[n + 1:n + 2] == [] or story[n + 1][1] != "hear"]
+        around = [(since, "fault until", until - end) for since, until in self.weather.away] + [
+            (since, "rights until", until - end, who) for since, until, who in self.rights.changes]
+        near = sorted([*kept, *(line for line in around if end - 10 < line[0] <= end)], key=lambda line: line[0])
+        return "; ".join(f"{line[0] - end:.3f} " + " ".join(str(word) for word in line[1:]) for line in near)
 
     def _cut_off(self, tries):
         return any(begin <= since + HIT and since <= end for begin, end in zip(tries, tries[1:]) for since, _ in self.weather.away)

@@ -107,6 +107,15 @@ def test_a_fault_excuses_what_it_may_have_cut_off(tries, fault, is_one):
         [] if is_one else ["not recovered, without an excuse"])
 
 
+def test_after_an_outage_an_excuse_may_be_as_old_as_the_read_before_it():
+    """What is heard then has the place of that read."""
+    paper = Paper()
+    paper.changes = [(0.2, 0.3, None)]
+    assert wrong(paper, NEW, *ALL[:3], LOST, *ALL[3:]) == ["not recovered, without an excuse"]
+    paper.away = [(0.9, 1.1), (1.2, 2.9)]
+    assert not wrong(paper, NEW, *ALL[:3], LOST, *ALL[3:])
+
+
 def test_of_a_page_that_gets_no_offset():
     one = client(NEW, *ALL)
     one.unmarked = ["x"]
