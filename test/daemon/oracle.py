@@ -8,8 +8,9 @@ reach     of an event for a client: from its commit until the client hears of so
 chapter   a stretch of a client's story in which it heard everything: a connection, and those that were recovered.
           What was committed after the first event of a chapter and before the last one was emitted belongs to it
 excuse    why a client that came back may be told that it is not recovered: the database has crashed, which forgets
-          who was connected; rights may have changed; or an earlier try of it was under way when a fault began, which
-          may have cut off the answer after a part of what it had missed
+          who was connected; rights may have changed; an earlier try of it was under way when a fault began, which
+          may have cut off the answer after a part of what it had missed; or its connection was made while the database
+          was away, and ended before that had heard of it
 order     a durable event to nodes. Each connection hears it until it is acknowledged; by its key a node knows
           one that it has carried out
 """
@@ -241,19 +242,20 @@ class Oracle:
 
     def _unrecovered(self, one):
         """An excuse must be newer than the read before that of what it has heard."""
-        found, before, tries = [], None, []
+        found, before, tries, silent_since = [], None, [], None
         for at, kind, *what in one.story:
             if kind == "hear":
-                before = self._read_after(at)
+                before, silent_since = self._read_after(at), None
             if kind == "try":
                 tries.append(at)
             if kind != "open":
                 continue
             recovered, claimed = what
             self.opens["recovered" if recovered else "not recovered" if claimed else "new"] += 1
-            if claimed and not recovered and not self._excused(one.ident, before, at) and not self._cut_off(tries):
+            if claimed and not recovered and not (
+                    self._excused(one.ident, before, at) or self._cut_off(tries) or self._unknown(silent_since)):
                 found.append(f"{before:.3f} to {at:.3f}; before that: {self._before(one, at)}")
-            before, tries = before or at, []
+            before, tries, silent_since = before or at, [], at
         return self._say("not recovered, without an excuse", found, "its connections")
 
     def _read_after(self, heard):
@@ -286,6 +288,9 @@ class Oracle:
 
     def _cut_off(self, tries):
         return any(begin <= since + HIT and since <= end for begin, end in zip(tries, tries[1:]) for since, _ in self.weather.away)
+
+    def _unknown(self, opened):
+        return opened is not None and any(since <= opened + HIT and until >= opened for since, until in self.weather.away)
 
     def _lost(self, one):
         chapter = []

@@ -107,6 +107,15 @@ def test_a_fault_excuses_what_it_may_have_cut_off(tries, fault, is_one):
         [] if is_one else ["not recovered, without an excuse"])
 
 
+@pytest.mark.parametrize("fault, is_one", [(2.5, True), (2.7, True), (2.8, False), (3.3, False)])
+def test_what_was_connected_during_a_fault_and_heard_nothing_may_be_unknown(fault, is_one):
+    paper = Paper()
+    paper.away = [(fault, 3.4)]
+    again = (2.25, "open", False, False)
+    assert wrong(paper, NEW, *ALL[:2], again, LOST, *ALL[3:]) == ([] if is_one else ["not recovered, without an excuse"])
+    assert wrong(paper, NEW, again, *ALL[:2], LOST, *ALL[3:]) == ["not recovered, without an excuse"]
+
+
 def test_after_an_outage_an_excuse_may_be_as_old_as_the_read_before_it():
     """What is heard then has the place of that read."""
     paper = Paper()

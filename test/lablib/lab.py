@@ -48,10 +48,11 @@ def check_installed(pg_config):
              f"{TOP}/vantage6_events.control": where("--sharedir") + "/extension"}
     with open(f"{TOP}/vantage6_events.control", encoding="ascii") as control:
         version = re.search(r"^default_version *= *'(.*)'", control.read(), re.MULTILINE).group(1)
-    scripts = glob.glob(f"{TOP}/vantage6_events--*{version}.sql")  # not those that another version has left
+    # Not those that another version has left.
+    scripts = {*glob.glob(f"{TOP}/vantage6_events--*{version}.sql"), f"{TOP}/vantage6_events--{version}.sql"}
     built.update((script, where("--sharedir") + "/extension") for script in scripts)
     for path, folder in built.items():
-        if not os.path.exists(path) or not scripts:
+        if not os.path.exists(path):
             raise LabError(f"expected the built extension, found no {path}: run 'make'")
         installed = f"{folder}/{os.path.basename(path)}"
         if not os.path.exists(installed) or not filecmp.cmp(path, installed, shallow=False):
