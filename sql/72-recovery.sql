@@ -39,31 +39,41 @@ CREATE FUNCTION claims(sockets json)
 AS $$
 DECLARE
     leases vantage6_events.lease[];
+    taken text[] := '{}';
 BEGIN
-    -- Those that seem to live are over. Their daemons are told by way of rights: whoever has no subject is nobody.
-    WITH live AS (
-        SELECT l FROM vantage6_events.lease AS l
-        WHERE (l.pid, l.nsp, l.subject) IN (
-            SELECT s.was, s.nsp, s.subject FROM json_to_recordset(sockets) AS s (was text, nsp text, subject text))
-        ORDER BY l.sid FOR NO KEY UPDATE
-    ), over AS (
-        UPDATE vantage6_events.lease AS l SET pid = NULL, subject = '' FROM live AS v WHERE l.sid = (v.l).sid)
-    SELECT array_agg(v.l) INTO leases FROM live AS v;
-    IF leases IS NOT NULL THEN
-        PERFORM vantage6_events.part(leases, array_fill('taken over'::text, ARRAY[cardinality(leases)]));
-        INSERT INTO vantage6_events.rights_change (scopes)
-        SELECT array_agg('socket_' || l.sid) FROM unnest(leases) AS l;
-        PERFORM vantage6_events.ring();
-    END IF;
-    -- A statement of its own: one that was ending has been waited for above, and has parted since.
-    RETURN QUERY
-        WITH claim AS ( -- of two for one pid, one
-            SELECT DISTINCT ON (s.was, s.nsp, s.subject) s.sid, s.was, s.nsp, s.subject
-            FROM json_to_recordset(sockets) AS s (sid text, was text, nsp text, subject text)
-            WHERE s.was IS NOT NULL ORDER BY s.was, s.nsp, s.subject, s.sid)
-        DELETE FROM vantage6_events.parted AS p USING claim AS c
-        WHERE p.pid = c.was AND p.nsp = c.nsp AND p.subject = c.subject
-        RETURNING c.sid, p.pid, p.principal_id, p.subject, p.since, p.replayed, p.parted_at;
+    -- Twice: what is looked for may be registered again meanwhile, by a daemon that has not noticed its end. Then it is
+    -- not in parted any more, and is seen to live only now.
+    FOR turn IN 1 .. 2 LOOP
+        -- Those that seem to live are over. Their daemons are told by way of rights: whoever has no subject is nobody.
+        WITH live AS (
+            SELECT l FROM vantage6_events.lease AS l
+            WHERE (l.pid, l.nsp, l.subject) IN (
+                SELECT s.was, s.nsp, s.subject FROM json_to_recordset(sockets) AS s (was text, nsp text, subject text)
+                WHERE s.was <> ALL (taken))
+            ORDER BY l.sid FOR NO KEY UPDATE
+        ), over AS (
+            UPDATE vantage6_events.lease AS l SET pid = NULL, subject = '' FROM live AS v WHERE l.sid = (v.l).sid)
+        SELECT array_agg(v.l) INTO leases FROM live AS v;
+        IF leases IS NOT NULL THEN
+            PERFORM vantage6_events.part(leases, array_fill('taken over'::text, ARRAY[cardinality(leases)]));
+            INSERT INTO vantage6_events.rights_change (scopes)
+            SELECT array_agg('socket_' || l.sid) FROM unnest(leases) AS l;
+            PERFORM vantage6_events.ring();
+        END IF;
+        -- A statement of its own: one that was ending has been waited for above, and has parted since.
+        FOR sid, was, principal_id, subject, since, replayed, parted_at IN
+            WITH claim AS ( -- of two for one pid, one
+                SELECT DISTINCT ON (s.was, s.nsp, s.subject) s.sid, s.was, s.nsp, s.subject
+                FROM json_to_recordset(sockets) AS s (sid text, was text, nsp text, subject text)
+                WHERE s.was <> ALL (taken) ORDER BY s.was, s.nsp, s.subject, s.sid)
+            DELETE FROM vantage6_events.parted AS p USING claim AS c
+            WHERE p.pid = c.was AND p.nsp = c.nsp AND p.subject = c.subject
+            RETURNING c.sid, p.pid, p.principal_id, p.subject, p.since, p.replayed, p.parted_at
+        LOOP
+            taken := taken || was;
+            RETURN NEXT;
+        END LOOP;
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION claims(json) IS
