@@ -26,6 +26,10 @@ static const struct statement st_settings = {
     " ('idle_in_transaction_session_timeout', '0'), ('default_transaction_deferrable', 'off'),"
     " ('default_transaction_isolation', 'read committed')) AS v (name, value) ON v.name = s.name",
     0};
+/* In PostgreSQL 17 and later it may leave the above no time. */
+static const struct statement st_unhurried = {NULL, "SET transaction_timeout = 0", 0};
+static const struct statement st_listens = {
+    NULL, "SELECT EXISTS (SELECT FROM pg_catalog.pg_listening_channels())", 0};
 
 enum state {
     LINK_RESTING,
@@ -187,6 +191,21 @@ static void on_setting(void *ctx, const PGresult *r)
         link_fail(l, "a new session that listens already. %s", answer_pooled);
 }
 
+static void on_listens(void *ctx, const PGresult *r)
+{
+    struct link *l = ctx;
+    if (r && answer_failed(r))
+        link_refused(l, r);
+    else if (r && (PQgetvalue(r, 0, 0)[0] == 't') != l->setup.listens)
+        link_fail(l, "another session than before. %s", answer_pooled);
+}
+
+void link_check(struct link *l)
+{
+    if (l->state == LINK_UP)
+        link_send(l, &st_listens, NULL, on_listens, l);
+}
+
 static void connected(struct link *l)
 {
     uv_timer_stop(l->timer);
@@ -200,6 +219,8 @@ static void connected(struct link *l)
     l->was_up = true;
     l->up_since = uv_now(l->setup.loop);
     watch(l, UV_READABLE);
+    if (PQserverVersion(l->conn) >= 170000)
+        link_send(l, &st_unhurried, NULL, on_setting, l);
     link_send(l, &st_patient, NULL, on_setting, l);
     link_send(l, &st_settings, NULL, on_setting, l);
     if (l->state == LINK_UP)

@@ -28,6 +28,7 @@ struct link_calls {
 struct link_setup {
     const char *name, *conninfo;        /* borrowed for the life of the link */
     uint64_t retry_max, answer_timeout; /* ms */
+    bool listens;                       /* its session does; else it does not */
     uv_loop_t *loop;
     struct metrics *metrics;
     const struct link_calls *calls;
@@ -40,6 +41,8 @@ void link_free(struct link *l);
 
 /* Be connected from now on. */
 void link_open(struct link *l);
+/* Now and then: a pooler may have given it the session of another, which it fails for. */
+void link_check(struct link *l);
 /* Once lost, stay so until link_open(). */
 void link_rest(struct link *l);
 bool link_is_up(const struct link *l);

@@ -309,6 +309,7 @@ static void on_turn(void *ctx)
 static void on_read_timer(void *ctx)
 {
     struct log_link *l = ctx;
+    link_check(l->link);
     if (!l->reading)
         start_read(l);
 }
@@ -326,8 +327,8 @@ struct log_link *log_link_new(const struct db_env *env)
     l->read_timer = timers_new(env->loop, on_read_timer, l);
     l->page_timer = timers_new(env->loop, on_page_timer, l);
     l->link = link_new(&(struct link_setup){"log", env->config->conninfo, env->config->retry_max,
-                                            env->config->answer_timeout, env->loop, env->metrics,
-                                            &calls, l});
+                                            env->config->answer_timeout, true, env->loop,
+                                            env->metrics, &calls, l});
     l->registrar = registrar_new(env, l->link);
     l->rights = rights_new(env);
     link_open(l->link);

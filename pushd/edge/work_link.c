@@ -289,6 +289,7 @@ static void beat(void *ctx)
         snprintf(incarnation, sizeof incarnation, "%lld", (long long)w->incarnation);
         const char *values[] = {incarnation, upgraded};
         link_send(w->link, &st_beat, values, on_beat, w);
+        link_check(w->link);
         json_array_clear(w->upgraded);
         free(upgraded);
     }
@@ -365,8 +366,8 @@ struct work_link *work_link_new(const struct db_env *env)
     w->beat_timer = timers_new(env->loop, beat, w);
     w->presence_timer = timers_new(env->loop, on_presence_timer, w);
     w->link = link_new(&(struct link_setup){"work", env->config->conninfo, env->config->retry_max,
-                                            env->config->answer_timeout, env->loop, env->metrics,
-                                            &calls, w});
+                                            env->config->answer_timeout, false, env->loop,
+                                            env->metrics, &calls, w});
     return w;
 }
 
