@@ -250,24 +250,29 @@ def test_postgresql_crashes_between_sending_and_acknowledgement(own_lab, clients
 
 def test_none_is_lost_while_the_node_comes_and_goes(world, clients):
     """Whether by the greeting or by the log: each connection hears them in order, none twice; all are acknowledged at last."""
-    total = 300
+    total, enough = 0, threading.Event()
 
     def write():
+        nonlocal total
         db = world.connect()
         with db.cursor() as cursor:
-            for number in range(total):
-                cursor.execute("SELECT vantage6_events.emit('n', %s::json, 'node_3', durable => true)", [str(number)])
+            while not enough.wait(0.002):
+                cursor.execute("SELECT vantage6_events.emit('n', %s::json, 'node_3', durable => true)", [str(total)])
+                total += 1
         db.close()
     writer = threading.Thread(target=write)
     writer.start()
     made = []
-    while writer.is_alive() or len(made) < 5:
-        made.append(clients(Raw(world, 3, instance=len(made) % 2)))
-        made[-1].wait("sync")
-        made[-1].wait("n")
-        if writer.is_alive():
-            made[-1].close()
-    writer.join()
+    try:
+        for number in range(10):
+            if made:
+                made[-1].close()
+            made.append(clients(Raw(world, 3, instance=number % 2)))
+            made[-1].wait("sync")
+            made[-1].wait("n")
+    finally:
+        enough.set()
+        writer.join()
     done(world, 3)
     heard = [[event[1] for event in client.heard("n")] for client in made]
     assert all(numbers == sorted(set(numbers)) for numbers in heard)
