@@ -19,6 +19,7 @@ struct cursor {
     int64_t hi;
     int64_t floor; /* after a promotion hi may fall to this: ids go back */
     bool epoch_changed;
+    bool stale; /* since is of before a crash or a failover */
     /* the read under way */
     char *upto;
     int64_t after;
@@ -85,7 +86,9 @@ enum cursor_start cursor_open(struct cursor *c, const struct place *place)
     else if (strcmp(c->epoch, place->epoch) != 0)
         start = place->hi < c->hi && !c->seen_tli ? CURSOR_SET_BACK : CURSOR_CRASHED;
 
+    c->stale |= start == CURSOR_CRASHED || start == CURSOR_PROMOTED;
     if (start == CURSOR_FIRST || start == CURSOR_SET_BACK || start == CURSOR_OTHER) {
+        c->stale = false;
         set(&c->since, place->snapshot);
         c->hi = place->hi;
         c->seen_tli = 0;
@@ -141,6 +144,7 @@ bool cursor_page(struct cursor *c, bool more)
     if (c->after > c->hi)
         c->hi = c->after;
     c->seen_tli = 0;
+    c->stale = false;
     free(c->since);
     c->since = c->upto;
     c->upto = NULL;
@@ -161,9 +165,9 @@ void cursor_lost(struct cursor *c)
     forget_read(c);
 }
 
-bool cursor_has_parts(const struct cursor *c)
+bool cursor_is_whole(const struct cursor *c)
 {
-    return c->parts != NULL;
+    return !c->parts && !c->stale;
 }
 
 bool cursor_fresh(const struct cursor *c)

@@ -57,8 +57,10 @@ bool cursor_page(struct cursor *c, bool more);
 /* The answer to the last question will not come. */
 void cursor_lost(struct cursor *c);
 
-/* The read under way leaves out rows that a lost one delivered. */
-bool cursor_has_parts(const struct cursor *c);
+/* Whether its question's since, and what of the read under way has come, say all that has been
+ * delivered: not if it leaves out rows that a lost one delivered, nor if xids that since speaks of
+ * may have been given out again (a crash or a failover since the last read). */
+bool cursor_is_whole(const struct cursor *c);
 /* The first page of a read, or of none under way. */
 bool cursor_fresh(const struct cursor *c);
 /* A head has named another epoch than open() did: the unlogged tables are empty, open again. */

@@ -186,7 +186,7 @@ static void on_page(void *ctx, const PGresult *r)
         return;
     }
     struct question q = cursor_ask(l->cursor);
-    bool whole = !cursor_has_parts(l->cursor);
+    bool whole = cursor_is_whole(l->cursor);
     hub_read_marks(l->env->hub, whole ? q.since : NULL, whole ? q.upto : NULL);
     give_events(l, r, head + 1);
     if (l->finishing)

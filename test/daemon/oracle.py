@@ -267,8 +267,10 @@ class Oracle:
         return before
 
     def _unmarked(self, one):
-        """The last argument of what a page hears is an offset, whatever it is."""
-        return self._say("heard without an offset", getattr(one, "unmarked", []), len(one.keys))
+        """The last argument of what a page hears is an offset, whatever it is. In the first read after a crash it says: none."""
+        found = [what for what in getattr(one, "unmarked", []) if what[2:] != ("-",) or not any(
+            since <= what[0] <= until + LATE for since, until in self.weather.crashes)]
+        return self._say("heard without an offset", found, len(one.keys))
 
     def _was_away(self, begin, end):
         return any(since <= end and until >= begin for since, until in self.weather.away)

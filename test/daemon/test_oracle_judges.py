@@ -127,8 +127,13 @@ def test_after_an_outage_an_excuse_may_be_as_old_as_the_read_before_it():
 
 def test_of_a_page_that_gets_no_offset():
     one = client(NEW, *ALL)
-    one.unmarked = ["x"]
-    assert Paper().oracle().judge(one)[0].startswith("heard without an offset: 1 of 5")
+    one.unmarked = [(2.5, "x", "text"), (3.5, "x", "-")]
+    paper = Paper()
+    assert paper.oracle().judge(one)[0].startswith("heard without an offset: 2 of 5")
+    paper.crashes = [(3.0, 3.4)]
+    assert paper.oracle().judge(one)[0].startswith("heard without an offset: 1 of 5")
+    one.unmarked.pop(0)
+    assert not paper.oracle().judge(one)
 
 
 TRY = (10.0, "try")

@@ -186,7 +186,7 @@ class Worker(Bare):
 
 
 class Page(Bare):
-    """A browser's client: it goes on where it was. unmarked: events that it heard without an offset."""
+    """A browser's client: it goes on where it was. unmarked: when it heard events without an offset."""
 
     headers = PAGE
 
@@ -208,7 +208,7 @@ class Page(Bare):
         if args and isinstance(args[-1], str):
             self.offset = args[-1]
         if not args or not OFFSET.fullmatch(str(args[-1])):
-            self.unmarked.append(name)
+            self.unmarked.append((time.time(), name, *args[-1:]))
 
     def farewell(self):
         super().farewell()
