@@ -26,7 +26,7 @@ static const struct statement st_settings = {
     " ('idle_in_transaction_session_timeout', '0'), ('default_transaction_deferrable', 'off'),"
     " ('default_transaction_isolation', 'read committed')) AS v (name, value) ON v.name = s.name",
     0};
-/* In PostgreSQL 17 and later it may leave the above no time. */
+/* From PostgreSQL 17 on; as short as a role may have it, it would end the above. */
 static const struct statement st_unhurried = {NULL, "SET transaction_timeout = 0", 0};
 static const struct statement st_listens = {
     NULL, "SELECT EXISTS (SELECT FROM pg_catalog.pg_listening_channels())", 0};

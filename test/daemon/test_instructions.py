@@ -270,6 +270,7 @@ def test_none_is_lost_while_the_node_comes_and_goes(world, clients):
             made.append(clients(Raw(world, 3, instance=number % 2)))
             made[-1].wait("sync")
             made[-1].wait("n")
+        wait_for(lambda: total >= 300, "enough to be written")
     finally:
         enough.set()
         writer.join()
