@@ -141,10 +141,12 @@ static unsigned file_limit(const struct config *c)
 static void fill(struct lws_context_creation_info *info, const struct config *c, const char *host,
                  int port)
 {
+    enum {
+        RECEIVE_ROOM = 256, /* bytes; each WebSocket keeps them, and clients say little */
+        SEND_MAX = 65536    /* bytes of one write */
+    };
     static const struct lws_protocols protocols[] = {
-        /* each connection keeps its room to receive, and clients say little; one write takes 64 KB
-         */
-        {"socket.io", callback, sizeof(struct peer), 512, 0, NULL, 65536},
+        {"socket.io", callback, sizeof(struct peer), RECEIVE_ROOM, 0, NULL, SEND_MAX},
         {NULL, NULL, 0, 0, 0, NULL, 0}};
     /* Without a mount, a held GET whose client has gone is never released and spins. */
     static const struct lws_http_mount mount = {.mountpoint = "/",

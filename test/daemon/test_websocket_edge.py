@@ -200,6 +200,16 @@ def event(size):
     return '42/tasks,1["' + "x" * (size - 14) + '"]'
 
 
+# What lws hands over at once ends here (RECEIVE_ROOM of server.c), and where a frame's length changes its form.
+EDGES = [edge + beside for edge in (126, 256, 512, 1024, 4096) for beside in (-2, -1, 0, 1, 2)]
+
+
+def test_a_message_may_end_wherever_the_room_to_receive_does(ws):
+    for number, size in enumerate(EDGES, start=10):
+        ws.send(frame(TEXT, event(size - 1).replace("1", str(number), 1)))
+        assert acknowledged(ws, number), f"{size} bytes"
+
+
 SIZES = {
     "text": lambda n: frame(TEXT, event(n)), "fragments": lambda n: pieces(TEXT, event(n)[:9000], event(n)[9000:9001], event(n)[9001:]),
     "empty end": lambda n: pieces(TEXT, event(n), ""),
