@@ -24,7 +24,7 @@ from collections import Counter, defaultdict
 
 import psycopg2
 
-from storm import Storm
+from storm import Storm, is_loss
 from test_rights import CHANGES
 
 EMIT = "SELECT vantage6_events.emit(%s, %s::json, %s::text[], durable => %s)"
@@ -150,7 +150,9 @@ class Rights:
             db.close()
             self._began(begun, time.time(), rooms)
             return True
-        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+        except psycopg2.Error as error:
+            if not is_loss(error):
+                raise
             if rooms:
                 self._began(begun, time.time(), rooms, *self.rooms[-1])
             return False

@@ -42,6 +42,12 @@ def cast_rooms(world):
     return sorted(set().union(*(world.rooms(ident) for ident in idents)))
 
 
+def is_loss(error):
+    """True if the connection was lost. psycopg2 says so by DatabaseError, without a SQLSTATE, while libpq has not marked it bad."""
+    own = (psycopg2.OperationalError, psycopg2.InterfaceError)
+    return isinstance(error, own) or type(error) is psycopg2.DatabaseError and error.pgcode is None
+
+
 class Storm:
     """Writers. faults: a lost connection is part of the weather, and the writer connects again."""
 
@@ -99,8 +105,8 @@ class Storm:
                 try:
                     number = self._transaction(db, writer, number, dice)
                     done += 1
-                except (psycopg2.OperationalError, psycopg2.InterfaceError):
-                    if not self.faults:
+                except psycopg2.Error as error:
+                    if not (self.faults and is_loss(error)):
                         raise
                     # It may be committed or not; the log knows.
                     number += 1000
