@@ -142,8 +142,10 @@ static void fill(struct lws_context_creation_info *info, const struct config *c,
                  int port)
 {
     enum {
-        RECEIVE_ROOM = 256, /* bytes; each WebSocket keeps them, and clients say little */
-        SEND_MAX = 65536    /* bytes of one write */
+        /* Bytes that each WebSocket keeps. lws reads no more in one turn: more room would make long
+         * messages cheaper, but clients say little. */
+        RECEIVE_ROOM = 256,
+        SEND_MAX = 65536 /* bytes of one write */
     };
     static const struct lws_protocols protocols[] = {
         {"socket.io", callback, sizeof(struct peer), RECEIVE_ROOM, 0, NULL, SEND_MAX},

@@ -43,7 +43,7 @@ def cast_rooms(world):
 
 
 def is_loss(error):
-    """True if the connection was lost. psycopg2 says so by DatabaseError, without a SQLSTATE, while libpq has not marked it bad."""
+    """True if the connection was lost. Now and then psycopg2 says DatabaseError; what the server reports has a SQLSTATE."""
     own = (psycopg2.OperationalError, psycopg2.InterfaceError)
     return isinstance(error, own) or type(error) is psycopg2.DatabaseError and error.pgcode is None
 
