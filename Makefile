@@ -77,7 +77,7 @@ deps:
 	.ci/deps
 
 format:
-	clang-format -i $(wildcard src/*.[ch] pushd/*.[ch] pushd/*/*.[ch] test/unit/*.[ch] test/fuzz/*.[ch] test/conformance/*.[ch] test/*.c)
+	clang-format -i $(wildcard src/*.[ch] pushd/*.[ch] pushd/*/*.[ch] test/unit/*.[ch] test/unit/*/*.[ch] test/fuzz/*.[ch] test/fuzz/*/*.[ch] test/conformance/*.[ch] test/*.c)
 
 format-check tidy:
 	$(PYTHON) test/run-checks $@

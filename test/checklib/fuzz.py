@@ -34,7 +34,7 @@ def _need_libfuzzer():
 
 
 def _targets():
-    names = sorted(re.sub(r"^.*/fuzz_|\.c$", "", path) for path in glob.glob(f"{TOP}/test/fuzz/fuzz_*.c"))
+    names = sorted(re.sub(r"^.*/fuzz_|\.c$", "", path) for path in glob.glob(f"{TOP}/test/fuzz/*/fuzz_*.c"))
     wanted = os.environ.get("FUZZ")
     if wanted and wanted not in names:
         raise ValueError(f"FUZZ: expected one of {', '.join(names)}; found {wanted}")

@@ -43,8 +43,8 @@ def _need_clang(program):
 def format_check():
     """clang-format has nothing to change."""
     _need_clang("clang-format")
-    for path in _files("src/*.[ch]", "pushd/*.[ch]", "pushd/*/*.[ch]", "test/unit/*.[ch]", "test/fuzz/*.[ch]",
-                       "test/conformance/*.[ch]", "test/*.c"):
+    for path in _files("src/*.[ch]", "pushd/*.[ch]", "pushd/*/*.[ch]", "test/unit/*.[ch]", "test/unit/*/*.[ch]",
+                       "test/fuzz/*.[ch]", "test/fuzz/*/*.[ch]", "test/conformance/*.[ch]", "test/*.c"):
         yield _judged(path, *run(["clang-format", "--dry-run", "--Werror", path]))
 
 
@@ -66,10 +66,10 @@ def tidy():
 
 def unit():
     """The pure core under ASan and UBSan, and the layers."""
-    for path in _files("build/asan/unit/test_*"):
-        if not os.path.exists(f"{TOP}/test/unit/{os.path.basename(path)}.c"):
+    for path in _files("build/asan/unit/*/test_*"):
+        program = os.path.relpath(path, "build/asan/unit")
+        if not os.path.exists(f"{TOP}/test/unit/{program}.c"):
             continue  # left over from a test that is gone
-        program = os.path.basename(path)
         status, output = run([path], seconds=120, CMOCKA_MESSAGE_OUTPUT="TAP", **SANITIZERS)
         failed = 0
         for verdict, name in re.findall(r"^(ok|not ok) \d+ - (.*)$", output, re.MULTILINE):

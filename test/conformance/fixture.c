@@ -21,12 +21,12 @@
 #include <sys/time.h>
 #include <uv.h>
 
-#include "engine.h"
-#include "hub.h"
-#include "log.h"
-#include "net.h"
-#include "server.h"
-#include "session.h"
+#include "base/log.h"
+#include "engineio/engine.h"
+#include "engineio/net.h"
+#include "engineio/session.h"
+#include "net/server.h"
+#include "socketio/hub.h"
 
 struct fixture {
     struct config config;
@@ -88,12 +88,12 @@ struct question {
     int64_t ack;
 };
 
-struct visitor {
+struct bearer {
     struct membership *list;
     struct question *asked;
 };
 
-static void ask(struct visitor *v, const char *sid, int64_t ack)
+static void ask(struct bearer *v, const char *sid, int64_t ack)
 {
     struct question *q = calloc(1, sizeof *q);
     if (!q)
@@ -105,7 +105,7 @@ static void ask(struct visitor *v, const char *sid, int64_t ack)
 }
 
 /* True for an answer that was asked for, the first time. */
-static bool take_question(struct visitor *v, const char *sid, int64_t ack)
+static bool take_question(struct bearer *v, const char *sid, int64_t ack)
 {
     for (struct question **at = &v->asked; *at; at = &(*at)->next) {
         struct question *q = *at;
@@ -118,7 +118,7 @@ static bool take_question(struct visitor *v, const char *sid, int64_t ack)
     return false;
 }
 
-static struct membership *membership(struct visitor *v, const char *sid)
+static struct membership *membership(struct bearer *v, const char *sid)
 {
     for (struct membership *m = v->list; m; m = m->next)
         if (strcmp(m->sid, sid) == 0)
@@ -151,7 +151,7 @@ static void answer(struct fixture *f, const char *sid, const char *name, json_t 
 
 static void *arrive(void *ctx, struct client *c, const struct request *rq, uint64_t now)
 {
-    struct visitor *v = calloc(1, sizeof *v);
+    struct bearer *v = calloc(1, sizeof *v);
     (void)ctx;
     (void)c;
     (void)rq;
@@ -161,9 +161,9 @@ static void *arrive(void *ctx, struct client *c, const struct request *rq, uint6
     return v;
 }
 
-static void leave(void *ctx, void *visitor)
+static void leave(void *ctx, void *bearer)
 {
-    struct visitor *v = visitor;
+    struct bearer *v = bearer;
     struct membership *m;
     struct question *q;
     (void)ctx;
@@ -180,15 +180,15 @@ static void leave(void *ctx, void *visitor)
 
 static void admit(struct fixture *f, const char *sid, const char *rooms, uint64_t now)
 {
-    hub_admit(f->hub, &(struct admission){.sid = sid, .principal = 1, .rooms = rooms}, now);
+    hub_set_rooms(f->hub, &(struct registration){.sid = sid, .principal = 1, .rooms = rooms}, now);
 }
 
-static void connect_socket(void *ctx, void *visitor, const struct socket_info *s,
-                           const json_t *auth, uint64_t now)
+static void connect_socket(void *ctx, void *bearer, const struct socket_info *s, const json_t *auth,
+                           uint64_t now)
 {
     struct fixture *f = ctx;
     const char *refuse = json_string_value(json_object_get(auth, "refuse"));
-    (void)visitor;
+    (void)bearer;
     if (refuse) {
         hub_refuse(f->hub, s->sid, refuse, json_object_get(auth, "data"));
         return;
@@ -200,17 +200,17 @@ static void connect_socket(void *ctx, void *visitor, const struct socket_info *s
     answer(f, s->sid, "auth", args, -1, NULL, NULL);
 }
 
-static void disconnect_socket(void *ctx, void *visitor, const char *sid, const char *reason,
+static void disconnect_socket(void *ctx, void *bearer, const char *sid, const char *reason,
                               bool by_client)
 {
     (void)ctx;
-    (void)visitor;
+    (void)bearer;
     (void)sid;
     (void)reason;
     (void)by_client;
 }
 
-static void join(struct fixture *f, struct visitor *v, const char *sid, const char *room)
+static void join(struct fixture *f, struct bearer *v, const char *sid, const char *room)
 {
     struct membership *m = membership(v, sid);
     size_t used = strlen(m->rooms);
@@ -226,7 +226,7 @@ static void room_emit(struct fixture *f, const char *nsp, const char *room, cons
     char *text = json_dumps(args, JSON_COMPACT);
     if (!text)
         abort();
-    hub_event(
+    hub_publish(
         f->hub,
         &(struct event){.nsp = nsp, .rooms = room, .payload = text, .payload_len = strlen(text)},
         uv_now(&f->loop));
@@ -234,7 +234,7 @@ static void room_emit(struct fixture *f, const char *nsp, const char *room, cons
     json_decref(args);
 }
 
-static void in_root(struct fixture *f, struct visitor *v, const struct incoming *e)
+static void in_root(struct fixture *f, struct bearer *v, const struct incoming *e)
 {
     const char *name = json_string_value(json_array_get(e->event, 0));
     const char *room = json_string_value(json_array_get(e->event, 1));
@@ -256,19 +256,19 @@ static void in_root(struct fixture *f, struct visitor *v, const struct incoming 
     json_decref(args);
 }
 
-static void receive(void *ctx, void *visitor, const struct incoming *e)
+static void receive(void *ctx, void *bearer, const struct incoming *e)
 {
     struct fixture *f = ctx;
     if (strcmp(e->nsp, "/") == 0)
-        in_root(f, visitor, e);
+        in_root(f, bearer, e);
     hub_taken(f->hub, e->sid, e->bytes);
 }
 
-static void acked(void *ctx, void *visitor, const char *sid, int64_t ack, const json_t *args,
+static void acked(void *ctx, void *bearer, const char *sid, int64_t ack, const json_t *args,
                   const struct attachments *with)
 {
     struct fixture *f = ctx;
-    if (take_question(visitor, sid, ack))
+    if (take_question(bearer, sid, ack))
         answer(f, sid, "answered", json_copy((json_t *)args), -1, NULL, with);
 }
 

@@ -23,7 +23,7 @@ from lablib.process import free_ports  # noqa: E402
 PUSHD = os.environ.get("PUSHD", f"{TOP}/build/asan/vantage6-pushd")
 EX_CONFIG = 78
 
-with open(f"{TOP}/test/vectors/token/keysets.json", encoding="utf-8") as vectors:
+with open(f"{TOP}/test/vectors/auth/token/keysets.json", encoding="utf-8") as vectors:
     KEYSETS = {keyset["name"]: keyset["text"] for keyset in json.load(vectors)["keysets"]}
 
 

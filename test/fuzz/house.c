@@ -5,17 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine_state.h"
+#include "base/log.h"
+#include "engineio/engine_state.h"
 #include "fuzz.h"
-#include "hub_state.h"
-#include "log.h"
+#include "socketio/hub_state.h"
 
 enum { UNIX_START = 1700000000, SILENCE_MS = 20000 };
 
 static const char SECRET[] = "a secret of the fuzz targets";
 struct house house;
 
-const char *house_bearer(unsigned n)
+const char *house_header(unsigned n)
 {
     static const char header[] = "{\"alg\":\"HS256\"}";
     static const char *const claims[] = {"{\"sub\":7,\"exp\":4102444800}",
@@ -70,28 +70,29 @@ static void set_up(void)
 
 void house_build(unsigned way)
 {
-    bool guarded = way & WAY_GUARD;
+    bool authenticated = way & WAY_GUARD;
     if (!house.keys)
         set_up();
     house.way = way;
     house.now = 1000;
     house.deliveries = 0;
     memset(&house.metrics, 0, sizeof house.metrics);
-    paper_begin(guarded || way & WAY_ACCEPTS, way & WAY_ACKS);
+    paper_begin(authenticated || way & WAY_ACCEPTS, way & WAY_ACKS);
     house.wheel = wheel_new(house.now);
     house.engine = engine_new(&house.config, &house.metrics, house.wheel);
     paper.engine = house.engine;
     engine_set_net(house.engine, &paper_net);
     paper.hub = house.hub = hub_new(&house.config, &house.metrics, house.wheel, house.engine);
-    house.guard = guarded ? guard_new(&house.config, &house.metrics, house.wheel, house.hub) : NULL;
-    if (!guarded) {
+    house.auth =
+        authenticated ? auth_new(&house.config, &house.metrics, house.wheel, house.hub) : NULL;
+    if (!authenticated) {
         hub_set_backend(house.hub, &paper.backend);
         return;
     }
-    hub_set_backend(house.hub, guard_backend(house.guard));
-    guard_set_backend(house.guard, &paper.backend);
-    guard_set_clock(house.guard, (int64_t)UNIX_START * 1000, house.now);
-    guard_set_keys(house.guard, house.keys, house.now, house.now);
+    hub_set_backend(house.hub, auth_backend(house.auth));
+    auth_set_backend(house.auth, &paper.backend);
+    auth_set_clock(house.auth, (int64_t)UNIX_START * 1000, house.now);
+    auth_set_keys(house.auth, house.keys, house.now, house.now);
 }
 
 /* --- looking --- */
@@ -189,7 +190,7 @@ static void check_book(void)
     check_count(METRIC_DELIVERIES, "deliveries", house.deliveries);
     expect(hub_waiting(house.hub) == waits, "expected %zu waiting, found %zu", waits,
            hub_waiting(house.hub));
-    if (!house.guard) /* which keeps those without a good token to itself */
+    if (!house.auth) /* which keeps those without a good token to itself */
         check_count(METRIC_SOCKETS, "sockets", sockets);
 }
 
@@ -291,8 +292,8 @@ static void take_all(void)
  */
 static void fall_silent(void)
 {
-    if (house.guard)
-        guard_set_keys(house.guard, house.keys, house.now, house.now);
+    if (house.auth)
+        auth_set_keys(house.auth, house.keys, house.now, house.now);
     take_all();
     engine_flush(house.engine);
     house_pass(SILENCE_MS);
@@ -313,8 +314,8 @@ void house_end(void)
     check_count(METRIC_ROOMS, "rooms", 0);
     check_count(METRIC_QUEUED_BYTES, "bytes queued", 0);
     engine_free(house.engine);
-    if (house.guard)
-        guard_free(house.guard);
+    if (house.auth)
+        auth_free(house.auth);
     hub_free(house.hub);
     expect(wheel_next(house.wheel, house.now) == -1, "expected no timer to run");
     wheel_free(house.wheel);

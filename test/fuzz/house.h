@@ -5,14 +5,14 @@
 #ifndef TEST_HOUSE_H
 #define TEST_HOUSE_H
 
-#include "engine.h"
-#include "guard.h"
-#include "hub.h"
+#include "auth/auth.h"
+#include "engineio/engine.h"
 #include "paper.h"
+#include "socketio/hub.h"
 
 enum way {
-    WAY_GUARD = 1,   /* a guard before the backend */
-    WAY_ACCEPTS = 2, /* the backend accepts at once; behind a guard the guard has done so */
+    WAY_GUARD = 1,   /* a auth before the backend */
+    WAY_ACCEPTS = 2, /* the backend accepts at once; behind a auth the auth has done so */
     WAY_ACKS = 4,    /* and answers acks */
     WAY_TURNS = 8,   /* several steps may be one turn */
     WAY_CLOSE = 16   /* it ends by closing all, not by silence */
@@ -26,7 +26,7 @@ struct house {
     struct wheel *wheel;
     struct engine *engine;
     struct hub *hub;
-    struct guard *guard; /* NULL = none */
+    struct auth *auth; /* NULL = none */
     uint64_t now;
     size_t deliveries; /* that the book of the backend makes one expect */
 };
@@ -43,6 +43,6 @@ void house_pass(uint64_t ms);
 void house_end(void);
 
 /* The n-th Authorization header, counted round: none, good, expired, badly signed. */
-const char *house_bearer(unsigned n);
+const char *house_header(unsigned n);
 
 #endif

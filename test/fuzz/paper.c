@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engineio/session.h"
 #include "fuzz.h"
-#include "hub.h"
-#include "session.h"
+#include "socketio/hub.h"
 
 struct paper paper;
 
@@ -168,9 +168,9 @@ static void *arrive(void *ctx, struct client *c, const struct request *rq, uint6
     return v;
 }
 
-static void leave(void *ctx, void *visitor)
+static void leave(void *ctx, void *bearer)
 {
-    struct visit *v = visitor;
+    struct visit *v = bearer;
     (void)ctx;
     expect(v->guests == 0, "expected its sockets to leave first");
     paper.visits--;
@@ -197,7 +197,7 @@ static struct guest *new_guest(struct visit *v, const struct socket_info *s)
     return g;
 }
 
-static void ask_for(void *ctx, void *visitor, const struct socket_info *s, const json_t *auth,
+static void ask_for(void *ctx, void *bearer, const struct socket_info *s, const json_t *auth,
                     uint64_t now)
 {
     struct guest *g = guest(s->sid);
@@ -209,19 +209,18 @@ static void ask_for(void *ctx, void *visitor, const struct socket_info *s, const
         g->rooms = 0;
         return;
     }
-    g = new_guest(visitor, s);
+    g = new_guest(bearer, s);
     g->accepted = paper.accepts;
     if (paper.accepts)
         hub_accept(paper.hub, s->sid);
 }
 
-static void take_leave(void *ctx, void *visitor, const char *sid, const char *reason,
-                       bool by_client)
+static void take_leave(void *ctx, void *bearer, const char *sid, const char *reason, bool by_client)
 {
     struct guest *g = guest(sid);
     (void)ctx;
     (void)by_client;
-    expect(g && g->visit == visitor && *reason, "expected leave of a socket that was here");
+    expect(g && g->visit == bearer && *reason, "expected leave of a socket that was here");
     g->visit->guests--;
     g->here = false;
 }
@@ -233,11 +232,11 @@ static void check_attached(const struct attachments *with)
         expect(with->frames[i]->binary, "expected a binary frame");
 }
 
-static void receive(void *ctx, void *visitor, const struct incoming *e)
+static void receive(void *ctx, void *bearer, const struct incoming *e)
 {
     struct guest *g = guest(e->sid);
     (void)ctx;
-    expect(g && g->visit == visitor, "expected an event of a socket that is here");
+    expect(g && g->visit == bearer, "expected an event of a socket that is here");
     expect(g->welcome && e->principal == g->principal && e->principal != 0,
            "expected an event of a socket that was admitted");
     expect(strcmp(e->nsp, g->nsp) == 0 && json_array_size(e->event) > 0 && e->bytes > 0,
@@ -247,12 +246,12 @@ static void receive(void *ctx, void *visitor, const struct incoming *e)
     snprintf(g->ack, sizeof g->ack, "%s", e->ack);
 }
 
-static void acked(void *ctx, void *visitor, const char *sid, int64_t ack, const json_t *args,
+static void acked(void *ctx, void *bearer, const char *sid, int64_t ack, const json_t *args,
                   const struct attachments *with)
 {
     struct guest *g = guest(sid);
     (void)ctx;
-    expect(g && g->visit == visitor && g->accepted, "expected an ack of a socket that is here");
+    expect(g && g->visit == bearer && g->accepted, "expected an ack of a socket that is here");
     expect(ack >= 0 && json_is_array(args), "expected an ack");
     check_attached(with);
 }

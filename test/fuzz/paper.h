@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "backend.h"
-#include "net.h"
-#include "sid.h"
+#include "base/sid.h"
+#include "engineio/net.h"
+#include "socketio/backend.h"
 
 struct engine;
 struct hub;

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cursor.h"
-#include "snapshot.h"
+#include "base/snapshot.h"
+#include "feed/cursor.h"
 
 enum { ROWS = 4000, OPEN = 16 };
 

@@ -83,23 +83,23 @@ static void *backend_arrive(void *ctx, struct client *c, const struct request *r
     struct world *w = ctx;
     (void)rq;
     (void)now;
-    w->visitors++;
+    w->bearers++;
     return c; /* any value: it comes back */
 }
 
-static void backend_leave(void *ctx, void *visitor)
+static void backend_leave(void *ctx, void *bearer)
 {
     struct world *w = ctx;
-    assert_non_null(visitor);
-    w->visitors--;
+    assert_non_null(bearer);
+    w->bearers--;
 }
 
-static void backend_connect(void *ctx, void *visitor, const struct socket_info *s,
+static void backend_connect(void *ctx, void *bearer, const struct socket_info *s,
                             const json_t *auth, uint64_t now)
 {
     struct world *w = ctx;
     (void)now;
-    assert_non_null(visitor);
+    assert_non_null(bearer);
     snprintf(w->sid, sizeof w->sid, "%s", s->sid);
     ask(w, "connect%s %s %s %s", s->again ? " again" : "", s->nsp, s->subject, s->transport);
     if (s->was)
@@ -107,25 +107,25 @@ static void backend_connect(void *ctx, void *visitor, const struct socket_info *
             s->expired ? " expired" : "");
     ask(w, "\n");
     if (s->was)
-        return; /* hub_admit() accepts it */
+        return; /* hub_set_rooms() accepts it */
     if (w->refusal)
         hub_refuse(w->hub, s->sid, w->refusal, auth);
     else if (!w->silent)
         hub_accept(w->hub, s->sid);
 }
 
-static void backend_upgraded(void *ctx, void *visitor, const char *sid)
+static void backend_upgraded(void *ctx, void *bearer, const char *sid)
 {
-    (void)visitor;
+    (void)bearer;
     (void)sid;
     ask(ctx, "upgraded\n");
 }
 
-static void backend_disconnect(void *ctx, void *visitor, const char *sid, const char *reason,
+static void backend_disconnect(void *ctx, void *bearer, const char *sid, const char *reason,
                                bool by_client)
 {
     (void)sid;
-    assert_non_null(visitor);
+    assert_non_null(bearer);
     ask(ctx, "disconnect %s %d\n", reason, by_client);
 }
 
@@ -137,33 +137,33 @@ static void keep(struct world *w, const struct attachments *with)
     w->kept = frame_ref(with->frames[with->n - 1]);
 }
 
-static void backend_receive(void *ctx, void *visitor, const struct incoming *e)
+static void backend_receive(void *ctx, void *bearer, const struct incoming *e)
 {
     struct world *w = ctx;
-    assert_non_null(visitor);
+    assert_non_null(bearer);
     ask(w, "receive %lld %s %s %zu%s%s\n", (long long)e->principal, e->nsp,
         json_string_value(json_array_get(e->event, 0)), e->bytes, w->backend.acks ? " ack " : "",
         w->backend.acks ? e->ack : "");
     keep(w, &e->with);
 }
 
-static void backend_acked(void *ctx, void *visitor, const char *sid, int64_t ack,
-                          const json_t *args, const struct attachments *with)
+static void backend_acked(void *ctx, void *bearer, const char *sid, int64_t ack, const json_t *args,
+                          const struct attachments *with)
 {
     char *text = json_dumps(args, JSON_COMPACT);
     (void)sid;
-    assert_non_null(visitor);
+    assert_non_null(bearer);
     ask(ctx, "acked %lld %s\n", (long long)ack, text);
     free(text);
     keep(ctx, with);
 }
 
-static void backend_errand(void *ctx, void *visitor, const char *sid, int64_t principal, int64_t id,
-                           bool acked)
+static void backend_ack_report(void *ctx, void *bearer, const char *sid, int64_t principal,
+                               int64_t id, bool acked)
 {
-    assert_non_null(visitor);
+    assert_non_null(bearer);
     assert_int_equal(strlen(sid), 20);
-    ask(ctx, "%s errand %lld %s %lld\n", acked ? "acked" : "sent", (long long)id,
+    ask(ctx, "%s instruction %lld %s %lld\n", acked ? "acked" : "sent", (long long)id,
         acked ? "of" : "to", (long long)principal);
 }
 
@@ -182,7 +182,7 @@ static const struct backend paper_backend = {.arrive = backend_arrive,
                                              .upgraded = backend_upgraded,
                                              .receive = backend_receive,
                                              .acked = backend_acked,
-                                             .errand = backend_errand};
+                                             .ack_report = backend_ack_report};
 
 void world_setup(struct world *w)
 {
@@ -204,14 +204,14 @@ void world_start(struct world *w)
     w->engine = engine_new(&w->config, &w->metrics, w->wheel);
     engine_set_net(w->engine, &world_net);
     w->hub = hub_new(&w->config, &w->metrics, w->wheel, w->engine);
-    w->guard = guard_new(&w->config, &w->metrics, w->wheel, w->hub);
-    hub_set_backend(w->hub, guard_backend(w->guard));
+    w->auth = auth_new(&w->config, &w->metrics, w->wheel, w->hub);
+    hub_set_backend(w->hub, auth_backend(w->auth));
     hub_set_offsets(w->hub, &w->offsets);
     w->backend = paper_backend;
     w->backend.ctx = w;
-    guard_set_backend(w->guard, &w->backend);
-    guard_set_clock(w->guard, (int64_t)WORLD_UNIX * 1000, w->now);
-    guard_set_keys(w->guard, w->keys, 0, w->now);
+    auth_set_backend(w->auth, &w->backend);
+    auth_set_clock(w->auth, (int64_t)WORLD_UNIX * 1000, w->now);
+    auth_set_keys(w->auth, w->keys, 0, w->now);
 }
 
 void world_end(struct world *w)
@@ -225,10 +225,10 @@ void world_end(struct world *w)
     assert_int_equal((int)w->metrics.value[METRIC_ROOMS], 0);
     assert_int_equal((int)w->metrics.value[METRIC_WEBSOCKETS], 0);
     assert_int_equal((int)w->metrics.value[METRIC_QUEUED_BYTES], 0);
-    assert_int_equal(w->visitors, 0);
+    assert_int_equal(w->bearers, 0);
     frame_unref(w->kept);
     engine_free(w->engine);
-    guard_free(w->guard);
+    auth_free(w->auth);
     hub_free(w->hub);
     assert_int_equal(wheel_next(w->wheel, w->now), -1);
     wheel_free(w->wheel);
@@ -328,17 +328,18 @@ void world_client(struct world *w, int n, const char *rooms, int64_t principal)
 {
     assert_true(world_ws(w, n, "EIO=4&transport=websocket", world_bearer(w, 7, 3600, "")));
     world_say(w, n, "40/tasks,{}");
-    world_admit(w, w->sid, rooms, principal, "10:10:");
+    world_set_rooms(w, w->sid, rooms, principal, "10:10:");
     hub_read_begin(w->hub);
     hub_read_end(w->hub);
-    world_heard(w, n);
+    world_received(w, n);
 }
 
-void world_admit(struct world *w, const char *sid, const char *rooms, int64_t principal,
-                 const char *snapshot)
+void world_set_rooms(struct world *w, const char *sid, const char *rooms, int64_t principal,
+                     const char *snapshot)
 {
-    struct admission a = {.sid = sid, .principal = principal, .rooms = rooms, .snapshot = snapshot};
-    hub_admit(w->hub, &a, w->now);
+    struct registration a = {
+        .sid = sid, .principal = principal, .rooms = rooms, .snapshot = snapshot};
+    hub_set_rooms(w->hub, &a, w->now);
     engine_flush(w->engine);
 }
 
@@ -350,7 +351,7 @@ void world_event(struct world *w, uint64_t xid, const char *rooms, const char *p
                       .rooms = rooms,
                       .payload = payload,
                       .payload_len = strlen(payload)};
-    hub_event(w->hub, &e, w->now);
+    hub_publish(w->hub, &e, w->now);
 }
 
 void world_pass(struct world *w, uint64_t ms)
@@ -367,7 +368,7 @@ void world_pass(struct world *w, uint64_t ms)
     engine_flush(w->engine);
 }
 
-const char *world_heard(struct world *w, int n)
+const char *world_received(struct world *w, int n)
 {
     static char text[sizeof w->place[0].text];
     memcpy(text, w->place[n].text, sizeof text);
@@ -378,9 +379,9 @@ const char *world_heard(struct world *w, int n)
 const char *world_connect_as(struct world *w, int n, const char *authorization)
 {
     assert_true(world_ws(w, n, "EIO=4&transport=websocket", authorization));
-    world_heard(w, n);
+    world_received(w, n);
     world_say(w, n, "40/tasks,{}");
-    const char *heard = world_heard(w, n);
+    const char *heard = world_received(w, n);
     assert_memory_equal(heard, "40/tasks,{\"sid\":\"", 17);
     return strchr(heard, '\n') + 1;
 }

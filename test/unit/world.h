@@ -11,11 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine.h"
-#include "frame.h"
-#include "guard.h"
-#include "hub.h"
-#include "offset.h"
+#include "auth/auth.h"
+#include "base/offset.h"
+#include "engineio/engine.h"
+#include "engineio/frame.h"
+#include "socketio/hub.h"
 
 /* The clock of the world begins at 1 s; what the wall clock says then. */
 enum { PLACES = 64, WORLD_UNIX = 1700000000 };
@@ -39,15 +39,15 @@ struct world {
     struct wheel *wheel;
     struct engine *engine;
     struct hub *hub;
-    struct guard *guard;
+    struct auth *auth;
     struct keyset *keys; /* the secret of its tokens */
     uint64_t now;
     const char *peer, *forwarded_for, *user_agent; /* of all requests from now on */
     struct offset_log offsets;                     /* without a secret */
     struct place place[PLACES];
-    struct backend backend; /* behind the guard */
+    struct backend backend; /* behind the auth */
     char asked[4096];       /* of it, a line each */
-    int visitors;
+    int bearers;
     const char *refusal; /* what it says to a socket that asks to connect; NULL = it accepts */
     bool silent;         /* it does not answer at once */
     struct frame *kept;  /* the last attachment that it got */
@@ -78,14 +78,14 @@ const char *world_handshake(struct world *w, const char *authorization);
 /* A WebSocket in place[n], connected to namespace /tasks with a good token for subject 7, and in
  * rooms. */
 void world_client(struct world *w, int n, const char *rooms, int64_t principal);
-void world_admit(struct world *w, const char *sid, const char *rooms, int64_t principal,
-                 const char *snapshot);
+void world_set_rooms(struct world *w, const char *sid, const char *rooms, int64_t principal,
+                     const char *snapshot);
 void world_event(struct world *w, uint64_t xid, const char *rooms, const char *payload);
 
 /* Let time pass, firing what is due, one turn at its end. */
 void world_pass(struct world *w, uint64_t ms);
 /* What has been written to place[n] since the last call. */
-const char *world_heard(struct world *w, int n);
+const char *world_received(struct world *w, int n);
 
 /* A WebSocket with this Authorization, connected to /tasks: what it hears after the answer. */
 const char *world_connect_as(struct world *w, int n, const char *authorization);

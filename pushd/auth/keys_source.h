@@ -1,0 +1,27 @@
+/*
+ * keys_source: where the configuration says that the keys are, and the keys in what came from
+ * there.
+ */
+#ifndef PUSHD_KEYS_SOURCE_H
+#define PUSHD_KEYS_SOURCE_H
+
+#include "auth/token.h"
+#include "config/config.h"
+
+enum keys_kind { KEYS_FILE, KEYS_SECRET, KEYS_URL };
+
+struct keys_source {
+    enum keys_kind kind;
+    const char *option; /* that gives it */
+    char *place;        /* path or URL; malloc'd */
+    int to_tell;        /* length of place for log lines: without the query of a URL */
+};
+
+void keys_source_init(struct keys_source *s, const struct config *config);
+void keys_source_clear(struct keys_source *s);
+
+/* The keys of this text, as far as the configuration accepts them; NULL with one line in err. */
+struct keyset *keys_source_read(const struct keys_source *s, const struct config *config,
+                                const char *text, size_t len, char *err, size_t errlen);
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * notice_limit: which addresses were told something lately: each is told at most once in 10 s.
+ */
+#ifndef PUSHD_NOTICE_LIMIT_H
+#define PUSHD_NOTICE_LIMIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct notice_limit;
+
+struct notice_limit *notice_limit_new(void);
+void notice_limit_free(struct notice_limit *t);
+
+/* May this address be told now? If so, it has been. */
+bool notice_limit_allows(struct notice_limit *t, const char *address, uint64_t now);
+
+#endif

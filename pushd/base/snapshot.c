@@ -1,0 +1,71 @@
+/* snapshot: see snapshot.h. Accepts what PostgreSQL's pg_snapshot_in() accepts, less the leading
+ * zeros and duplicates that it never writes. */
+#include "base/snapshot.h"
+#include "base/alloc.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A decimal number at *p; 0 is no transaction and means that there was none. */
+static uint64_t number(const char **p)
+{
+    char *end;
+    if (!isdigit((unsigned char)**p) || **p == '0')
+        return 0;
+    errno = 0;
+    unsigned long long n = strtoull(*p, &end, 10);
+    *p = end;
+    return errno ? 0 : n;
+}
+
+static bool parse_xip(struct snapshot *s, const char *p)
+{
+    if (!*p)
+        return true;
+    for (uint64_t last = 0;; p++) {
+        uint64_t xid = number(&p);
+        if (xid <= last || xid < s->xmin || xid >= s->xmax)
+            return false;
+        s->xip[s->n++] = last = xid;
+        if (*p != ',')
+            return !*p;
+    }
+}
+
+struct snapshot *snapshot_parse(const char *text)
+{
+    const char *p = text;
+    uint64_t xmin = number(&p);
+    if (!xmin || *p++ != ':')
+        return NULL;
+    uint64_t xmax = number(&p);
+    if (xmax < xmin || *p++ != ':')
+        return NULL;
+    size_t commas = 1;
+    for (const char *q = p; *q; q++)
+        commas += *q == ',';
+    struct snapshot *s = alloc(sizeof *s + commas * sizeof s->xip[0]);
+    s->xmin = xmin;
+    s->xmax = xmax;
+    if (parse_xip(s, p))
+        return s;
+    free(s);
+    return NULL;
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+bool snapshot_sees(const struct snapshot *s, uint64_t xid)
+{
+    if (xid < s->xmin)
+        return true;
+    if (xid >= s->xmax)
+        return false;
+    return !s->n || !bsearch(&xid, s->xip, s->n, sizeof s->xip[0], compare);
+}

@@ -1,0 +1,38 @@
+/* units: see units.h. */
+#include "base/units.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The largest first; the one without a name is what a bare number means. */
+const struct unit units_duration[] = {{"h", 3600000}, {"min", 60000}, {"s", 1000},
+                                      {"", 1000},     {"ms", 1},      {NULL, 0}};
+const struct unit units_size[] = {{"MB", 1000000}, {"kB", 1000}, {"", 1}, {"B", 1}, {NULL, 0}};
+const struct unit units_count[] = {{"", 1}, {NULL, 0}};
+
+bool units_parse(const struct unit *units, const char *text, size_t len, uint64_t *out)
+{
+    uint64_t n = 0;
+    size_t i = 0;
+    for (; i < len && text[i] >= '0' && text[i] <= '9'; i++) {
+        if (i == 12)
+            return false; /* far above every limit, and far below an overflow */
+        n = n * 10 + (uint64_t)(text[i] - '0');
+    }
+    if (i == 0)
+        return false;
+    for (; units->name; units++)
+        if (strlen(units->name) == len - i && memcmp(units->name, text + i, len - i) == 0) {
+            *out = n * units->factor;
+            return true;
+        }
+    return false;
+}
+
+void units_print(const struct unit *units, uint64_t n, char out[UNITS_TEXT])
+{
+    while (units[1].name && (n < units->factor || n % units->factor != 0))
+        units++;
+    snprintf(out, UNITS_TEXT, "%" PRIu64 "%s", n / units->factor, units->name);
+}

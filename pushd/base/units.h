@@ -1,0 +1,26 @@
+/*
+ * units: numbers with a unit, as text: durations (ms, s, min, h; a bare number means seconds),
+ * sizes (B, kB, MB; a bare number means bytes) and counts (no unit).
+ */
+#ifndef PUSHD_UNITS_H
+#define PUSHD_UNITS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+extern const struct unit units_duration[], units_size[], units_count[];
+
+/* Digits and a unit, nothing else: no sign, no blank between, no fraction. A duration is in ms, a
+ * size in bytes. */
+bool units_parse(const struct unit *units, const char *text, size_t len, uint64_t *out);
+/* The number with the largest unit that divides it. */
+enum { UNITS_TEXT = 32 };
+void units_print(const struct unit *units, uint64_t n, char out[UNITS_TEXT]);
+
+#endif

@@ -1,0 +1,88 @@
+/* url: see url.h. */
+#include "base/url.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/address.h"
+
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS "0123456789"
+
+static const char *take_scheme(const char *text, struct url *out)
+{
+    out->https = strncasecmp(text, "https://", 8) == 0;
+    if (!out->https && strncasecmp(text, "http://", 7) != 0)
+        return NULL;
+    return text + (out->https ? 8 : 7);
+}
+
+/* The host from text, of so many bytes; false if it is none. */
+static bool take_host(const char *text, size_t len, struct url *out)
+{
+    struct address address;
+    bool bracketed = len > 2 && text[0] == '[' && text[len - 1] == ']';
+    if (bracketed) {
+        text++;
+        len -= 2;
+    }
+    if (len == 0 || len >= sizeof out->host)
+        return false;
+    memcpy(out->host, text, len);
+    out->host[len] = '\0';
+    out->numeric = address_parse(text, len, &address);
+    if (bracketed || strchr(out->host, ':'))
+        return bracketed && out->numeric && strchr(out->host, ':');
+    return strspn(out->host, LETTERS DIGITS "._-") == len;
+}
+
+static bool take_port(const char *text, size_t len, struct url *out)
+{
+    size_t digits = strspn(text, DIGITS);
+    snprintf(out->port, sizeof out->port, "%s", out->https ? "443" : "80");
+    if (len == 0)
+        return true;
+    if (digits != len || len >= sizeof out->port)
+        return false;
+    long n = strtol(text, NULL, 10);
+    snprintf(out->port, sizeof out->port, "%ld", n);
+    return n > 0 && n < 65536;
+}
+
+static bool is_visible(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if (*text <= ' ' || *text >= 0x7f || *text == '#' || *text == '\\')
+            return false;
+    return true;
+}
+
+bool url_parse(const char *text, struct url *out)
+{
+    const char *host = take_scheme(text, out);
+    if (host == NULL)
+        return false;
+    size_t len = strcspn(host, "/?#");
+    /* The last colon that is not within brackets begins the port. */
+    size_t bracket = *host == '[' ? strcspn(host, "]") : 0;
+    size_t before = bracket < len ? bracket + strcspn(host + bracket, ":/?#") : len;
+    out->target = host + len;
+    size_t port = before < len ? before + 1 : len;
+    return take_host(host, before, out) && take_port(host + port, len - port, out) &&
+           is_visible(out->target);
+}
+
+void url_authority(const struct url *u, char out[URL_AUTHORITY])
+{
+    bool v6 = strchr(u->host, ':') != NULL;
+    bool usual = strcmp(u->port, u->https ? "443" : "80") == 0;
+    snprintf(out, URL_AUTHORITY, "%s%s%s%s%s", v6 ? "[" : "", u->host, v6 ? "]" : "",
+             usual ? "" : ":", usual ? "" : u->port);
+}
+
+size_t url_length_to_tell(const char *text)
+{
+    return strcspn(text, "?");
+}

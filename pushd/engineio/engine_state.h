@@ -1,0 +1,30 @@
+/*
+ * engine_state: the inside of struct engine, for the files that make it up: engine, session,
+ * transport.
+ */
+#ifndef PUSHD_ENGINE_STATE_H
+#define PUSHD_ENGINE_STATE_H
+
+#include "engineio/admission.h"
+#include "engineio/engine.h"
+#include "engineio/session.h"
+
+struct engine {
+    const struct config *config;
+    struct metrics *metrics;
+    struct wheel *wheel;
+    const struct net *net;
+    struct engine_user user;
+    struct admission *admission;
+    struct session *sessions;      /* by sid */
+    struct session *dirty, *ended; /* to be sent to, to be freed, at the end of the turn */
+    size_t full;                   /* sessions whose queue is half full */
+    bool draining;
+};
+
+static inline void engine_count(struct engine *e, enum metric_id id, double n)
+{
+    metrics_add(e->metrics, id, n);
+}
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * ack_report: that an instruction was sent to a socket, or that this has acknowledged it; in
+ * batches for the database.
+ *
+ * One batch is under way at most. If its answer is lost, acknowledgements are told again, which
+ * does no harm; what was only sent is not, for it would count twice.
+ */
+#ifndef PUSHD_ACK_REPORT_H
+#define PUSHD_ACK_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ack_reports;
+
+struct ack_reports *ack_reports_new(void);
+void ack_reports_free(struct ack_reports *r);
+
+void ack_reports_put(struct ack_reports *r, int64_t id, int64_t principal, const char *sid,
+                     bool acked);
+/* The next batch of up to max as a JSON array, malloc'd; NULL if there is none, or one is under
+ * way. */
+char *ack_reports_take(struct ack_reports *r, size_t max);
+/* The batch was answered; again is a JSON array of those to be told later (NULL = none). */
+void ack_reports_answered(struct ack_reports *r, const char *again);
+/* It was not. */
+void ack_reports_lost(struct ack_reports *r);
+/* Later is now. */
+void ack_reports_retry(struct ack_reports *r);
+
+#endif

@@ -1,0 +1,197 @@
+/* client_report: see client_report.h. */
+#include "feed/client_report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/bucket.h"
+#include "base/json_read.h"
+#include "base/log.h"
+
+/* --- reading one --- */
+
+/* Of an object, labels, in a list, in an object, in a list, in the report: 6; and some. */
+enum { DEPTH_MAX = 8 };
+
+struct reading {
+    const struct client_report_calls *calls;
+    void *ctx;
+};
+
+static bool read_gauges(const struct reading *r, json_t *item)
+{
+    const char *sid;
+    json_t *list;
+    return json_unpack(item, "{ss so}", "sid", &sid, "gauges", &list) == 0 && json_is_array(list) &&
+           r->calls->gauges(r->ctx, sid, list);
+}
+
+static bool read_refused(const struct reading *r, json_t *item)
+{
+    json_int_t principal, n;
+    const char *event, *reason;
+    if (json_unpack(item, "{sI ss ss sI}", "principal", &principal, "event", &event, "reason",
+                    &reason, "n", &n) != 0 ||
+        n < 1)
+        return false;
+    r->calls->refused(r->ctx, principal, event, reason, n);
+    return true;
+}
+
+static bool read_said(const struct reading *r, json_t *item)
+{
+    json_int_t principal;
+    const char *event, *text;
+    if (json_unpack(item, "{sI ss ss}", "principal", &principal, "event", &event, "text", &text) !=
+        0)
+        return false;
+    r->calls->said(r->ctx, principal, event, text);
+    return true;
+}
+
+static const struct {
+    const char *key;
+    bool (*read)(const struct reading *r, json_t *item);
+} PARTS[] = {
+    {"gauges", read_gauges},
+    {"refused", read_refused},
+    {"said", read_said},
+};
+
+bool client_report_read(const char *text, const struct client_report_calls *calls, void *ctx)
+{
+    const struct reading r = {calls, ctx};
+    const char *wrong;
+    json_t *item, *report = json_read(text, strlen(text), DEPTH_MAX, &wrong);
+    bool good = json_is_object(report);
+    for (size_t part = 0; part < sizeof PARTS / sizeof *PARTS; part++) {
+        json_t *list = json_object_get(report, PARTS[part].key);
+        size_t i;
+        good &= !list || json_is_array(list);
+        json_array_foreach (list, i, item)
+            good &= PARTS[part].read(&r, item);
+    }
+    json_decref(report);
+    return good;
+}
+
+/* Of a text of a client, in a line of the log. */
+enum { CHARACTERS_MAX = 200 };
+
+struct client_reports {
+    struct client_report_setup setup;
+    uint64_t now; /* of the report */
+    struct bucket lines;
+    uint64_t unsaid;
+    bool full; /* max_gauges was met */
+};
+
+struct client_reports *client_reports_new(const struct client_report_setup *setup)
+{
+    struct client_reports *r = alloc(sizeof *r);
+    r->setup = *setup;
+    return r;
+}
+
+void client_reports_free(struct client_reports *r)
+{
+    free(r);
+}
+
+/* --- lines of the log --- */
+
+/* With a rate of 0 there is never one. */
+static bool take_line(struct client_reports *r)
+{
+    uint64_t rate = (uint64_t)r->setup.config->client_log_rate;
+    if (!bucket_has(&r->lines, rate, 1, r->now))
+        return false;
+    bucket_take(&r->lines, rate, 1, r->now);
+    return true;
+}
+
+/* May a line be said? If not, it is one that was left out. */
+static bool may_say(struct client_reports *r)
+{
+    bool may = take_line(r);
+    r->unsaid += !may;
+    return may;
+}
+
+void client_reports_sum_up(struct client_reports *r, uint64_t now)
+{
+    r->now = now;
+    if (!r->unsaid || !take_line(r))
+        return;
+    log_warning("lines about what clients sent were left out (client_log_rate) n=%llu",
+                (unsigned long long)r->unsaid);
+    r->unsaid = 0;
+}
+
+/* The bytes of the first characters of a text. */
+static int cut(const char *text)
+{
+    int bytes = 0;
+    for (int n = 0; text[bytes]; bytes++)
+        if ((text[bytes] & 0xc0) != 0x80 && n++ == CHARACTERS_MAX)
+            break;
+    return bytes;
+}
+
+/* --- the parts of a report --- */
+
+/* Those that were left out may be there as long as there is no room. */
+static void note_full(struct client_reports *r, bool beyond)
+{
+    size_t most = (size_t)r->setup.config->max_gauges;
+    bool full = beyond || (r->full && gauges_count(r->setup.gauges) == most);
+    if (full && !r->full)
+        log_warning("clients have more gauges than max_gauges, which is %zu: some are not shown; "
+                    "raise it, or have none shown with 0",
+                    most);
+    else if (!full && r->full)
+        log_info("the gauges of clients fit into max_gauges again");
+    r->full = full;
+}
+
+static bool on_gauges(void *ctx, const char *sid, const json_t *list)
+{
+    struct client_reports *r = ctx;
+    if (!r->setup.here(r->setup.ctx, sid))
+        return true;
+    struct gauges_refused refused = gauges_set(r->setup.gauges, sid, list);
+    metrics_add(r->setup.metrics, METRIC_REFUSED_GAUGES, (double)refused.beyond);
+    note_full(r, refused.beyond > 0);
+    return refused.malformed == 0;
+}
+
+static void on_refused(void *ctx, int64_t principal, const char *event, const char *reason,
+                       int64_t n)
+{
+    struct client_reports *r = ctx;
+    const char *counted = metrics_refused(r->setup.metrics, reason, (double)n);
+    if (may_say(r))
+        log_warning("events of a client had no effect principal=%lld reason=%s n=%lld event=%.*s",
+                    (long long)principal, counted, (long long)n, cut(event), event);
+}
+
+static void on_said(void *ctx, int64_t principal, const char *event, const char *text)
+{
+    struct client_reports *r = ctx;
+    enum log_level level = strcmp(event, "error") == 0 ? LOG_WARNING : LOG_INFO;
+    if (may_say(r))
+        log_write(level, "a client says principal=%lld event=%.*s text=%.*s", (long long)principal,
+                  cut(event), event, cut(text), text);
+}
+
+void client_reports_take(struct client_reports *r, const char *report, uint64_t now)
+{
+    static const struct client_report_calls calls = {on_gauges, on_refused, on_said};
+    r->now = now;
+    if (client_report_read(report, &calls, r))
+        return;
+    metrics_add(r->setup.metrics, METRIC_DB_ERRORS, 1);
+    if (may_say(r))
+        log_warning("a report of the database is malformed, in part or in whole, which is ignored");
+}

@@ -1,0 +1,140 @@
+/* conninfo: see conninfo.h. */
+#include "pg/conninfo.h"
+#include "base/alloc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CONNECT_SECONDS = 20 };
+
+/* A server that is gone without a word is noticed within half a minute. Events are read from the
+ * primary only: a standby's snapshot omits transactions that run. */
+static const struct {
+    const char *key, *value;
+} defaults[] = {
+    {"keepalives_idle", "10"},
+    {"keepalives_interval", "5"},
+    {"keepalives_count", "3"},
+    {"tcp_user_timeout", "15000"},
+    {"target_session_attrs", "read-write"},
+};
+enum { DEFAULTS = sizeof defaults / sizeof defaults[0] };
+
+static bool is_connection_string(const char *s)
+{
+    return strchr(s, '=') || strncmp(s, "postgres://", 11) == 0 ||
+           strncmp(s, "postgresql://", 13) == 0;
+}
+
+bool conninfo_check(const char *conninfo, char *err, size_t len)
+{
+    /* Only these messages of libpq quote no value. */
+    static const char *const harmless[] = {"invalid connection option",
+                                           "invalid URI query parameter"};
+    char *why = NULL;
+    if (!is_connection_string(conninfo))
+        return true;
+    PQconninfoOption *parsed = PQconninfoParse(conninfo, &why);
+    if (parsed) {
+        PQconninfoFree(parsed);
+        return true;
+    }
+    const char *say = "";
+    for (size_t i = 0; why && i < sizeof harmless / sizeof harmless[0]; i++)
+        if (strncmp(why, harmless[i], strlen(harmless[i])) == 0) {
+            why[strcspn(why, "\n")] = '\0';
+            say = why;
+        }
+    snprintf(
+        err, len,
+        "conninfo: expected key=value pairs or a postgresql:// URI of libpq, found neither%s%s;"
+        " correct the option conninfo",
+        *say ? ": " : "", say);
+    PQfreemem(why);
+    return false;
+}
+
+/* Set by the environment, or by the service file that it names. */
+static bool user_set(const PQconninfoOption *options, const char *key)
+{
+    for (const PQconninfoOption *o = options; o && o->keyword; o++)
+        if (strcmp(o->keyword, key) == 0)
+            return o->val && (!o->compiled || strcmp(o->val, o->compiled) != 0);
+    return false;
+}
+
+/* What stands left of dbname gives way to a connection string in it. (Not to a file that it names
+ * with service=: put these few into the string, too, if they are to differ.) */
+PGconn *conninfo_start(const char *conninfo, const struct conninfo_order *order, const char *name)
+{
+    const char *keys[DEFAULTS + 7], *values[DEFAULTS + 7];
+    size_t n = 0;
+    PQconninfoOption *options = PQconndefaults();
+    for (size_t i = 0; i < DEFAULTS; i++) {
+        if (user_set(options, defaults[i].key))
+            continue;
+        keys[n] = defaults[i].key;
+        values[n++] = defaults[i].value;
+    }
+    PQconninfoFree(options);
+    keys[n] = "fallback_application_name";
+    values[n++] = name;
+    if (*conninfo) {
+        keys[n] = "dbname";
+        values[n++] = conninfo;
+    }
+    const char *const lists[][2] = {
+        {"host", order->host}, {"hostaddr", order->hostaddr}, {"port", order->port}};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        if (!lists[i][1])
+            continue;
+        keys[n] = lists[i][0];
+        values[n++] = lists[i][1];
+    }
+    keys[n] = "client_encoding";
+    values[n++] = "UTF8";
+    keys[n] = NULL;
+    values[n] = NULL;
+    return PQconnectStartParams(keys, values, 1);
+}
+
+uint64_t conninfo_patience(PGconn *conn)
+{
+    uint64_t seconds = CONNECT_SECONDS;
+    PQconninfoOption *options = PQconninfo(conn);
+    for (const PQconninfoOption *o = options; o && o->keyword; o++)
+        if (strcmp(o->keyword, "connect_timeout") == 0 && o->val && strtol(o->val, NULL, 10) > 0)
+            seconds = (uint64_t)strtol(o->val, NULL, 10);
+    PQconninfoFree(options);
+    return seconds * 1000;
+}
+
+/* "a,b,c" becomes "b,c,a". */
+static void turn(char **to, const char *list)
+{
+    const char *comma = list ? strchr(list, ',') : NULL;
+    free(*to);
+    *to = comma ? alloc_format("%s,%.*s", comma + 1, (int)(comma - list), list) : NULL;
+}
+
+void conninfo_turn(struct conninfo_order *order, PGconn *conn)
+{
+    PQconninfoOption *options = PQconninfo(conn);
+    for (const PQconninfoOption *o = options; o && o->keyword; o++) {
+        if (strcmp(o->keyword, "host") == 0)
+            turn(&order->host, o->val);
+        else if (strcmp(o->keyword, "hostaddr") == 0)
+            turn(&order->hostaddr, o->val);
+        else if (strcmp(o->keyword, "port") == 0)
+            turn(&order->port, o->val);
+    }
+    PQconninfoFree(options);
+}
+
+void conninfo_order_free(struct conninfo_order *order)
+{
+    free(order->host);
+    free(order->hostaddr);
+    free(order->port);
+}

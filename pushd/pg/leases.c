@@ -1,0 +1,209 @@
+/* leases: see leases.h. */
+#include "pg/leases.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "feed/lease_queue.h"
+#include "loop/timers.h"
+#include "pg/answer.h"
+#include "socketio/hub.h"
+
+enum { BATCH = 1000, RETRY = 1000 };
+
+struct leases {
+    const struct db_env *env;
+    struct link *link;
+    struct lease_queue *lease_queue;
+    uv_timer_t *retry_timer, *turn_timer;
+    int64_t incarnation; /* 0 = no session */
+    bool telling_gone;
+    bool put_off; /* and said so */
+};
+
+static const struct statement st_connect = {
+    "connect",
+    "SELECT sid, principal_id, rooms, greeting, snapshot, recovers, missed"
+    " FROM vantage6_events.connect($1::bigint, $2::json)",
+    2};
+static const struct statement st_disconnect = {
+    "disconnect", "SELECT vantage6_events.disconnect($1::bigint, $2::json)", 2};
+static void send_batches(struct leases *g);
+
+static void put_off(struct leases *g, const PGresult *r)
+{
+    char text[1024];
+    lease_queue_refused(g->lease_queue);
+    timers_start(g->retry_timer, RETRY);
+    metrics_add(g->env->metrics, METRIC_DB_ERRORS, 1);
+    if (g->put_off)
+        return;
+    g->put_off = true;
+    answer_explain(r, NULL, text, sizeof text);
+    log_warning("database (log link): registering sockets is put off, again every second: %s",
+                text);
+}
+
+static json_t *json_of(const PGresult *r, int row, int column)
+{
+    return PQgetisnull(r, row, column) ? NULL : json_loads(PQgetvalue(r, row, column), 0, NULL);
+}
+
+static void admit(struct leases *g, const PGresult *r, int row)
+{
+    struct registration a = {
+        .sid = PQgetvalue(r, row, 0),
+        .principal = answer_integer(r, row, 1),
+        .rooms = PQgetvalue(r, row, 2),
+        .greeting = json_of(r, row, 3),
+        .snapshot = PQgetvalue(r, row, 4),
+        .recovers = PQgetvalue(r, row, 5)[0] == 't',
+    };
+    json_t *missed = json_of(r, row, 6);
+    a.missed = missed;
+    hub_set_rooms(g->env->hub, &a, uv_now(g->env->loop));
+    json_decref(a.greeting);
+    json_decref(missed);
+}
+
+static void on_connected(void *ctx, const PGresult *r)
+{
+    struct leases *g = ctx;
+    if (!r)
+        return;
+    if (answer_failed(r) && answer_is_passing(r)) {
+        put_off(g, r);
+        send_batches(g);
+        return;
+    }
+    if (answer_failed(r)) {
+        link_refused(g->link, r);
+        return;
+    }
+    for (int i = 0; i < PQntuples(r); i++)
+        admit(g, r, i);
+    lease_queue_answered(g->lease_queue);
+    if (g->put_off)
+        log_info("database (log link): sockets are registered again");
+    g->put_off = false;
+    g->env->changed(g->env->ctx);
+    send_batches(g);
+}
+
+static void on_disconnected(void *ctx, const PGresult *r)
+{
+    struct leases *g = ctx;
+    if (!r)
+        return;
+    g->telling_gone = false;
+    if (answer_failed(r)) {
+        link_refused(g->link, r);
+        return;
+    }
+    g->env->changed(g->env->ctx);
+    send_batches(g);
+}
+
+static void send_json(struct leases *g, const struct statement *st, char *json, link_done *done)
+{
+    char incarnation[24];
+    snprintf(incarnation, sizeof incarnation, "%lld", (long long)g->incarnation);
+    const char *values[] = {incarnation, json};
+    link_send(g->link, st, values, done, g);
+    free(json);
+}
+
+/* One batch of each kind is under way at most: what comes meanwhile makes the next one, so that
+ * batches grow with the load. */
+static void send_batches(struct leases *g)
+{
+    char *json;
+    if (!g->incarnation)
+        return;
+    if (!lease_queue_in_flight(g->lease_queue) &&
+        (json = lease_queue_take_connects(g->lease_queue, BATCH)))
+        send_json(g, &st_connect, json, on_connected);
+    if (!g->telling_gone && (json = lease_queue_take_disconnects(g->lease_queue, BATCH))) {
+        g->telling_gone = true;
+        send_json(g, &st_disconnect, json, on_disconnected);
+    }
+}
+
+static void on_turn_timer(void *ctx)
+{
+    send_batches(ctx);
+}
+
+/* Once for all that come or go in this turn. */
+static void send_soon(struct leases *g)
+{
+    if (!uv_is_active((uv_handle_t *)g->turn_timer))
+        timers_start(g->turn_timer, 0);
+}
+
+void leases_connect(struct leases *g, const struct socket_info *s)
+{
+    if (!g->incarnation)
+        return;
+    lease_queue_connect(g->lease_queue, s, g->env->offsets);
+    send_soon(g);
+}
+
+void leases_disconnect(struct leases *g, const char *sid, const char *reason, bool by_client)
+{
+    if (!g->incarnation)
+        return;
+    lease_queue_disconnect(g->lease_queue, sid, reason, by_client);
+    send_soon(g);
+}
+
+void leases_flush(struct leases *g)
+{
+    send_batches(g);
+}
+
+static void on_retry_timer(void *ctx)
+{
+    struct leases *g = ctx;
+    lease_queue_retry(g->lease_queue);
+    send_batches(g);
+}
+
+void leases_begin(struct leases *g, int64_t incarnation)
+{
+    g->incarnation = incarnation;
+    hub_renew(g->env->hub, uv_now(g->env->loop)); /* comes back in leases_connect() */
+    for (char *json; (json = lease_queue_take_connects(g->lease_queue, BATCH));)
+        send_json(g, &st_connect, json, on_connected);
+}
+
+void leases_end(struct leases *g)
+{
+    g->incarnation = 0;
+    g->telling_gone = g->put_off = false;
+    lease_queue_clear(g->lease_queue);
+    uv_timer_stop(g->retry_timer);
+}
+
+struct leases *leases_new(const struct db_env *env, struct link *link)
+{
+    struct leases *g = alloc(sizeof *g);
+    g->env = env;
+    g->link = link;
+    g->lease_queue = lease_queue_new();
+    g->retry_timer = timers_new(env->loop, on_retry_timer, g);
+    g->turn_timer = timers_new(env->loop, on_turn_timer, g);
+    return g;
+}
+
+void leases_free(struct leases *g)
+{
+    if (!g)
+        return;
+    timers_free(g->retry_timer);
+    timers_free(g->turn_timer);
+    lease_queue_free(g->lease_queue);
+    free(g);
+}

@@ -1,0 +1,40 @@
+/*
+ * hub_state: the inside of struct hub, for the files that make it up: hub, hub_publish,
+ * socket_instruct, client, socket.
+ */
+#ifndef PUSHD_HUB_STATE_H
+#define PUSHD_HUB_STATE_H
+
+#include "base/offset.h"
+#include "engineio/engine.h"
+#include "engineio/session.h"
+#include "socketio/client.h"
+#include "socketio/hub.h"
+#include "socketio/room.h"
+#include "socketio/socket.h"
+
+struct hub {
+    const struct config *config;
+    struct metrics *metrics;
+    struct wheel *wheel;
+    struct engine *engine;
+    const struct backend *backend;
+    struct socket *sockets; /* by sid */
+    struct rooms *rooms;
+    char *nsp[CONFIG_NAMESPACES_MAX];
+    unsigned nsps;
+    struct socket *fresh;       /* admitted since the read under way began */
+    struct socket *settling;    /* admitted before it */
+    uint64_t events;            /* read so far */
+    size_t waiting;             /* sockets that wait to be admitted again */
+    struct offset_log *offsets; /* NULL = there are none */
+    char *prev,
+        *cur; /* snapshots of the read under way, for its offsets; NULL = they tell nothing */
+};
+
+static inline void hub_count(struct hub *hub, enum metric_id id, double n)
+{
+    metrics_add(hub->metrics, id, n);
+}
+
+#endif

@@ -1,0 +1,90 @@
+/* publish: events from the backend to the queues; see hub.h. */
+#include "base/alloc.h"
+#include "socketio/hub_state.h"
+#include "socketio/sio.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+void hub_read_begin(struct hub *hub)
+{
+    while (hub->fresh)
+        socket_settling(hub->fresh);
+}
+
+void hub_read_marks(struct hub *hub, const char *prev, const char *cur)
+{
+    free(hub->prev);
+    free(hub->cur);
+    hub->prev = alloc_text(prev);
+    hub->cur = alloc_text(cur);
+}
+
+void hub_read_end(struct hub *hub)
+{
+    while (hub->settling)
+        socket_settle(hub->settling);
+}
+
+bool hub_is_full(const struct hub *hub)
+{
+    return engine_is_full(hub->engine);
+}
+
+struct delivery {
+    struct hub *hub;
+    const struct event *event;
+    struct frame *frame, *marked; /* without and with an offset: made for the first receiver */
+    uint64_t now;
+};
+
+static struct frame *mark(const struct delivery *d, const char *prev)
+{
+    const struct event *e = d->event;
+    const char *offset = offset_make(d->hub->offsets, prev, d->hub->cur, e->id);
+    return sio_pack_event_at(e->nsp, e->payload, e->payload_len, offset);
+}
+
+/* A reference to the form of the event that this socket gets. */
+static struct frame *form(struct delivery *d, const struct socket *k)
+{
+    const struct event *e = d->event;
+    /* It has heard nothing that its snapshot sees, so its part of this read begins there. */
+    if (k->offsets && k->since)
+        return mark(d, k->since_text);
+    struct frame **shared = k->offsets ? &d->marked : &d->frame;
+    if (!*shared)
+        *shared = k->offsets ? mark(d, d->hub->prev)
+                             : sio_pack_event(e->nsp, "", e->payload, e->payload_len, 0);
+    return frame_ref(*shared);
+}
+
+static void hear(struct subscriber *subscriber, void *ctx)
+{
+    struct delivery *d = ctx;
+    const struct event *e = d->event;
+    struct socket *k = container_of(subscriber, struct socket, subscriber);
+    if (e->except && k->principal == e->except)
+        return;
+    if (k->since && snapshot_sees(k->since, e->xid))
+        return;
+    hub_count(d->hub, METRIC_DELIVERIES, 1);
+    if (e->instruction) {
+        socket_instruct(k, e->instruction_id, e->payload, e->payload_len, d->now);
+        return;
+    }
+    struct frame *f = form(d, k);
+    session_queue(k->client->session, f);
+    frame_unref(f);
+}
+
+void hub_publish(struct hub *hub, const struct event *e, uint64_t now)
+{
+    struct delivery d = {hub, e, NULL, NULL, now};
+    hub_count(hub, METRIC_EVENTS, 1);
+    hub->events++;
+    rooms_publish(hub->rooms, e->nsp, e->rooms, hear, &d);
+    frame_unref(d.frame);
+    frame_unref(d.marked);
+}

@@ -1,0 +1,140 @@
+/* Frames: the same bytes for both transports; headers of RFC 6455, 5.2. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "engineio/frame.h"
+#include "engineio/http_head.h"
+
+static void check(size_t len, const unsigned char *header, size_t header_len)
+{
+    char *text = malloc(len + 1);
+    size_t found;
+    memset(text, 'x', len);
+    struct frame *f = frame_new(2, (struct frame_part[]){{text, len / 2}, {text, len - len / 2}});
+    const unsigned char *ws = frame_ws(f, &found);
+    assert_int_equal(found, len + header_len);
+    assert_memory_equal(ws, header, header_len);
+    assert_memory_equal(ws + header_len, text, len);
+    assert_ptr_equal(frame_text(f, &found), ws + header_len);
+    assert_int_equal(found, len);
+    frame_unref(frame_ref(f));
+    frame_unref(f);
+    free(text);
+}
+
+static void headers_of_each_size(void **state)
+{
+    (void)state;
+    check(0, (unsigned char[]){0x81, 0}, 2);
+    check(125, (unsigned char[]){0x81, 125}, 2);
+    check(126, (unsigned char[]){0x81, 126, 0, 126}, 4);
+    check(65535, (unsigned char[]){0x81, 126, 0xff, 0xff}, 4);
+    check(65536, (unsigned char[]){0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0}, 10);
+}
+
+static void check_binary(size_t len, const unsigned char *header, size_t header_len)
+{
+    char *data = malloc(len + 1);
+    size_t found;
+    memset(data, 0xe9, len);
+    struct frame *f = frame_new_binary(data, len);
+    const unsigned char *ws = frame_ws(f, &found);
+    assert_int_equal(found, len + header_len);
+    assert_memory_equal(ws, header, header_len);
+    assert_memory_equal(ws + header_len, data, len);
+    assert_ptr_equal(frame_data(f, &found), ws + header_len);
+    assert_int_equal(found, len);
+    frame_unref(f);
+    free(data);
+}
+
+static void headers_of_binary_frames(void **state)
+{
+    (void)state;
+    check_binary(0, (unsigned char[]){0x82, 0}, 2);
+    check_binary(125, (unsigned char[]){0x82, 125}, 2);
+    check_binary(126, (unsigned char[]){0x82, 126, 0, 126}, 4);
+    check_binary(65536, (unsigned char[]){0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0}, 10);
+}
+
+/* What is counted for a frame is what a payload takes for it, before it has been made too. */
+static void a_binary_frame_in_a_payload(void **state)
+{
+    size_t len;
+    (void)state;
+    struct frame *f = frame_new_binary("\1\2\3\4", 4);
+    assert_int_equal(f->len, 9);
+    const void *text = frame_text(f, &len);
+    assert_int_equal(len, 9);
+    assert_memory_equal(text, "bAQIDBA==", 9);
+    assert_ptr_equal(frame_text(frame_ref(f), &len), text); /* made once */
+    frame_unref(f);
+    assert_memory_equal(frame_data(f, &len), "\1\2\3\4", 4);
+    assert_int_equal(len, 4);
+    frame_unref(f);
+
+    f = frame_new_binary(NULL, 0);
+    assert_memory_equal(frame_text(f, &len), "b", 1);
+    assert_int_equal(len, 1);
+    frame_unref(f);
+}
+
+static void browsers_get_their_origin_echoed(void **state)
+{
+    char out[HTTP_HEAD_MAX];
+    struct http_answer a = {
+        .status = 400, .type = "application/json", .len = 2, .origin = "https://ui.example"};
+    (void)state;
+    out[http_head(out, &a)] = '\0';
+    assert_non_null(strstr(out, "HTTP/1.1 400 Bad Request\r\n"));
+    assert_non_null(strstr(out, "\r\nContent-Length: 2\r\n"));
+    assert_non_null(strstr(out, "\r\nAccess-Control-Allow-Origin: https://ui.example\r\n"));
+    assert_non_null(strstr(out, "\r\nAccess-Control-Allow-Credentials: true\r\n"));
+    assert_non_null(strstr(out, "\r\nVary: Origin\r\n"));
+    assert_null(strstr(out, "Allow-Methods"));
+
+    a = (struct http_answer){.status = 204,
+                             .origin = "https://ui.example",
+                             .preflight = true,
+                             .request_headers = "authorization"};
+    out[http_head(out, &a)] = '\0';
+    assert_non_null(strstr(out, "\r\nAccess-Control-Allow-Headers: authorization\r\n"));
+    assert_non_null(strstr(out, "\r\nAccess-Control-Allow-Methods: GET, POST, OPTIONS\r\n"));
+    assert_null(strstr(out, "Content-Length"));
+}
+
+static void nothing_hostile_is_echoed(void **state)
+{
+    char out[HTTP_HEAD_MAX], longer[600];
+    struct http_answer a = {.status = 204, .origin = "x\r\nSet-Cookie: a=b", .preflight = true};
+    (void)state;
+    out[http_head(out, &a)] = '\0';
+    assert_null(strstr(out, "Set-Cookie"));
+    a.origin = "https://ui.example";
+    a.request_headers = "a\nb";
+    out[http_head(out, &a)] = '\0';
+    assert_null(strstr(out, "Allow-Headers"));
+    memset(longer, 'a', sizeof longer - 1);
+    longer[sizeof longer - 1] = '\0';
+    a.request_headers = longer;
+    out[http_head(out, &a)] = '\0';
+    assert_null(strstr(out, "Allow-Headers"));
+    assert_memory_equal(out + strlen(out) - 4, "\r\n\r\n", 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(headers_of_each_size),
+        cmocka_unit_test(headers_of_binary_frames),
+        cmocka_unit_test(a_binary_frame_in_a_payload),
+        cmocka_unit_test(browsers_get_their_origin_echoed),
+        cmocka_unit_test(nothing_hostile_is_echoed),
+    };
+    return cmocka_run_group_tests_name("frame", tests, NULL, NULL);
+}
