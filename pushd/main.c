@@ -2,11 +2,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "config/config.h"
-#include "pg/conninfo.h"
 #include "daemon/daemon.h"
 #include "daemon/keys.h"
-#include "base/log.h"
+#include "pg/conninfo.h"
 
 static int check(const struct config *config)
 {
