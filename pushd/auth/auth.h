@@ -18,22 +18,22 @@ struct auth;
 struct auth *auth_new(const struct config *config, struct metrics *metrics, struct wheel *wheel,
                       struct hub *hub);
 /* The backend behind it. Must be set before the first request; borrowed. */
-void auth_set_backend(struct auth *g, const struct backend *inner);
+void auth_set_backend(struct auth *a, const struct backend *inner);
 /* For hub_set_backend(). */
-const struct backend *auth_backend(struct auth *g);
+const struct backend *auth_backend(struct auth *a);
 /* Called when a token names a key that is not in the set: look for them again. f must not answer
  * within the call. */
-void auth_on_unknown_key(struct auth *g, void (*f)(void *ctx), void *ctx);
+void auth_on_unknown_key(struct auth *a, void (*f)(void *ctx), void *ctx);
 /* The wall clock: unix_ms since the epoch at the monotonic time now. Call now and then. */
-void auth_set_clock(struct auth *g, int64_t unix_ms, uint64_t now);
+void auth_set_clock(struct auth *a, int64_t unix_ms, uint64_t now);
 /*
  * Judge tokens by these keys from now on, which may be those in use; those that waited for a key
  * are judged now. as_of is when the look began that brought the keys: one that a token names, and
  * that they lack, is unknown if the token had come by then. The keys are borrowed: the caller frees
  * the old set after this call.
  */
-void auth_set_keys(struct auth *g, const struct keyset *keys, uint64_t as_of, uint64_t now);
+void auth_set_keys(struct auth *a, const struct keyset *keys, uint64_t as_of, uint64_t now);
 /* All clients must have left. */
-void auth_free(struct auth *g);
+void auth_free(struct auth *a);
 
 #endif

@@ -17,95 +17,95 @@ const char *auth_header_token(const char *authorization, size_t *len)
     return *len ? authorization : NULL;
 }
 
-static void count(struct auth *g, enum verdict v)
+static void count(struct auth *a, enum verdict b)
 {
     static const enum metric_id metric[] = {
         [TOKEN_GOOD] = METRIC_TOKENS_GOOD,       [TOKEN_EXPIRED] = METRIC_TOKENS_EXPIRED,
         [TOKEN_NO_KEYS] = METRIC_COUNT,          [TOKEN_UNKNOWN_KEY] = METRIC_COUNT,
         [TOKEN_INVALID] = METRIC_TOKENS_INVALID, [TOKEN_REFUSED] = METRIC_TOKENS_REFUSED};
-    if (metric[v] != METRIC_COUNT)
-        metrics_add(g->metrics, metric[v], 1);
+    if (metric[b] != METRIC_COUNT)
+        metrics_add(a->metrics, metric[b], 1);
 }
 
-bool bearer_waits(const struct bearer *v)
+bool bearer_waits(const struct bearer *b)
 {
-    return v->verdict == TOKEN_NO_KEYS || v->verdict == TOKEN_UNKNOWN_KEY;
+    return b->verdict == TOKEN_NO_KEYS || b->verdict == TOKEN_UNKNOWN_KEY;
 }
 
-void bearer_stop_waiting(struct bearer *v)
+void bearer_stop_waiting(struct bearer *b)
 {
-    free(v->token);
-    v->token = NULL;
-    if (!v->link)
+    free(b->token);
+    b->token = NULL;
+    if (!b->link)
         return;
-    *v->link = v->next;
-    if (v->next)
-        v->next->link = v->link;
-    v->link = NULL;
+    *b->link = b->next;
+    if (b->next)
+        b->next->link = b->link;
+    b->link = NULL;
 }
 
 /* The token is kept only while a key is awaited. */
-static void wait_for_key(struct bearer *v, const char *token, size_t len)
+static void wait_for_key(struct bearer *b, const char *token, size_t len)
 {
-    struct auth *g = v->auth;
-    v->token = alloc_text_of(token, len);
-    v->next = g->waiting;
-    v->link = &g->waiting;
-    if (v->next)
-        v->next->link = &v->next;
-    g->waiting = v;
+    struct auth *a = b->auth;
+    b->token = alloc_text_of(token, len);
+    b->next = a->waiting;
+    b->link = &a->waiting;
+    if (b->next)
+        b->next->link = &b->next;
+    a->waiting = b;
 }
 
-void bearer_judge(struct bearer *v, const char *token, size_t len, uint64_t now)
+void bearer_judge(struct bearer *b, const char *token, size_t len, uint64_t now)
 {
-    struct auth *g = v->auth;
+    struct auth *a = b->auth;
     const char *why = "absent";
-    bearer_stop_waiting(v);
-    claims_clear(&v->claims);
-    v->verdict = token_judge(g->keys, g->config, token, len, (g->unix_ms + (int64_t)now) / 1000,
-                             &v->claims, &why);
-    count(g, v->verdict);
-    if (bearer_waits(v))
-        wait_for_key(v, token, len);
-    else if (v->verdict != TOKEN_GOOD)
-        log_info("token refused: %s address=%s", why, hub_address(v->client));
+    bearer_stop_waiting(b);
+    claims_clear(&b->claims);
+    b->verdict = token_judge(a->keys, a->config, token, len, (a->unix_ms + (int64_t)now) / 1000,
+                             &b->claims, &why);
+    count(a, b->verdict);
+    if (bearer_waits(b))
+        wait_for_key(b, token, len);
+    else if (b->verdict != TOKEN_GOOD)
+        log_info("token refused: %s address=%s", why, hub_address(b->client));
 }
 
-void bearer_ask_for_key(struct bearer *v)
+void bearer_ask_for_key(struct bearer *b)
 {
-    struct auth *g = v->auth;
-    if (v->verdict == TOKEN_UNKNOWN_KEY && g->unknown_key)
-        g->unknown_key(g->unknown_key_ctx);
+    struct auth *a = b->auth;
+    if (b->verdict == TOKEN_UNKNOWN_KEY && a->unknown_key)
+        a->unknown_key(a->unknown_key_ctx);
 }
 
-void bearer_give_up(struct bearer *v)
+void bearer_give_up(struct bearer *b)
 {
-    bearer_stop_waiting(v);
-    v->verdict = TOKEN_INVALID;
-    count(v->auth, TOKEN_INVALID);
-    log_info("token refused: its key is not in the key set address=%s", hub_address(v->client));
+    bearer_stop_waiting(b);
+    b->verdict = TOKEN_INVALID;
+    count(b->auth, TOKEN_INVALID);
+    log_info("token refused: its key is not in the key set address=%s", hub_address(b->client));
 }
 
-void bearer_keep_second(struct bearer *v, const char *token, size_t len, uint64_t now)
+void bearer_keep_second(struct bearer *b, const char *token, size_t len, uint64_t now)
 {
-    if (v->second || v->from_connect || len > TOKEN_MAX)
+    if (b->second || b->from_connect || len > TOKEN_MAX)
         return;
-    v->second = alloc_text_of(token, len);
-    v->second_came = now;
+    b->second = alloc_text_of(token, len);
+    b->second_came = now;
 }
 
-void bearer_try_second(struct bearer *v, uint64_t as_of, uint64_t now)
+void bearer_try_second(struct bearer *b, uint64_t as_of, uint64_t now)
 {
-    char *token = v->second;
-    if (!token || bearer_waits(v))
+    char *token = b->second;
+    if (!token || bearer_waits(b))
         return;
-    v->second = NULL;
-    if (v->verdict != TOKEN_GOOD) {
-        v->came = v->second_came;
-        v->from_connect = true;
-        bearer_judge(v, token, strlen(token), now);
-        if (v->verdict == TOKEN_UNKNOWN_KEY && v->came <= as_of)
-            bearer_give_up(v);
+    b->second = NULL;
+    if (b->verdict != TOKEN_GOOD) {
+        b->came = b->second_came;
+        b->from_connect = true;
+        bearer_judge(b, token, strlen(token), now);
+        if (b->verdict == TOKEN_UNKNOWN_KEY && b->came <= as_of)
+            bearer_give_up(b);
     }
     free(token);
 }

@@ -46,19 +46,40 @@ struct auth {
     struct notice_limit *notices; /* addresses that got the invalid_event */
 };
 
+/* --- auth_judge.c --- */
+
 /* The token of a header Authorization: Bearer, or NULL. */
 const char *auth_header_token(const char *authorization, size_t *len);
 /* A new verdict for this token; nothing follows from it yet. It is kept if a key is awaited. */
-void bearer_judge(struct bearer *v, const char *token, size_t len, uint64_t now);
-bool bearer_waits(const struct bearer *v);
-void bearer_stop_waiting(struct bearer *v);
+void bearer_judge(struct bearer *b, const char *token, size_t len, uint64_t now);
+bool bearer_waits(const struct bearer *b);
+void bearer_stop_waiting(struct bearer *b);
 /* The key that its token names will not come: it is invalid. */
-void bearer_give_up(struct bearer *v);
+void bearer_give_up(struct bearer *b);
 /* The token of a CONNECT packet, while that of the header waits: the first one is kept. */
-void bearer_keep_second(struct bearer *v, const char *token, size_t len, uint64_t now);
+void bearer_keep_second(struct bearer *b, const char *token, size_t len, uint64_t now);
 /* If the first has become bad, judge the second by keys that were looked for at as_of. */
-void bearer_try_second(struct bearer *v, uint64_t as_of, uint64_t now);
+void bearer_try_second(struct bearer *b, uint64_t as_of, uint64_t now);
 /* Have its key looked for, if that is unknown. */
-void bearer_ask_for_key(struct bearer *v);
+void bearer_ask_for_key(struct bearer *b);
+
+/* --- auth_verdict.c --- */
+
+/* A token that has expired still says who its bearer was, which a resume may prove. */
+bool bearer_is_provable(const struct bearer *b);
+/* What the verdict means for one socket. The last act for it: the other backend may refuse it. */
+void bearer_act(struct bearer *b, const struct socket_info *s, uint64_t now);
+/* What it means for the client, once that has a socket. */
+void bearer_limit_stay(struct bearer *b, uint64_t now);
+/* There is a new verdict: act upon it for all sockets. */
+void bearer_settle(struct bearer *b, uint64_t now);
+/* The client is dismissed after this time, in ms. */
+void bearer_start_grace(struct bearer *b, uint64_t ms, uint64_t now);
+/* The other backend is asked to connect the socket. */
+void bearer_pass_on(struct bearer *b, const struct socket_info *s, uint64_t now);
+/* The client has asked to resume: if that is not judged within claim_timeout, it is none. */
+void bearer_await_resume(struct bearer *b, uint64_t now);
+/* A resume was judged: principal is who it proves, or 0. */
+void bearer_judge_resume(struct bearer *b, const char *sid, int64_t principal, uint64_t now);
 
 #endif
