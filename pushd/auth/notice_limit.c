@@ -9,14 +9,14 @@
 /* Of one address; how many addresses are remembered before the old ones are forgotten. */
 enum { TELL_MS = 10000, ADDRESSES_MAX = 1024 };
 
-struct address {
+struct noticed {
     UT_hash_handle hh;
     uint64_t at;
     char text[];
 };
 
 struct notice_limit {
-    struct address *table;
+    struct noticed *table;
 };
 
 struct notice_limit *notice_limit_new(void)
@@ -28,7 +28,7 @@ struct notice_limit *notice_limit_new(void)
 /* Those told before. NOLINT here and below: the analyzer does not follow uthash. */
 static void forget(struct notice_limit *t, uint64_t before)
 {
-    struct address *a, *next;
+    struct noticed *a, *next;
     HASH_ITER (hh, t->table, a, next)
         if (a->at < before) {
             HASH_DEL(t->table, a); // NOLINT
@@ -44,7 +44,7 @@ void notice_limit_free(struct notice_limit *t)
 
 bool notice_limit_allows(struct notice_limit *t, const char *address, uint64_t now)
 {
-    struct address *a;
+    struct noticed *a;
     size_t len = strlen(address);
     if (HASH_COUNT(t->table) >= ADDRESSES_MAX)
         forget(t, now > TELL_MS ? now - TELL_MS : 0);

@@ -8,12 +8,12 @@
 
 enum { ECHO_MAX = 256 };
 
-struct text {
+struct head {
     char *out;
     size_t len;
 };
 
-__attribute__((format(printf, 2, 3))) static void add(struct text *t, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void add(struct head *t, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -63,7 +63,7 @@ static const char *phrase(int status)
 
 size_t http_head(char *out, const struct http_answer *a)
 {
-    struct text t = {out, 0};
+    struct head t = {out, 0};
     add(&t, "HTTP/1.1 %d %s\r\n", a->status, phrase(a->status));
     if (a->type)
         add(&t, "Content-Type: %s\r\n", a->type);

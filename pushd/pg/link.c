@@ -376,7 +376,7 @@ static bool answer(struct link *l)
     return any;
 }
 
-static bool hear(struct link *l)
+static bool take_bells(struct link *l)
 {
     bool rang = false;
     for (PGnotify *n; (n = PQnotifies(l->conn)); rang = true)
@@ -404,7 +404,7 @@ static void on_io(uv_poll_t *poll, int status, int events)
         return;
     }
     bool any = answer(l);
-    if (hear(l))
+    if (take_bells(l))
         any = true;
     flush(l);
     if (any)

@@ -7,15 +7,15 @@
 
 enum { STATEMENTS = 8 };
 
-struct request {
-    struct request *next;
+struct sent {
+    struct sent *next;
     link_done *done;
     void *ctx;
     PGresult *result; /* the first error, else the last result */
 };
 
 struct pipeline {
-    struct request *first, **end;
+    struct sent *first, **end;
     size_t pending;
     const struct statement *prepared[STATEMENTS];
 };
@@ -51,7 +51,7 @@ static int send_one(struct pipeline *p, PGconn *conn, const struct statement *st
 bool pipeline_put(struct pipeline *p, PGconn *conn, const struct statement *st,
                   const char *const *values, link_done *done, void *ctx)
 {
-    struct request *q = alloc(sizeof *q);
+    struct sent *q = alloc(sizeof *q);
     q->done = done;
     q->ctx = ctx;
     *p->end = q;
@@ -63,7 +63,7 @@ bool pipeline_put(struct pipeline *p, PGconn *conn, const struct statement *st,
 /* The callback may put more. */
 static void finish_first(struct pipeline *p, bool tell, bool answered)
 {
-    struct request *q = p->first;
+    struct sent *q = p->first;
     p->first = q->next;
     if (!p->first)
         p->end = &p->first;
@@ -75,7 +75,7 @@ static void finish_first(struct pipeline *p, bool tell, bool answered)
 }
 
 /* After an error the rest of the transaction is reported as aborted, which explains nothing. */
-static void keep(struct request *q, PGresult *result)
+static void keep(struct sent *q, PGresult *result)
 {
     if (q->result && PQresultStatus(q->result) == PGRES_FATAL_ERROR) {
         PQclear(result);
