@@ -3,6 +3,7 @@
 #   make deps          install what is missing (Debian packages, npm modules)
 #   make               build the extension and vantage6-pushd
 #   make install       install both
+#   make uninstall     remove what make install installed
 #   make demo          see it work
 #   make check         run every test, ending in one line of counts
 #   make fuzz          fuzz the core: FUZZ=sio FUZZ_SECONDS=600 one target, so long
@@ -47,6 +48,14 @@ install: all
 	install -d $(DESTDIR)$(unitdir)
 	sed 's|/usr/local/sbin/|$(sbindir)/|' contrib/systemd/vantage6-pushd.service > $(DESTDIR)$(unitdir)/vantage6-pushd.service
 	chmod 644 $(DESTDIR)$(unitdir)/vantage6-pushd.service
+
+# With the variables of `make install` it removes what that installed. PGXS knows the extension's files.
+.PHONY: uninstall
+uninstall:
+	$(MAKE) $(EXTENSION_MAKE) uninstall
+	rm -f $(DESTDIR)$(sbindir)/vantage6-pushd $(DESTDIR)$(mandir)/man8/vantage6-pushd.8 \
+	    $(DESTDIR)$(docdir)/vantage6-pushd.ini $(DESTDIR)$(unitdir)/vantage6-pushd.service
+	if [ -d $(DESTDIR)$(docdir) ]; then rmdir --ignore-fail-on-non-empty $(DESTDIR)$(docdir); fi
 
 # Runs in the cluster that PGHOST, PGPORT and PGUSER (a superuser) name; `make check` makes its own.
 installcheck:

@@ -1,4 +1,4 @@
-# The extension, by PGXS. Called by the Makefile beside it: make -f extension.mk [install|installcheck|clean]
+# The extension, by PGXS. Called by the Makefile beside it: make -f extension.mk [install|uninstall|...]
 
 PG_CONFIG ?= pg_config
 EXTENSION := vantage6_events
