@@ -9,7 +9,7 @@ from .report import FAILED, PASSED, TOP, run
 NAMED_TEST = re.compile(r"`((?:conformance|daemon|sql|specs|unit)/[^`:]*)(?:::([^`]*))?`")
 # How a test begins in a file of its kind; of the others the whole file is one.
 TEST = {".py": r"^def %s\(", ".c": r"^static void %s\(void \*\*state\)"}
-LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
+LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
 
 
 def _read(path):
@@ -20,10 +20,23 @@ def _read(path):
         return ""
 
 
-def _broken_links(path):
-    folder = os.path.dirname(path)
-    return [f"no {link}" for link in LINK.findall(_read(path))
-            if not os.path.exists(os.path.join(TOP, folder, link))]
+def _anchors(page):
+    """The anchors of its headings, as GitHub makes them."""
+    text = re.sub(r"^ *```.*?^ *```", "", _read(page), flags=re.MULTILINE | re.DOTALL)
+    names = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+             for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)]
+    return {f"{name}-{names[:i].count(name)}" if name in names[:i] else name for i, name in enumerate(names)}
+
+
+def _broken_links(page):
+    broken = []
+    for link, anchor in LINK.findall(_read(page)):
+        target = os.path.normpath(os.path.join(os.path.dirname(page), link)) if link else page
+        if not os.path.exists(f"{TOP}/{target}"):
+            broken.append(f"no {link}")
+        elif anchor and anchor not in _anchors(target):
+            broken.append(f"no heading #{anchor} in {target}")
+    return broken
 
 
 def _missing_tests(page):

@@ -1,4 +1,4 @@
-"""doc/events.md: its packets are heard, or have their effect, as it says; its statements are good SQL. And README.md."""
+"""doc/events.md: its packets are heard, or have their effect, as it says; its statements are good SQL."""
 import os
 import re
 
@@ -74,9 +74,9 @@ def test_every_packet(own_lab, clients):
              f"all of {sorted(expected)}")
 
 
-def test_the_readme_counts_the_triggers(v5, v4):
-    with open(f"{TOP}/README.md", encoding="utf-8") as readme:
-        told = re.search(r"puts (\d+) triggers on (\d+) tables of HQ 5 \((\d+) on (\d+) of HQ 4\)", readme.read())
+def test_the_installation_counts_the_triggers(v5, v4):
+    with open(f"{TOP}/doc/install.md", encoding="utf-8") as file:
+        told = re.search(r"puts (\d+) triggers on (\d+) tables of HQ 5 \((\d+) on (\d+) of HQ 4\)", file.read())
     counts = "SELECT count(*), count(DISTINCT tgrelid) FROM pg_trigger WHERE tgname LIKE 'vantage6_events%'"
     assert [int(number) for number in told.groups()] == [*v5.sql(counts)[0], *v4.sql(counts)[0]]
 
