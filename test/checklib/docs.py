@@ -4,6 +4,7 @@ import json
 import os
 import re
 
+from .columns import columns
 from .report import FAILED, PASSED, TOP, run
 
 NAMED_TEST = re.compile(r"`((?:conformance|daemon|sql|specs|unit)/[^`:]*)(?:::([^`]*))?`")
@@ -25,7 +26,8 @@ def _anchors(page):
     text = re.sub(r"^ *```.*?^ *```", "", _read(page), flags=re.MULTILINE | re.DOTALL)
     names = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
              for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)]
-    return {f"{name}-{names[:i].count(name)}" if name in names[:i] else name for i, name in enumerate(names)}
+    return {f"{name}-{names[:i].count(name)}" if name in names[:i] else name
+            for i, name in enumerate(names)}
 
 
 def _broken_links(page):
@@ -40,34 +42,37 @@ def _broken_links(page):
 
 
 def _missing_tests(page):
-    """Tests, as daemon/test_x.py::test_y or sql/x.sql, that the page names and that are not there."""
+    """Tests that the page names and that are not there: daemon/test_x.py::test_y, sql/x.sql."""
     named = NAMED_TEST.findall(_read(page))
     missing = []
     for path, test in named:
-        begin = TEST.get(os.path.splitext(path)[1])
+        begin, text = TEST.get(os.path.splitext(path)[1]), _read(f"test/{path}")
         if not os.path.isfile(f"{TOP}/test/{path}") or bool(begin) != bool(test) or (
-                begin and not re.search(begin % re.escape(test), _read(f"test/{path}"), re.MULTILINE)):
+                begin and not re.search(begin % re.escape(test), text, re.MULTILINE)):
             missing.append(f"no {path}::{test}" if test else f"no {path}")
     return missing if len(named) > 100 else [f"expected more than 100 tests, found {len(named)}"]
 
 
 def _versions():
-    control = re.search(r"^default_version *= *'(.*)'", _read("vantage6_events.control"), re.MULTILINE)
-    version = control.group(1) if control else None
+    def first(pattern, text):
+        return next(iter(re.findall(pattern, text, re.MULTILINE)), None)
+    version = first(r"^default_version *= *'(.*)'", _read("vantage6_events.control"))
+    program = run(["build/release/vantage6-pushd", "--version"])[1]
     found = {"META.json": json.loads(_read("META.json") or "{}").get("version"),
-             "CHANGELOG.md": next(iter(re.findall(r"^## (\d\S*)", _read("CHANGELOG.md"), re.MULTILINE)), None),
-             "vantage6-pushd --version":
-                 next(iter(re.findall(r"\d+\.\d+\.\d+", run(["build/release/vantage6-pushd", "--version"])[1])), None)}
-    return [f"{where}: expected {version}, found {what}" for where, what in found.items() if what != version]
+             "CHANGELOG.md": first(r"^## (\d\S*)", _read("CHANGELOG.md")),
+             "vantage6-pushd --version": first(r"\d+\.\d+\.\d+", program)}
+    return [f"{where}: expected {version}, found {what}"
+            for where, what in found.items() if what != version]
 
 
 def docs():
-    """Man page, links, options and versions."""
+    """Man page, links, options, versions and the length of lines."""
     man = "doc/vantage6-pushd.8"
     status, output = run(["mandoc", "-T", "lint", "-W", "warning", man])
     checks = {f"{man} is well formed": [output] if status else [],
               "one version everywhere": _versions(),
-              "each test that doc/guarantees.md names is there": _missing_tests("doc/guarantees.md")}
+              "each test that doc/guarantees.md names is there":
+                  _missing_tests("doc/guarantees.md")}
     status, output = run(["test/doc-check"])
     lines = re.findall(r"^(ok|not ok) \d+ - (.*)$", output, re.MULTILINE)
     checks.update((name, [] if verdict == "ok" else [output]) for verdict, name in lines)
@@ -75,6 +80,8 @@ def docs():
         checks["test/doc-check"] = [output]
     pages = sorted(glob.glob("*.md", root_dir=TOP) + glob.glob("doc/*.md", root_dir=TOP))
     for page in pages if "README.md" in pages else pages + ["README.md"]:
-        checks[f"links of {page}"] = _broken_links(page) if page in pages else ["expected the file, found none"]
+        there = page in pages
+        checks[f"links of {page}"] = _broken_links(page) if there else ["expected it, found none"]
+    checks.update(columns())
     for name, offences in checks.items():
         yield name, FAILED if offences else PASSED, "\n  " + "\n  ".join(offences)
