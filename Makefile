@@ -22,6 +22,7 @@ unitdir ?= $(prefix)/lib/systemd/system
 PYTHON := /usr/bin/python3
 EXTENSION_MAKE = -f extension.mk PG_CONFIG=$(PG_CONFIG) DESTDIR=$(DESTDIR)
 PUSHD := build/release/vantage6-pushd
+SOAK = PUSHD=$(CURDIR)/$(PUSHD) $(PYTHON) -m pytest -q -p no:cacheprovider
 
 .PHONY: all extension pushd pushd-asan install installcheck unit unit-programs check check-now demo
 .PHONY: demo-now deps fuzz format format-check tidy soak soak-log bench bench-writes clean
@@ -29,7 +30,8 @@ PUSHD := build/release/vantage6-pushd
 all: extension pushd
 
 extension:
-	@command -v $(PG_CONFIG) >/dev/null || { echo "expected $(PG_CONFIG), found none: run 'make deps'"; exit 1; }
+	@command -v $(PG_CONFIG) >/dev/null || \
+	    { echo "expected $(PG_CONFIG), found none: run 'make deps'"; exit 1; }
 	$(MAKE) $(EXTENSION_MAKE) all
 
 pushd:
@@ -46,10 +48,12 @@ install: all
 	    install -D -m 644 doc/vantage6-pushd.8 $(DESTDIR)$(mandir)/man8/vantage6-pushd.8; fi
 	install -D -m 644 doc/vantage6-pushd.ini $(DESTDIR)$(docdir)/vantage6-pushd.ini
 	install -d $(DESTDIR)$(unitdir)
-	sed 's|/usr/local/sbin/|$(sbindir)/|' contrib/systemd/vantage6-pushd.service > $(DESTDIR)$(unitdir)/vantage6-pushd.service
+	sed 's|/usr/local/sbin/|$(sbindir)/|' contrib/systemd/vantage6-pushd.service \
+	    > $(DESTDIR)$(unitdir)/vantage6-pushd.service
 	chmod 644 $(DESTDIR)$(unitdir)/vantage6-pushd.service
 
-# With the variables of `make install` it removes what that installed. PGXS knows the extension's files.
+# With the variables of `make install` it removes what that installed. PGXS knows the files of the
+# extension.
 .PHONY: uninstall
 uninstall:
 	$(MAKE) $(EXTENSION_MAKE) uninstall
@@ -77,7 +81,7 @@ check demo: deps
 check-now:
 	$(PYTHON) test/run-checks
 
-# PostgreSQL loads only what is installed. Who may not install is told so by the lab, if it is needed.
+# PostgreSQL loads only what is installed. The lab says so to a user who may not install.
 demo-now: all
 	@if [ "$$(id -u)" -eq 0 ]; then $(MAKE) -s install; fi
 	@test/demo
@@ -86,7 +90,8 @@ deps:
 	.ci/deps
 
 format:
-	clang-format -i $(wildcard src/*.[ch] pushd/*.[ch] pushd/*/*.[ch] test/unit/*.[ch] test/unit/*/*.[ch] test/fuzz/*.[ch] test/fuzz/*/*.[ch] test/conformance/*.[ch] test/*.c)
+	clang-format -i $(wildcard src/*.[ch] pushd/*.[ch] pushd/*/*.[ch] test/unit/*.[ch] \
+	    test/unit/*/*.[ch] test/fuzz/*.[ch] test/fuzz/*/*.[ch] test/conformance/*.[ch] test/*.c)
 
 format-check tidy:
 	$(PYTHON) test/run-checks $@
@@ -98,15 +103,15 @@ soak soak-log bench bench-writes: all
 soak: soak-rights soak-log soak-behind soak-oracle
 .PHONY: soak-rights soak-behind soak-oracle
 soak-rights: all
-	REVOCATIONS=50 PUSHD=$(CURDIR)/$(PUSHD) $(PYTHON) -m pytest -q -p no:cacheprovider test/daemon/test_rights.py -k committed
+	REVOCATIONS=50 $(SOAK) test/daemon/test_rights.py -k committed
 
 soak-behind: all
-	BEHIND=1000000 PUSHD=$(CURDIR)/$(PUSHD) $(PYTHON) -m pytest -q -p no:cacheprovider test/daemon/test_failover.py -k behind_many
+	BEHIND=1000000 $(SOAK) test/daemon/test_failover.py -k behind_many
 
 # SECONDS=3600 for an hour; ORACLE_SEED=N begins with that seed.
 soak-oracle: SECONDS = 600
 soak-oracle: all
-	ORACLE_SECONDS=$(SECONDS) PUSHD=$(CURDIR)/$(PUSHD) $(PYTHON) -m pytest -q -s -p no:cacheprovider test/daemon/test_oracle.py
+	ORACLE_SECONDS=$(SECONDS) $(SOAK) -s test/daemon/test_oracle.py
 
 clean:
 	rm -rf build

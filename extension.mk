@@ -1,4 +1,4 @@
-# The extension, by PGXS. Called by the Makefile beside it: make -f extension.mk [install|uninstall|...]
+# The extension, by PGXS. The Makefile beside it calls: make -f extension.mk [install|uninstall|...]
 
 PG_CONFIG ?= pg_config
 EXTENSION := vantage6_events
@@ -8,7 +8,8 @@ PG_MAJOR := $(shell $(PG_CONFIG) --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
 
 MODULE_big := $(EXTENSION)
 OBJS := $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
-# Versions that ALTER EXTENSION UPDATE leads here from, by the same script: sql/update/before.sql says how.
+# Versions from which ALTER EXTENSION UPDATE leads here, by the same script: see
+# sql/update/before.sql.
 OLD_VERSIONS := 1.0.0
 UPDATES := $(OLD_VERSIONS:%=$(EXTENSION)--%--$(EXT_VERSION).sql)
 DATA_built := $(EXTENSION)--$(EXT_VERSION).sql $(UPDATES)
@@ -36,7 +37,8 @@ $(EXTENSION)--$(EXT_VERSION).sql: $(sort $(wildcard sql/*.sql)) $(EXTENSION).con
 
 # One guard is enough, which says how this script is run.
 $(UPDATES): sql/update/before.sql sql/update/after.sql $(EXTENSION)--$(EXT_VERSION).sql
-	sed '/^\\echo Use "CREATE EXTENSION/d' $(EXTENSION)--$(EXT_VERSION).sql | cat sql/update/before.sql - sql/update/after.sql > $@.new
+	sed '/^\\echo Use "CREATE EXTENSION/d' $(EXTENSION)--$(EXT_VERSION).sql \
+	    | cat sql/update/before.sql - sql/update/after.sql > $@.new
 	mv $@.new $@
 
 # PGXS follows no headers.
