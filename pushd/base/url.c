@@ -11,12 +11,13 @@
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
 
-static const char *take_scheme(const char *text, struct url *out)
+/* What follows it, NULL if it is another one. */
+static const char *take_scheme(const char *text, bool *https)
 {
-    out->https = strncasecmp(text, "https://", 8) == 0;
-    if (!out->https && strncasecmp(text, "http://", 7) != 0)
+    *https = strncasecmp(text, "https://", 8) == 0;
+    if (!*https && strncasecmp(text, "http://", 7) != 0)
         return NULL;
-    return text + (out->https ? 8 : 7);
+    return text + (*https ? 8 : 7);
 }
 
 /* The host from text, of so many bytes; false if it is none. */
@@ -38,10 +39,10 @@ static bool take_host(const char *text, size_t len, struct url *out)
     return strspn(out->host, LETTERS DIGITS "._-") == len;
 }
 
-static bool take_port(const char *text, size_t len, struct url *out)
+static bool take_port(const char *text, size_t len, bool https, struct url *out)
 {
     size_t digits = strspn(text, DIGITS);
-    snprintf(out->port, sizeof out->port, "%s", out->https ? "443" : "80");
+    snprintf(out->port, sizeof out->port, "%s", https ? "443" : "80");
     if (len == 0)
         return true;
     if (digits != len || len >= sizeof out->port)
@@ -61,25 +62,17 @@ static bool is_visible(const char *text)
 
 bool url_parse(const char *text, struct url *out)
 {
-    const char *host = take_scheme(text, out);
+    bool https;
+    const char *host = take_scheme(text, &https);
     if (host == NULL)
         return false;
     size_t len = strcspn(host, "/?#");
     /* The last colon that is not within brackets begins the port. */
     size_t bracket = *host == '[' ? strcspn(host, "]") : 0;
     size_t before = bracket < len ? bracket + strcspn(host + bracket, ":/?#") : len;
-    out->target = host + len;
     size_t port = before < len ? before + 1 : len;
-    return take_host(host, before, out) && take_port(host + port, len - port, out) &&
-           is_visible(out->target);
-}
-
-void url_authority(const struct url *u, char out[URL_AUTHORITY])
-{
-    bool v6 = strchr(u->host, ':') != NULL;
-    bool usual = strcmp(u->port, u->https ? "443" : "80") == 0;
-    snprintf(out, URL_AUTHORITY, "%s%s%s%s%s", v6 ? "[" : "", u->host, v6 ? "]" : "",
-             usual ? "" : ":", usual ? "" : u->port);
+    return take_host(host, before, out) && take_port(host + port, len - port, https, out) &&
+           is_visible(host + len);
 }
 
 size_t url_length_to_tell(const char *text)

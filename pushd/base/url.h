@@ -8,19 +8,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { URL_HOST = 256, URL_AUTHORITY = URL_HOST + 8 };
+enum { URL_HOST = 256 };
 
 struct url {
-    bool https;
     bool numeric;        /* the host is an IP address */
     char host[URL_HOST]; /* without brackets */
     char port[6];        /* in decimal */
-    const char *target;  /* path and query, in the text that was parsed; may lack the first slash */
 };
 
 bool url_parse(const char *text, struct url *out);
-/* Host and port as the header Host has them: brackets around IPv6, no port if it is the default. */
-void url_authority(const struct url *u, char out[URL_AUTHORITY]);
 /* The length of text without its query, which may hold what should not be told. */
 size_t url_length_to_tell(const char *text);
 

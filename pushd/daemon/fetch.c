@@ -1,350 +1,355 @@
-/* fetch: see fetch.h. One place ends it (end()), one frees it (free_when_done()). */
+/* fetch: see fetch.h. A multi handle for each, which has one transfer. */
 #include "daemon/fetch.h"
 
-#include <netdb.h>
+#define CURL_DISABLE_DEPRECATION /* of curl_multi_socket_all() */
+#include <curl/curl.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/http_read.h"
+#include "base/alloc.h"
 #include "base/url.h"
-#include "daemon/tls.h"
+#include "daemon/trust.h"
+#include "loop/timers.h"
 
-enum { PROBLEM_MAX = 1536, READ_MAX = 16384, ADDRESSES_MAX = 4 };
+/* libcurl is woken so often: 7.88 does not ask for it when it goes on to the next address of a
+ * name, and only curl_multi_socket_all() has it do so. */
+enum { TICK_MS = 100, PROBLEM_MAX = 1536 };
 
 struct fetch {
     uv_loop_t *loop;
     struct fetch_request request;
-    struct url url;
-    void (*done)(void *ctx, const struct fetched *f); /* NULL: it has ended */
+    void (*done)(void *ctx, const struct fetched *f);
     void *ctx;
-    uv_getaddrinfo_t lookup;
-    uv_timer_t timer;
-    uv_tcp_t *tcp; /* of the address that is tried */
-    struct addrinfo *addresses, *next;
-    int left; /* addresses to try */
-    uint64_t deadline;
-    struct tls *tls; /* NULL: http */
-    bool looking_up, established;
-    struct http_reader reader;
-    unsigned open; /* what the loop still holds of it */
-    char problem[PROBLEM_MAX];
-    char input[READ_MAX];
+    struct url url;
+    struct trust trust;
+    bool connected; /* TLS has begun */
+    CURLM *multi;
+    CURL *easy;
+    struct curl_slist *headers;
+    uv_timer_t *timer; /* to the next tick, or when libcurl says */
+    FILE *body;        /* writes text */
+    char *text;
+    size_t len;
+    size_t taken;                /* bytes of the answer, with its head */
+    char error[CURL_ERROR_SIZE]; /* what libcurl says */
+    char problem[PROBLEM_MAX];   /* what is said of it */
 };
 
-/* --- ends --- */
+/* --- what is wrong --- */
 
-static void free_when_done(struct fetch *f)
-{
-    if (--f->open > 0)
-        return;
-    uv_freeaddrinfo(f->addresses);
-    tls_free(f->tls);
-    http_read_clear(&f->reader);
-    free(f);
-}
-
-static void on_timer_closed(uv_handle_t *handle)
-{
-    free_when_done(handle->data);
-}
-
-static void drop_connection(struct fetch *f)
-{
-    if (f->tcp)
-        uv_close((uv_handle_t *)f->tcp, (uv_close_cb)free);
-    f->tcp = NULL;
-}
-
-void fetch_cancel(struct fetch *f)
-{
-    f->done = NULL;
-    drop_connection(f);
-    if (f->looking_up)
-        uv_cancel((uv_req_t *)&f->lookup);
-    uv_close((uv_handle_t *)&f->timer, on_timer_closed);
-}
-
-static void end(struct fetch *f)
-{
-    struct fetched result = {*f->problem ? f->problem : NULL, f->reader.body, f->reader.len};
-    f->done(f->ctx, &result);
-    fetch_cancel(f);
-}
-
-static void fail(struct fetch *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void fail(struct fetch *f, const char *format, ...)
+static void say(struct fetch *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(struct fetch *f, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     vsnprintf(f->problem, sizeof f->problem, format, args);
     va_end(args);
-    end(f);
 }
 
-/* --- the answer --- */
-
-static void judge_answer(struct fetch *f)
+static long status_of(struct fetch *f)
 {
-    const struct http_reader *r = &f->reader;
-    if (r->state == HTTP_BAD)
-        fail(f, "the answer cannot be used: %s", r->problem);
-    else if (r->status == 200)
-        end(f);
-    else if (r->status / 100 == 3 && *r->location)
-        fail(f,
-             "expected status 200, found %d, a redirect to %.*s: redirects are not followed, give "
-             "the address that has the keys",
-             r->status, (int)url_length_to_tell(r->location), r->location);
+    long status = 0;
+    curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+}
+
+static void say_status(struct fetch *f, long status)
+{
+    char *to = NULL;
+    curl_easy_getinfo(f->easy, CURLINFO_REDIRECT_URL, &to);
+    if (to)
+        say(f,
+            "expected status 200, found %ld, a redirect to %.*s: redirects are not followed, give "
+            "the address that has the keys",
+            status, (int)url_length_to_tell(to), to);
     else
-        fail(f, "expected status 200, found %d", r->status);
+        say(f, "expected status 200, found %ld", status);
 }
 
-static bool take(struct fetch *f, const char *data, size_t len)
+static bool reached(struct fetch *f, CURLINFO phase)
 {
-    if (http_read_feed(&f->reader, data, len) == HTTP_MORE)
-        return true;
-    judge_answer(f);
-    return false;
+    curl_off_t us = 0; /* and stays so until then */
+    curl_easy_getinfo(f->easy, phase, &us);
+    return us > 0;
 }
 
-static void take_end(struct fetch *f)
+static const char *unreached(struct fetch *f)
 {
-    http_read_end(&f->reader);
-    judge_answer(f);
+    if (!reached(f, CURLINFO_NAMELOOKUP_TIME_T))
+        return "while looking up the name";
+    if (!reached(f, CURLINFO_PRETRANSFER_TIME_T))
+        return f->connected ? "in the TLS handshake" : "while connecting";
+    return reached(f, CURLINFO_STARTTRANSFER_TIME_T) ? "while reading the answer"
+                                                     : "while waiting for the answer";
 }
 
-/* --- sending --- */
-
-struct output {
-    uv_write_t write; /* first: it is the allocation */
-    char data[READ_MAX];
-};
-
-static void on_written(uv_write_t *write, int status)
+static void say_connect(struct fetch *f)
 {
-    (void)status; /* the reading side notices */
-    free(write);
+    long error = 0;
+    curl_easy_getinfo(f->easy, CURLINFO_OS_ERRNO, &error);
+    say(f, "cannot connect to port %s: %s", f->url.port,
+        error ? uv_strerror(uv_translate_sys_error((int)error)) : f->error);
 }
 
-static void send_bytes(struct fetch *f, const char *data, size_t len)
+/* OpenSSL's part of "error:0A00010B:SSL routines::wrong version number". */
+static const char *tls_reason(const struct fetch *f)
 {
-    struct output *o = malloc(sizeof *o);
-    if (!o || len > sizeof o->data)
+    const char *colons = strstr(f->error, "::");
+    return colons ? colons + 2 : f->error;
+}
+
+static void say_failure(struct fetch *f, CURLcode code)
+{
+    switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+        say(f,
+            "cannot look up the name %s: expected an address of it, found none: correct the name, "
+            "or /etc/hosts or the name server of this machine",
+            f->url.host);
+        break;
+    case CURLE_COULDNT_CONNECT:
+        say_connect(f);
+        break;
+    case CURLE_OPERATION_TIMEDOUT:
+        say(f, "no complete answer within keys_timeout (%llu ms): it was over %s",
+            (unsigned long long)f->request.timeout, unreached(f));
+        break;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+        say(f, "TLS: %s", tls_reason(f));
+        break;
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+        say(f, "the connection was lost: %s", f->error);
+        break;
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        say(f, "the answer cannot be used: expected HTTP/1.1, found something else");
+        break;
+    case CURLE_GOT_NOTHING:
+        say(f, "the answer cannot be used: the connection ended without one");
+        break;
+    case CURLE_PARTIAL_FILE:
+        say(f, "the answer cannot be used: the connection ended before it was complete");
+        break;
+    default:
+        say(f, "the answer cannot be used: %s", *f->error ? f->error : curl_easy_strerror(code));
+    }
+}
+
+static void judge(struct fetch *f, CURLcode code)
+{
+    long status = status_of(f);
+    if (*f->problem != '\0') /* of the certificate */
+        return;
+    if (f->taken > f->request.max)
+        say(f, "the answer cannot be used: it is too large for keys_bytes (%zu)", f->request.max);
+    else if (status > 200)
+        say_status(f, status);
+    else if (code != CURLE_OK)
+        say_failure(f, code);
+}
+
+/* --- ends --- */
+
+void fetch_cancel(struct fetch *f)
+{
+    curl_multi_remove_handle(f->multi, f->easy);
+    curl_easy_cleanup(f->easy);
+    curl_multi_cleanup(f->multi);
+    curl_slist_free_all(f->headers);
+    timers_free(f->timer);
+    fclose(f->body);
+    free(f->text);
+    free(f);
+}
+
+static void end(struct fetch *f, CURLcode code)
+{
+    judge(f, code);
+    fflush(f->body);
+    for (char *c = f->problem; *c != '\0'; c++)
+        if ((unsigned char)*c < ' ') /* a server's word in one line */
+            *c = '?';
+    struct fetched result = {*f->problem ? f->problem : NULL, f->text, f->len};
+    f->done(f->ctx, &result);
+    fetch_cancel(f);
+}
+
+/* --- the loop --- */
+
+static void end_if_done(struct fetch *f)
+{
+    int left;
+    CURLMsg *message = curl_multi_info_read(f->multi, &left);
+    if (message)
+        end(f, message->data.result);
+}
+
+static void on_timer(void *ctx)
+{
+    struct fetch *f = ctx;
+    int running;
+    timers_start(f->timer, TICK_MS);
+    curl_multi_socket_all(f->multi, &running);
+    end_if_done(f);
+}
+
+static int on_timeout(CURLM *multi, long ms, void *ctx)
+{
+    struct fetch *f = ctx;
+    (void)multi;
+    timers_start(f->timer, ms < 0 || ms > TICK_MS ? TICK_MS : (uint64_t)ms);
+    return 0;
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+    struct fetch *f = poll->data;
+    uv_os_fd_t socket;
+    int running;
+    uv_fileno((uv_handle_t *)poll, &socket);
+    curl_multi_socket_action(f->multi, socket,
+                             (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
+                                 (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0) |
+                                 (status < 0 ? CURL_CSELECT_ERR : 0),
+                             &running);
+    end_if_done(f);
+}
+
+static uv_poll_t *poll_new(struct fetch *f, curl_socket_t socket)
+{
+    uv_poll_t *poll = alloc(sizeof *poll);
+    if (uv_poll_init_socket(f->loop, poll, socket) != 0)
         abort();
-    memcpy(o->data, data, len);
-    uv_buf_t buf = uv_buf_init(o->data, (unsigned)len);
-    if (uv_write(&o->write, (uv_stream_t *)f->tcp, &buf, 1, on_written) != 0)
-        free(o);
+    poll->data = f;
+    curl_multi_assign(f->multi, socket, poll);
+    return poll;
 }
 
-static void send_tls(struct fetch *f)
+static int on_socket(CURL *easy, curl_socket_t socket, int what, void *ctx, void *known)
 {
-    char data[READ_MAX];
-    size_t n;
-    while ((n = tls_send(f->tls, data, sizeof data)) > 0)
-        send_bytes(f, data, n);
-}
-
-static void send_request(struct fetch *f)
-{
-    char authority[URL_AUTHORITY], head[READ_MAX];
-    url_authority(&f->url, authority);
-    int n = snprintf(head, sizeof head,
-                     "GET %s%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: vantage6-pushd/" PUSHD_VERSION
-                     "\r\nAccept: application/json\r\nConnection: close\r\n\r\n",
-                     *f->url.target == '/' ? "" : "/", f->url.target, authority);
-    f->established = true;
-    if (!f->tls) {
-        send_bytes(f, head, (size_t)n);
-        return;
+    uv_poll_t *poll = known;
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        uv_close((uv_handle_t *)poll, (uv_close_cb)free);
+        return 0;
     }
-    if (tls_write(f->tls, head, (size_t)n))
-        send_tls(f);
+    if (!poll)
+        poll = poll_new(ctx, socket);
+    uv_poll_start(
+        poll, (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0),
+        on_ready);
+    return 0;
 }
 
-/* --- receiving --- */
+/* --- the answer: to take less than there is ends the transfer --- */
 
-static void read_tls(struct fetch *f)
+static bool fits(struct fetch *f, size_t len)
 {
-    char data[READ_MAX];
-    ssize_t n;
-    if (!f->established) {
-        int status = tls_handshake(f->tls);
-        send_tls(f); /* an alert too */
-        if (status < 0)
-            fail(f, "%s", tls_problem(f->tls));
-        if (status <= 0)
-            return;
-        send_request(f);
-    }
-    while ((n = tls_read(f->tls, data, sizeof data)) > 0)
-        if (!take(f, data, (size_t)n))
-            return;
-    if (n < 0 && tls_problem(f->tls))
-        fail(f, "%s", tls_problem(f->tls));
-    else if (n < 0)
-        take_end(f);
+    f->taken += len;
+    return f->taken <= f->request.max;
 }
 
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+static size_t on_head(char *data, size_t size, size_t len, void *ctx)
 {
-    struct fetch *f = handle->data;
-    (void)suggested;
-    *buf = uv_buf_init(f->input, sizeof f->input);
+    (void)data;
+    (void)size;
+    return fits(ctx, len) ? len : 0;
 }
 
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+static size_t on_body(char *data, size_t size, size_t len, void *ctx)
 {
-    struct fetch *f = stream->data;
-    if (n == UV_EOF && f->tls && !f->established)
-        fail(f, "TLS: the server ended the connection in the handshake");
-    else if (n == UV_EOF)
-        take_end(f);
-    else if (n < 0)
-        fail(f, "the connection was lost: %s", uv_strerror((int)n));
-    else if (n > 0 && f->tls) {
-        tls_receive(f->tls, buf->base, (size_t)n);
-        read_tls(f);
-    } else if (n > 0) {
-        take(f, buf->base, (size_t)n);
-    }
+    struct fetch *f = ctx;
+    (void)size;
+    return fits(f, len) && status_of(f) == 200 ? fwrite(data, 1, len, f->body) : 0;
 }
 
-/* --- connecting --- */
+/* --- the request --- */
 
-static void try_next(struct fetch *f);
-
-static void on_deadline(uv_timer_t *timer)
+static CURLcode on_tls(CURL *easy, void *ssl_ctx, void *ctx)
 {
-    struct fetch *f = timer->data;
-    fail(f, "no complete answer within keys_timeout (%llu ms)",
-         (unsigned long long)f->request.timeout);
+    struct fetch *f = ctx;
+    (void)easy;
+    f->connected = true;
+    return trust_apply(&f->trust, ssl_ctx) ? CURLE_OK : CURLE_SSL_CACERT_BADFILE;
 }
 
-/* This address does not answer: there may be another. */
-static void on_slow(uv_timer_t *timer)
+/* The CAs are those of trust_apply(), which obeys SSL_CERT_FILE. To stop waiting for a lookup must
+ * not wait for its thread (QUICK_EXIT), which then frees what it has. */
+static bool set_options(struct fetch *f)
 {
-    struct fetch *f = timer->data;
-    drop_connection(f);
-    try_next(f);
+    CURL *e = f->easy;
+    int bad = 0;
+    bad |= curl_easy_setopt(e, CURLOPT_URL, f->request.url);
+    bad |= curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
+    bad |= curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+    bad |= curl_easy_setopt(e, CURLOPT_PROXY, "");
+    bad |= curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    bad |= curl_easy_setopt(e, CURLOPT_HTTPHEADER, f->headers);
+    bad |= curl_easy_setopt(e, CURLOPT_USERAGENT, "vantage6-pushd/" PUSHD_VERSION);
+    bad |= curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)f->request.timeout);
+    bad |= curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
+    bad |= curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    bad |= curl_easy_setopt(e, CURLOPT_ERRORBUFFER, f->error);
+    bad |= curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_head);
+    bad |= curl_easy_setopt(e, CURLOPT_HEADERDATA, f);
+    bad |= curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+    bad |= curl_easy_setopt(e, CURLOPT_WRITEDATA, f);
+    bad |= curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    bad |= curl_easy_setopt(e, CURLOPT_SSL_OPTIONS, (long)CURLSSLOPT_NO_PARTIALCHAIN);
+    bad |= curl_easy_setopt(e, CURLOPT_CAINFO, NULL);
+    bad |= curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
+    bad |= curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, on_tls);
+    bad |= curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, f);
+    return bad == 0;
 }
 
-static void begin_talk(struct fetch *f)
+static bool set_multi(struct fetch *f)
 {
-    char err[512];
-    uint64_t now = uv_now(f->loop);
-    *f->problem = '\0'; /* of the addresses before */
-    uv_timer_start(&f->timer, on_deadline, f->deadline > now ? f->deadline - now : 0, 0);
-    if (uv_read_start((uv_stream_t *)f->tcp, on_alloc, on_read) != 0) {
-        fail(f, "the connection cannot be read");
-        return;
-    }
-    if (!f->url.https) {
-        send_request(f);
-        return;
-    }
-    f->tls = tls_new(f->url.host, f->url.numeric, f->request.ca_file, err, sizeof err);
-    if (f->tls)
-        read_tls(f);
-    else
-        fail(f, "%s", err);
-}
-
-static void on_connected(uv_connect_t *connect, int status)
-{
-    uv_tcp_t *tcp = (uv_tcp_t *)connect->handle;
-    struct fetch *f = tcp->data;
-    free(connect);
-    if (status == UV_ECANCELED) /* f may be gone */
-        return;
-    if (status == 0) {
-        begin_talk(f);
-        return;
-    }
-    snprintf(f->problem, sizeof f->problem, "cannot connect to port %s: %s", f->url.port,
-             uv_strerror(status));
-    drop_connection(f);
-    try_next(f);
-}
-
-static void try_next(struct fetch *f)
-{
-    struct addrinfo *at = f->next;
-    uint64_t now = uv_now(f->loop), rest = f->deadline > now ? f->deadline - now : 0;
-    uv_connect_t *connect;
-    if (!at || f->left == 0) {
-        if (!*f->problem)
-            fail(f, "cannot connect: no address answers");
-        else
-            end(f);
-        return;
-    }
-    f->next = at->ai_next;
-    uv_timer_start(&f->timer, f->left > 1 ? on_slow : on_deadline, rest / (unsigned)f->left, 0);
-    f->left--;
-    f->tcp = malloc(sizeof *f->tcp);
-    connect = malloc(sizeof *connect);
-    if (!f->tcp || !connect)
-        abort();
-    uv_tcp_init(f->loop, f->tcp);
-    f->tcp->data = f;
-    int status = uv_tcp_connect(connect, f->tcp, at->ai_addr, on_connected);
-    if (status == 0)
-        return;
-    free(connect);
-    snprintf(f->problem, sizeof f->problem, "cannot connect: %s", uv_strerror(status));
-    drop_connection(f);
-    try_next(f);
-}
-
-/* done() is called from the loop only. */
-static void on_hopeless(uv_timer_t *timer)
-{
-    end(timer->data);
-}
-
-static void on_looked_up(uv_getaddrinfo_t *lookup, int status, struct addrinfo *addresses)
-{
-    struct fetch *f = lookup->data;
-    f->addresses = addresses;
-    f->looking_up = false;
-    if (f->done && status != 0) {
-        fail(f, "cannot look up the name %s: %s", f->url.host, uv_strerror(status));
-    } else if (f->done) {
-        f->next = addresses;
-        for (const struct addrinfo *a = addresses; a && f->left < ADDRESSES_MAX; a = a->ai_next)
-            f->left++;
-        try_next(f);
-    }
-    free_when_done(f);
+    int bad = 0;
+    bad |= curl_multi_setopt(f->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    bad |= curl_multi_setopt(f->multi, CURLMOPT_SOCKETDATA, f);
+    bad |= curl_multi_setopt(f->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
+    bad |= curl_multi_setopt(f->multi, CURLMOPT_TIMERDATA, f);
+    return bad == 0;
 }
 
 struct fetch *fetch_start(uv_loop_t *loop, const struct fetch_request *request,
                           void (*done)(void *ctx, const struct fetched *f), void *ctx)
 {
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct fetch *f = calloc(1, sizeof *f);
-    if (!f || !url_parse(request->url, &f->url))
+    struct fetch *f = alloc(sizeof *f);
+    if (!url_parse(request->url, &f->url))
         abort();
     f->loop = loop;
     f->request = *request;
     f->done = done;
     f->ctx = ctx;
-    f->deadline = uv_now(loop) + request->timeout;
-    http_read_init(&f->reader, request->max);
-    uv_timer_init(loop, &f->timer);
-    f->timer.data = f->lookup.data = f;
-    uv_timer_start(&f->timer, on_deadline, request->timeout, 0);
-    int status = uv_getaddrinfo(loop, &f->lookup, on_looked_up, f->url.host, f->url.port, &hints);
-    f->looking_up = status == 0;
-    f->open = f->looking_up ? 2 : 1;
-    if (f->looking_up)
-        return f;
-    snprintf(f->problem, sizeof f->problem, "cannot look up the name %s: %s", f->url.host,
-             uv_strerror(status));
-    uv_timer_start(&f->timer, on_hopeless, 0, 0);
+    f->trust = (struct trust){request->ca_file, f->url.host, f->url.numeric, f->problem,
+                              sizeof f->problem};
+    f->timer = timers_new(loop, on_timer, f);
+    f->body = must(open_memstream(&f->text, &f->len));
+    f->headers = must(curl_slist_append(NULL, "Accept: application/json"));
+    must(curl_slist_append(f->headers, "Connection: close"));
+    f->easy = must(curl_easy_init());
+    f->multi = must(curl_multi_init());
+    if (!set_options(f) || !set_multi(f) || curl_multi_add_handle(f->multi, f->easy) != CURLM_OK)
+        abort();
     return f;
+}
+
+bool fetch_check(const char *ca_file, char *err, size_t errlen)
+{
+    const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
+    bool threaded = v->features & CURL_VERSION_ASYNCHDNS;
+    if (!threaded || !v->ssl_version || !strstr(v->ssl_version, "OpenSSL")) {
+        snprintf(err, errlen,
+                 "expected libcurl with OpenSSL that looks names up in a thread (AsynchDNS), found "
+                 "libcurl %s with %s%s: install the system's own, libcurl4",
+                 v->version, v->ssl_version ? v->ssl_version : "no TLS",
+                 threaded ? "" : ", without such a thread");
+        return false;
+    }
+    return trust_check(ca_file, err, errlen);
 }

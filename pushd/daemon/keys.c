@@ -14,7 +14,6 @@
 #include "base/log.h"
 #include "daemon/fetch.h"
 #include "daemon/key_file.h"
-#include "daemon/tls.h"
 
 /* A look at a file costs little. */
 enum { FILE_GAP_MS = 1000, DIGEST = 32 };
@@ -134,7 +133,7 @@ static void on_fetched(void *ctx, const struct fetched *f)
     k->fetch = NULL;
     if (f->problem)
         snprintf(err, sizeof err, "GET %.*s: %s", k->source.to_tell, k->source.place, f->problem);
-    if (f->problem || !take(k, f->body ? f->body : "", f->len, err, sizeof err))
+    if (f->problem || !take(k, f->body, f->len, err, sizeof err))
         failed(k, err);
     arm(k);
 }
@@ -205,11 +204,6 @@ double keys_age(const struct keys *k)
 
 /* --- begin and end --- */
 
-static bool check_ca(const struct config *c, char *err, size_t errlen)
-{
-    return *c->jwks_ca_file == '\0' || tls_check_ca(c->jwks_ca_file, err, errlen);
-}
-
 struct keys *keys_open(const struct keys_env *env, char *err, size_t errlen)
 {
     const struct config *c = env->config;
@@ -219,7 +213,7 @@ struct keys *keys_open(const struct keys_env *env, char *err, size_t errlen)
     bool url = k->source.kind == KEYS_URL;
     keys_plan_init(&k->plan, url ? c->keys_max_age : c->keys_interval,
                    url ? c->keys_refresh_interval : FILE_GAP_MS, uv_now(env->loop));
-    if (!check_ca(c, err, errlen) || (!url && !look_at_file(k, err, errlen))) {
+    if (!fetch_check(c->jwks_ca_file, err, errlen) || (!url && !look_at_file(k, err, errlen))) {
         keys_source_clear(&k->source);
         free(k);
         return NULL;
@@ -264,7 +258,7 @@ int keys_check(const struct config *config, char *err, size_t errlen)
 {
     struct keys_source source;
     keys_source_init(&source, config);
-    bool good = check_ca(config, err, errlen) &&
+    bool good = fetch_check(config->jwks_ca_file, err, errlen) &&
                 (source.kind == KEYS_URL || check_file(&source, config, err, errlen));
     keys_source_clear(&source);
     return good ? 0 : -1;

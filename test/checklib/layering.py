@@ -10,9 +10,10 @@ import re
 
 from .report import FAILED, PASSED, TOP, run
 
-EDGE_SYMBOL = re.compile(r"^(lws_|_lws_|PQ|uv_)")
-EDGE_HEADER = re.compile(r'^\s*#\s*include\s*[<"](libwebsockets|lws|libpq|postgres|pg_|uv)[\w./-]*[>"]',
-                         re.MULTILINE)
+EDGE_SYMBOL = re.compile(r"^(lws_|_lws_|PQ|uv_|curl_)")
+EDGE_HEADER = re.compile(
+    r'^\s*#\s*include\s*[<"](libwebsockets|lws|libpq|postgres|pg_|uv|curl)[\w./-]*[>"]',
+    re.MULTILINE)
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 # HQ's words. Those that pushd sends or takes as settings (/tasks, expired_token) are not among them.
 POLICY = re.compile(
@@ -106,7 +107,7 @@ def layering():
     unbuilt = [path for path in files if path.endswith(".c") and path[:-2] not in symbols]
     strays = [path for path in glob.glob("*/*.[ch]", root_dir=f"{TOP}/pushd") if path not in files]
     rules = {
-        "the core links with neither libwebsockets, libpq nor libuv": impure,
+        "the core links with no libwebsockets, libpq, libuv or libcurl": impure,
         "the core includes no header of theirs": _search(EDGE_HEADER, _sources(core)),
         "no layer of pushd includes a header of one above it": _upward(layers, includes),
         "no layer of pushd calls one above it": _upward(layers, calls),

@@ -5,7 +5,6 @@ called for each request with its handler and returns true if it has answered in 
 """
 import http.server
 import json
-import pathlib
 import socket
 import ssl
 import threading
@@ -20,26 +19,33 @@ PATH = f"/realms/{REALM}/protocol/openid-connect/certs"
 ENCRYPTION = {"kid": "for-encryption", "kty": "RSA", "alg": "RSA-OAEP", "use": "enc", "n": "w" * 342, "e": "AQAB"}
 
 
-class Authority:
-    """A CA, and the certificates that it gives."""
+def _certify(base, name, extension, days, *signer):
+    """The key and the certificate of this name, as base.key and base.pem."""
+    with open(f"{base}.ext", "w", encoding="ascii") as file:
+        file.write(extension)
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{base}.key",
+            "-out", f"{base}.csr", "-subj", f"/CN={name}")
+    openssl("x509", "-req", "-in", f"{base}.csr", *signer, "-days", str(days),
+            "-extfile", f"{base}.ext", "-out", f"{base}.pem")
+    if days == 0:
+        made = int(time.time())
+        wait_for(lambda: time.time() > made + 1, "its last second to be over")
 
-    def __init__(self, folder, name="ca"):
-        self.folder, self.base = pathlib.Path(folder), f"{folder}/{name}"
+
+class Authority:
+    """A CA, and the certificates that it gives. Of 0 days, either has expired."""
+
+    def __init__(self, folder, name="ca", days=2):
+        self.base = f"{folder}/{name}"
         self.file = f"{self.base}.pem"
-        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{self.base}.key", "-out", self.file,
-                "-subj", f"/CN={name}", "-days", "2")
+        _certify(self.base, name, "basicConstraints=critical,CA:TRUE", days,
+                 "-signkey", f"{self.base}.key")
 
     def certify(self, names, days=2):
-        """An ssl context for a server of these names (DNS:localhost,IP:127.0.0.1); of 0 days, it has expired."""
+        """An ssl context for a server of these names (DNS:localhost,IP:127.0.0.1)."""
         base = f"{self.base}-{names.replace(':', '-').replace(',', '-').replace('*', 'x')}-{days}"
-        with open(f"{base}.ext", "w", encoding="ascii") as file:
-            file.write(f"subjectAltName={names}")
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{base}.key", "-out", f"{base}.csr", "-subj", "/CN=iam")
-        openssl("x509", "-req", "-in", f"{base}.csr", "-CA", self.file, "-CAkey", f"{self.base}.key", "-CAcreateserial",
-                "-days", str(days), "-extfile", f"{base}.ext", "-out", f"{base}.pem")
-        if days == 0:
-            made = int(time.time())
-            wait_for(lambda: time.time() > made + 1, "its last second to be over")
+        _certify(base, "iam", f"subjectAltName={names}", days,
+                 "-CA", self.file, "-CAkey", f"{self.base}.key", "-CAcreateserial")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(f"{base}.pem", f"{base}.key")
         return context

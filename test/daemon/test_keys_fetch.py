@@ -1,4 +1,5 @@
 """Keys from an address: what is asked, what is accepted, and what is said when it does not come. No database is there."""
+import contextlib
 import os
 import re
 import signal
@@ -75,10 +76,12 @@ def keycloak(tmp_path):
 
 @pytest.fixture(scope="module")
 def trust(tmp_path_factory):
-    """The hospital's CA, another one, and contexts of servers."""
+    """The hospital's CA, another one, one that has expired, and contexts of servers."""
     folder = tmp_path_factory.mktemp("trust")
     ours, other = Authority(folder, "ours"), Authority(folder, "other")
+    late = Authority(folder, "late", 0)
     return types.SimpleNamespace(ca=ours.file, other=other.file, ours=ours,
+                                 late=late.file, by_late=late.certify("DNS:localhost"),
                                  local=ours.certify("DNS:localhost,IP:127.0.0.1"),
                                  address_only=ours.certify("IP:127.0.0.1"), wrong=ours.certify("DNS:iam.example.org"),
                                  wildcard=ours.certify("DNS:*.localhost,DNS:l*"), over=ours.certify("DNS:localhost", 0))
@@ -135,20 +138,21 @@ def test_any_address_with_its_query_which_is_not_told(start, keycloak):
 
 
 @pytest.fixture
-def hosts(tmp_path):
-    """hosts(line...): the words before a command that has it see these lines as /etc/hosts."""
-    def write(*lines):
-        path = tmp_path / "hosts"
+def etc(tmp_path):
+    """etc(name, line...): before a command, these words have it see the lines as /etc/name."""
+    def write(name, *lines):
+        path = tmp_path / name
         path.write_text("".join(f"{line}\n" for line in lines))
-        words = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(path)]
+        words = ["unshare", "-m", "sh", "-c", f'mount --bind "$0" /etc/{name} && exec "$@"',
+                 str(path)]
         if subprocess.run([*words, "true"], check=False, capture_output=True).returncode:
-            pytest.skip("expected to be allowed another /etc/hosts (root), found that it is not so")
+            pytest.skip(f"expected to be allowed another /etc/{name} (root), found that not so")
         return words
     return write
 
 
-def test_a_name_of_several_addresses_of_which_one_answers(start, keycloak, hosts):
-    words = hosts("127.0.0.2 iam", "127.0.0.3 iam", "127.0.0.4 iam")
+def test_a_name_of_several_addresses_of_which_one_answers(start, keycloak, etc):
+    words = etc("hosts", "127.0.0.2 iam", "127.0.0.3 iam", "127.0.0.4 iam")
     for number in (2, 3, 4):
         server = keycloak(host=f"127.0.0.{number}")
         fetched(start("--jwks-url", server.url("iam"), before=words))
@@ -156,23 +160,48 @@ def test_a_name_of_several_addresses_of_which_one_answers(start, keycloak, hosts
     wait_for(lambda: "cannot connect to port 1: connection refused" in daemon.reason(), "the reason")
 
 
-def test_an_address_that_does_not_answer_leaves_time_for_the_next(start, keycloak, hosts):
-    """It listens, but nobody accepts: its queue is full, so that a connection waits."""
-    with socket.socket() as deaf, socket.socket() as first, socket.socket() as second:
-        server = keycloak(host="127.0.0.3")
-        deaf.bind(("127.0.0.2", server.port))
-        deaf.listen(0)
+@contextlib.contextmanager
+def deaf(port=0):
+    """127.0.0.2 listens, but nobody accepts: its queue is full, so that a connection waits."""
+    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
+        listener.bind(("127.0.0.2", port))
+        listener.listen(0)
         for filler in (first, second):
             filler.setblocking(False)
-            filler.connect_ex(deaf.getsockname())
-        daemon = start("--jwks-url", server.url("iam"), "--keys-timeout", "2s", before=hosts("127.0.0.2 iam", "127.0.0.3 iam"))
+            filler.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+def test_an_address_that_does_not_answer_leaves_time_for_the_next(start, keycloak, etc):
+    server = keycloak(host="127.0.0.3")
+    with deaf(server.port):
+        daemon = start("--jwks-url", server.url("iam"), "--keys-timeout", "2s",
+                       before=etc("hosts", "127.0.0.2 iam", "127.0.0.3 iam"))
         fetched(daemon)
         assert daemon.metric('keys_refreshes_total{result="failed"}') == 0
 
 
-def test_no_proxy_is_used(start, keycloak):
-    server = keycloak()
-    fetched(start("--jwks-url", server.url(), http_proxy="http://127.0.0.1:9", HTTP_PROXY="http://127.0.0.1:9"))
+def test_a_name_server_that_does_not_answer_holds_up_nothing(start, etc):
+    """A lookup takes 60 s. A daemon that waited for it would neither answer nor stop in time."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        try:
+            mute.bind(("127.7.7.7", 53))
+        except OSError as error:
+            pytest.skip(f"expected to be allowed port 53 of 127.7.7.7, found {error}")
+        daemon = start(
+            "--jwks-url", "http://iam.example.org/", "--keys-timeout", "300ms",
+            "--keys-refresh-interval", "100ms",
+            before=etc("resolv.conf", "nameserver 127.7.7.7", "options timeout:30 attempts:2"))
+        wait_for(lambda: daemon.metric('keys_refreshes_total{result="failed"}') >= 3, "attempts")
+        assert daemon.reason().endswith("(300 ms): it was over while looking up the name")
+
+
+def test_the_proxies_of_the_environment_are_not_used(start, keycloak, trust):
+    names = [f"{scheme}_proxy" for scheme in ("http", "https", "all")]
+    names += [name.upper() for name in names]
+    for context in (None, trust.local):
+        fetched(start("--jwks-url", keycloak(context).url(), "--jwks-ca-file", trust.ca,
+                      **dict.fromkeys(names, "http://127.0.0.1:9")))
 
 
 # --- https ---------------------------------------------------------------------------------------
@@ -197,20 +226,33 @@ def test_the_name_is_sent_in_the_handshake_but_no_address(start, keycloak, trust
     assert names == ["localhost", None]
 
 
+DATE = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ"
+UNKNOWN = ("unable to get local issuer certificate: found CN=iam, issued by CN=ours: "
+           "set jwks_ca_file to ")
+OTHER_NAME = "hostname mismatch: expected one for localhost, found one for "
+OTHER_ADDRESS = "IP address mismatch: expected one for 127.0.0.1, found one for "
+OVER = "certificate has expired: that of "
+
+
 @pytest.mark.parametrize("context, host, ca, reason", [
-    ("local", "localhost", "", "unable to get local issuer certificate"),
-    ("local", "localhost", "other", "unable to get local issuer certificate"),
-    ("wrong", "localhost", "ca", "hostname mismatch"),
-    ("wildcard", "localhost", "ca", "hostname mismatch"),
-    ("address_only", "localhost", "ca", "hostname mismatch"),
-    ("wrong", "127.0.0.1", "ca", "IP address mismatch"),
-    ("over", "localhost", "ca", "certificate has expired"),
-], ids=["unknown", "another_ca", "another_name", "part_of_a_wildcard", "no_name", "another_address", "expired"])
+    ("local", "localhost", "", UNKNOWN),
+    ("local", "localhost", "other", UNKNOWN),
+    ("wrong", "localhost", "ca", OTHER_NAME + "DNS:iam.example.org: "),
+    ("wildcard", "localhost", "ca", OTHER_NAME + r"DNS:\*.localhost, DNS:l\*: "),
+    ("address_only", "localhost", "ca", OTHER_NAME + "IP Address:127.0.0.1: "),
+    ("wrong", "127.0.0.1", "ca", OTHER_ADDRESS + "DNS:iam.example.org: "),
+    ("over", "localhost", "ca", OVER + rf"the server \(CN=iam\) expired on {DATE}: renew it$"),
+    ("by_late", "localhost", "late", OVER + rf"its CA \(CN=late\) expired on {DATE}: renew it, "),
+], ids=["unknown", "another_ca", "another_name", "part_of_a_wildcard", "no_name", "another_address",
+        "expired", "expired_ca"])
 def test_a_certificate_that_is_not_right(start, keycloak, trust, context, host, ca, reason):
     server = keycloak(getattr(trust, context))
-    daemon = start("--jwks-url", server.url(host), *(["--jwks-ca-file", getattr(trust, ca)] if ca else []))
-    text = f"no keys yet: GET {server.url(host)}: TLS: the certificate is not trusted: {reason}"
-    wait_for(lambda: daemon.reason().lower() == text.lower(), f"the reason, not {daemon.reason()}")
+    options = ["--jwks-ca-file", getattr(trust, ca)] if ca else []
+    daemon = start("--jwks-url", server.url(host), *options)
+    text = (f"^no keys yet: GET {re.escape(server.url(host))}: "
+            f"TLS: the certificate is not trusted: {reason}")
+    wait_for(lambda: "TLS" in daemon.reason(), "the reason")
+    assert re.search(text, daemon.reason(), re.IGNORECASE), daemon.reason()
     assert server.requests == [] and daemon.metric("keys") == 0
 
 
@@ -253,6 +295,8 @@ WRONG = {
     "created": (lambda h: h.answer(201, {"keys": []}) or True, "expected status 200, found 201"),
     "redirect": (lambda h: h.answer(302, b"", Location="https://h/login?x=Gr8Secret") or True,
                  "found 302, a redirect to https://h/login: redirects are not followed, give the address"),
+    "redirect_within": (lambda h: h.answer(307, b"", Location="/keys?x=Gr8Secret") or True,
+                        "/keys: redirects are not followed, give the address"),
     "redirect_to_nowhere": (lambda h: h.answer(301, b"") or True, "expected status 200, found 301"),
     "not_json": (lambda h: h.answer(200, b"<html>") or True,
                  "expected a JSON Web Key Set, found text that is not JSON"),
@@ -264,8 +308,10 @@ WRONG = {
     "half": (half, "the connection ended before it was complete"),
     "large": (lambda h: h.answer(200, {"keys": [], "x": "x" * 2000}) or True, "it is too large"),
     "no_end": (lambda h: [h.wfile.write(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000)] and no_answer(h), "it is too large"),
-    "hang": (hang, "no complete answer within keys_timeout (500 ms)"),
-    "drip": (drip, "no complete answer within keys_timeout (500 ms)"),
+    "hang": (hang, "no complete answer within keys_timeout (500 ms): "
+                   "it was over while waiting for the answer"),
+    "drip": (drip, "no complete answer within keys_timeout (500 ms): "
+                   "it was over while reading the answer"),
 }
 
 
@@ -285,6 +331,15 @@ def test_a_wrong_answer_is_said_and_a_right_one_heals_it(start, keycloak, name):
     server.behaviour = None
     fetched(daemon)
     assert daemon.logged().count("keys read from") == 1
+
+
+def test_the_phase_in_which_the_time_was_over(start):
+    with deaf() as port, socket.create_server(("127.0.0.1", 0)) as mute:
+        for url, phase in ((f"http://127.0.0.2:{port}/", "while connecting"),
+                           (f"https://127.0.0.1:{mute.getsockname()[1]}/", "in the TLS handshake")):
+            daemon = start("--jwks-url", url, "--keys-timeout", "500ms")
+            wait_for(lambda: "keys_timeout" in daemon.reason(), "the end of the time")  # noqa: B023
+            assert daemon.reason().endswith(f"(500 ms): it was over {phase}")
 
 
 def test_nobody_listens_and_a_name_that_is_none(start):
@@ -364,15 +419,19 @@ def test_keys_of_other_algorithms_are_left_out(start, keycloak):
 # --- before it starts ----------------------------------------------------------------------------
 
 def test_a_ca_file_that_is_none_ends_it_with_78(tmp_path):
-    empty, keys = tmp_path / "empty", tmp_path / "keys"
+    empty, keys, port = tmp_path / "empty", tmp_path / "keys", free_ports(2)
     empty.write_text("no certificate")
     keys.write_text(KEYSETS["one"])
+    listen = ["--max-connections", "100", "--listen", f"127.0.0.1:{port}",
+              "--admin-listen", f"127.0.0.1:{port + 1}"]
     for source in (["--jwks-url", "https://127.0.0.1:1/"], ["--jwks-file", str(keys)]):
-        for path in (str(empty), str(tmp_path / "none"), str(tmp_path)):
+        for path, found in ((empty, "no certificate or crl found"),
+                            (tmp_path / "none", "No such file or directory"),
+                            (tmp_path, "Is a directory")):
             for check in ([], ["--check-config"]):
-                status, output = ask("--max-connections", "100", *source, "--jwks-ca-file", path, *check)
+                status, output = ask(*listen, *source, "--jwks-ca-file", str(path), *check)
                 assert (status, output.count("\n")) == (EX_CONFIG, 1), output
-                assert f"jwks_ca_file: expected certificates (PEM) in {path}, found: " in output
+                assert f"expected certificates (PEM) in {path}, found: {found}: " in output
 
 
 def test_check_config_fetches_nothing(keycloak, trust):
