@@ -27,14 +27,31 @@
 -- In postgresql.conf: .upkeep_interval, .bell_pause.
 \echo Use "CREATE EXTENSION vantage6_events" to load this file. \quit
 
--- Whoever may create functions in the schema could put his own before ours.
+-- Functions name nothing of the extension's with its schema: search_path finds it, pg_catalog first and pg_temp
+-- last. So nobody else may create anything in the schema. What attach() makes is named with the schema: it
+-- may be missing, and must not be looked for in pg_temp then.
+CREATE FUNCTION creators() RETURNS SETOF text
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('schema vantage6_events belongs to %I, which is not a superuser', r.rolname)
+    FROM pg_namespace AS n JOIN pg_roles AS r ON r.oid = n.nspowner
+    WHERE n.nspname = 'vantage6_events' AND NOT r.rolsuper
+    UNION ALL
+    SELECT format('%s may create in schema vantage6_events',
+                  CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
+    FROM pg_namespace AS n, aclexplode(n.nspacl) AS a
+    WHERE n.nspname = 'vantage6_events' AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner
+$$;
+COMMENT ON FUNCTION creators() IS
+    'Who may create in the schema and ought not to, one line each: what they create could run as the extension''s '
+    'owner. Owned by the extension.';
+
 DO $$
+DECLARE
+    fault text := (SELECT c FROM vantage6_events.creators() AS c LIMIT 1);
 BEGIN
-    IF NOT (SELECT r.rolsuper FROM pg_catalog.pg_namespace n
-            JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner
-            WHERE n.nspname = 'vantage6_events') THEN
-        RAISE EXCEPTION 'the schema vantage6_events belongs to a role that is not a superuser'
-            USING HINT = 'Drop or rename it; CREATE EXTENSION makes its own.';
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION '%', fault USING HINT = 'Drop or rename it; CREATE EXTENSION makes its own.';
     END IF;
 END
 $$;

@@ -50,19 +50,18 @@ DECLARE
     part regclass;
     col record;
 BEGIN
-    FOREACH part IN ARRAY ARRAY['vantage6_events.event_0', 'vantage6_events.event_1',
-                                'vantage6_events.event_2']::regclass[] LOOP
+    FOREACH part IN ARRAY ARRAY['event_0', 'event_1', 'event_2']::regclass[] LOOP
         EXECUTE format('COMMENT ON TABLE %s IS %L', part, 'One slot of the ring of events');
         FOR col IN SELECT attname, attnum FROM pg_catalog.pg_attribute
                    WHERE attrelid = part AND attnum > 0 LOOP
             EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', part, col.attname,
-                           pg_catalog.col_description('vantage6_events.event'::regclass, col.attnum));
+                           pg_catalog.col_description('event'::regclass, col.attnum));
         END LOOP;
     END LOOP;
 END
 $$;
 COMMENT ON SEQUENCE event_id_seq IS 'Ids of events; dumped, unlike the events';
-SELECT pg_catalog.pg_extension_config_dump('vantage6_events.event_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('event_id_seq', '');
 
 -- Rights rows travel beside the events, by the same snapshots. They need no order; and survive a crash only for those of a
 -- transaction that was prepared before it, since after one all rooms are read anew.

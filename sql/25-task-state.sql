@@ -23,7 +23,7 @@ COMMENT ON COLUMN open_run.unfinished IS 'It has no finished_at: tasks that depe
 COMMENT ON COLUMN open_run.alive IS 'Its status is none of the last ones: it can be killed';
 COMMENT ON INDEX open_run_task_id IS 'Which runs of this task are open?';
 COMMENT ON INDEX open_run_organization_id IS 'Which runs of this organization are open?';
-SELECT pg_catalog.pg_extension_config_dump('vantage6_events.open_run', '');
+SELECT pg_catalog.pg_extension_config_dump('open_run', '');
 
 CREATE TABLE child_task (
     task_id integer PRIMARY KEY,
@@ -34,7 +34,7 @@ COMMENT ON TABLE child_task IS 'Tasks of HQ that have a parent';
 COMMENT ON COLUMN child_task.task_id IS 'Task';
 COMMENT ON COLUMN child_task.parent_id IS 'Its parent';
 COMMENT ON INDEX child_task_parent_id IS 'Which are its children?';
-SELECT pg_catalog.pg_extension_config_dump('vantage6_events.child_task', '');
+SELECT pg_catalog.pg_extension_config_dump('child_task', '');
 
 CREATE TABLE dependency (
     task_id integer NOT NULL,
@@ -46,7 +46,7 @@ COMMENT ON TABLE dependency IS 'Which task waits for which (HQ 5)';
 COMMENT ON COLUMN dependency.task_id IS 'The dependent';
 COMMENT ON COLUMN dependency.depends_on_id IS 'The task that it waits for';
 COMMENT ON INDEX dependency_depends_on_id IS 'Which tasks wait for this one?';
-SELECT pg_catalog.pg_extension_config_dump('vantage6_events.dependency', '');
+SELECT pg_catalog.pg_extension_config_dump('dependency', '');
 
 CREATE TABLE ready_task (
     task_id integer PRIMARY KEY
@@ -54,7 +54,7 @@ CREATE TABLE ready_task (
 COMMENT ON TABLE ready_task IS
     'Dependents that were announced, since all that they waited for had finished: never again';
 COMMENT ON COLUMN ready_task.task_id IS 'Task';
-SELECT pg_catalog.pg_extension_config_dump('vantage6_events.ready_task', '');
+SELECT pg_catalog.pg_extension_config_dump('ready_task', '');
 
 CREATE TABLE instruction (
     id bigint NOT NULL,
@@ -90,7 +90,7 @@ COMMENT ON COLUMN instruction.sent_to IS 'sid of the connection that it was last
 COMMENT ON COLUMN instruction.acked_at IS 'When the node acknowledged it, or was heard to have done it, or NULL';
 COMMENT ON INDEX instruction_node_id IS 'What is this node to do?';
 COMMENT ON INDEX instruction_told_at IS 'What is to be told again?';
-SELECT pg_catalog.pg_extension_config_dump('vantage6_events.instruction', '');
+SELECT pg_catalog.pg_extension_config_dump('instruction', '');
 
 CREATE TABLE killed_run (
     run_id integer NOT NULL,
@@ -108,7 +108,7 @@ COMMENT ON COLUMN killed_run.xid IS 'Transaction that told it: two that do so at
 COMMENT ON COLUMN killed_run.instruction_id IS 'The instruction that lists it';
 COMMENT ON COLUMN killed_run.over IS 'Whether the node has said that the run is over';
 COMMENT ON INDEX killed_run_instruction_id IS 'Which runs does the instruction list?';
-SELECT pg_catalog.pg_extension_config_dump('vantage6_events.killed_run', '');
+SELECT pg_catalog.pg_extension_config_dump('killed_run', '');
 
 CREATE UNLOGGED TABLE killed_task (
     task_id integer NOT NULL,
@@ -139,7 +139,7 @@ COMMENT ON COLUMN unwanted_dataframe.session_id IS 'Session that it belongs to';
 COMMENT ON COLUMN unwanted_dataframe.created_at IS 'Since when';
 COMMENT ON COLUMN unwanted_dataframe.told_at IS 'When the node was last told';
 COMMENT ON INDEX unwanted_dataframe_node_id IS 'What is this node to delete?';
-SELECT pg_catalog.pg_extension_config_dump('vantage6_events.unwanted_dataframe', '');
+SELECT pg_catalog.pg_extension_config_dump('unwanted_dataframe', '');
 
 -- Rows are only added here by receive(), and taken away by whoever holds HQ's row of the run.
 CREATE TABLE log_line (
@@ -156,8 +156,8 @@ COMMENT ON COLUMN log_line.line IS 'What it logged';
 COMMENT ON COLUMN log_line.at IS 'When it came';
 COMMENT ON INDEX log_line_run_id IS 'What is there of this run?';
 COMMENT ON SEQUENCE log_line_id_seq IS 'Keys of log_line';
-SELECT pg_catalog.pg_extension_config_dump('vantage6_events.log_line', '');
-SELECT pg_catalog.pg_extension_config_dump('vantage6_events.log_line_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('log_line', '');
+SELECT pg_catalog.pg_extension_config_dump('log_line_id_seq', '');
 
 CREATE UNLOGGED TABLE relayed (
     run_id integer PRIMARY KEY,

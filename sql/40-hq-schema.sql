@@ -53,11 +53,11 @@ COMMENT ON FUNCTION hq_objects(name, integer) IS
     'What the agent needs of HQ besides columns. Owned by the extension.';
 
 CREATE FUNCTION hq_missing(schema name, version integer) RETURNS SETOF text
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
     SELECT (CASE WHEN t.oid IS NULL THEN format('table %I', n.table_name)
                  ELSE format('column %I.%I', n.table_name, n.column_name) END) COLLATE "C" AS item
-    FROM vantage6_events.hq_columns(version) AS n
+    FROM hq_columns(version) AS n
     LEFT JOIN pg_class AS t
         ON t.relname = n.table_name AND t.relkind IN ('r', 'p')
         AND t.relnamespace = (SELECT s.oid FROM pg_namespace AS s WHERE s.nspname = schema)
@@ -70,11 +70,11 @@ COMMENT ON FUNCTION hq_missing(name, integer) IS
     'Tables and columns of HQ version 4 or 5 that the schema lacks. Owned by the extension.';
 
 CREATE FUNCTION hq_version(schema name) RETURNS integer
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
-    missing4 text[] := ARRAY(SELECT vantage6_events.hq_missing(schema, 4));
-    missing5 text[] := ARRAY(SELECT vantage6_events.hq_missing(schema, 5));
+    missing4 text[] := ARRAY(SELECT hq_missing(schema, 4));
+    missing5 text[] := ARRAY(SELECT hq_missing(schema, 5));
     closest integer;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = schema) THEN
@@ -99,17 +99,17 @@ COMMENT ON FUNCTION hq_version(name) IS
     'holds neither. Owned by the extension.';
 
 CREATE FUNCTION hq_owner(schema name) RETURNS name
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
-    version integer := vantage6_events.hq_version(schema);
+    version integer := hq_version(schema);
     owners name[];
 BEGIN
     owners := ARRAY(
         SELECT DISTINCT pg_get_userbyid(t.relowner) FROM pg_class AS t
         JOIN pg_namespace AS s ON s.oid = t.relnamespace
         WHERE s.nspname = schema AND t.relkind IN ('r', 'p')
-          AND t.relname IN (SELECT c.table_name FROM vantage6_events.hq_columns(version) AS c)
+          AND t.relname IN (SELECT c.table_name FROM hq_columns(version) AS c)
         ORDER BY 1);
     IF cardinality(owners) > 1 THEN
         RAISE EXCEPTION 'the tables of schema "%" belong to several roles', schema
@@ -124,10 +124,10 @@ COMMENT ON FUNCTION hq_owner(name) IS
     'extension.';
 
 CREATE FUNCTION hq_agent(schema name) RETURNS name
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
     SELECT CASE WHEN r.rolsuper THEN 'vantage6_events' ELSE r.rolname END
-    FROM pg_roles AS r WHERE r.rolname = vantage6_events.hq_owner(schema)
+    FROM pg_roles AS r WHERE r.rolname = hq_owner(schema)
 $$;
 COMMENT ON FUNCTION hq_agent(name) IS
     'The role that is to own what touches HQ''s rows: the owner of HQ''s tables, or, if that is a '

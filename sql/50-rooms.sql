@@ -43,14 +43,14 @@ COMMENT ON FUNCTION public_rooms_of(integer[]) IS
 
 CREATE FUNCTION rooms_of(principals integer[])
     RETURNS TABLE (principal_id integer, room text)
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
     RETURN QUERY
     WITH p AS (
         SELECT q.id, q.kind FROM vantage6_events.principal AS q WHERE q.id = ANY (principals)
     ), public AS (
-        SELECT r.principal_id AS id, r.room FROM vantage6_events.public_rooms_of(principals) AS r
+        SELECT r.principal_id AS id, r.room FROM public_rooms_of(principals) AS r
     )
     SELECT public.id, public.room FROM public
     UNION ALL SELECT p.id, public.room || '/' || p.kind || 's' FROM public JOIN p USING (id)
@@ -64,10 +64,10 @@ COMMENT ON FUNCTION rooms_of(integer[]) IS
     'only; owned by the extension.';
 
 CREATE FUNCTION rooms_logic(principal integer) RETURNS SETOF text
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
-    RETURN QUERY SELECT r.room FROM vantage6_events.rooms_of(ARRAY[principal]) AS r
+    RETURN QUERY SELECT r.room FROM rooms_of(ARRAY[principal]) AS r
                  ORDER BY r.room COLLATE "C";
 END
 $$;
@@ -75,10 +75,10 @@ COMMENT ON FUNCTION rooms_logic(integer) IS
     'The rooms of a principal, public and private, sorted; none if it does not exist. Owned by the agent.';
 
 CREATE FUNCTION may_receive_logic(principal integer, room text) RETURNS boolean
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
-    RETURN EXISTS (SELECT FROM vantage6_events.rooms_of(ARRAY[principal]) AS r
+    RETURN EXISTS (SELECT FROM rooms_of(ARRAY[principal]) AS r
                    WHERE r.room = may_receive_logic.room);
 END
 $$;

@@ -5,7 +5,7 @@
 -- CO  room collaboration_<id>_organization_<id>
 
 CREATE FUNCTION announce_run(task_id integer, organization_id integer) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
     t record;
@@ -20,19 +20,19 @@ BEGIN
         RETURN; -- nobody's room
     END IF;
     event := (SELECT CASE a.hq_version WHEN 4 THEN 'new_task' ELSE 'new_task_update' END
-              FROM vantage6_events.attachment AS a);
+              FROM attachment AS a);
     args := json_build_object('id', t.id, 'parent_id', t.parent_id);
     c := 'collaboration_' || t.collaboration_id;
     co := c || '_organization_' || organization_id;
 
     -- A node may run twice what it hears twice.
-    INSERT INTO vantage6_events.announced_task (task_id, organization_id)
+    INSERT INTO announced_task (task_id, organization_id)
     VALUES (t.id, announce_run.organization_id) ON CONFLICT DO NOTHING;
     IF FOUND THEN
-        PERFORM vantage6_events.announce(event, args, ARRAY[co || '/nodes']);
+        PERFORM announce(event, args, ARRAY[co || '/nodes']);
     END IF;
     -- No row tells which run is the last: users hear of each.
-    PERFORM vantage6_events.announce(event, args, ARRAY[c || '/users', co || '/users']);
+    PERFORM announce(event, args, ARRAY[c || '/users', co || '/users']);
 END
 $$;
 COMMENT ON FUNCTION announce_run(integer, integer) IS
@@ -41,7 +41,7 @@ COMMENT ON FUNCTION announce_run(integer, integer) IS
 
 CREATE FUNCTION announce_status(run_id integer, task_id integer, organization_id integer,
                                  status text, by_row boolean DEFAULT true) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
     t record;
@@ -58,18 +58,18 @@ BEGIN
     END IF;
     IF by_row THEN
         -- What its node says from now on is news. Whoever holds it is at that now: HQ waits for nobody.
-        DELETE FROM vantage6_events.relayed AS r WHERE r.run_id IN (
-            SELECT s.run_id FROM vantage6_events.relayed AS s WHERE s.run_id = announce_status.run_id
+        DELETE FROM relayed AS r WHERE r.run_id IN (
+            SELECT s.run_id FROM relayed AS s WHERE s.run_id = announce_status.run_id
             FOR UPDATE SKIP LOCKED);
-        PERFORM vantage6_events.announce('status_update', json_build_object('run_id', run_id), rooms);
+        PERFORM announce('status_update', json_build_object('run_id', run_id), rooms);
     END IF;
-    PERFORM vantage6_events.announce('algorithm_status_change', json_build_object(
+    PERFORM announce('algorithm_status_change', json_build_object(
         'status', left(status, 1000), -- HQ bounds no text, and a client's queue is bounded
         'run_id', run_id,
         'task_id', t.id,
         'job_id', t.job_id,
         'collaboration_id', t.collaboration_id,
-        'node_id', (SELECT min(n.node_id) FROM vantage6_events.node_at AS n
+        'node_id', (SELECT min(n.node_id) FROM node_at AS n
                     WHERE n.organization_id = announce_status.organization_id
                       AND n.collaboration_id = t.collaboration_id),
         'organization_id', organization_id,
@@ -82,13 +82,13 @@ COMMENT ON FUNCTION announce_status(integer, integer, integer, text, boolean) IS
 
 CREATE FUNCTION place_node(node_id integer, organization_id integer,
                                  collaboration_id integer) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
     IF organization_id IS NULL OR collaboration_id IS NULL THEN
-        DELETE FROM vantage6_events.node_at AS n WHERE n.node_id = place_node.node_id;
+        DELETE FROM node_at AS n WHERE n.node_id = place_node.node_id;
     ELSE
-        INSERT INTO vantage6_events.node_at AS n (node_id, organization_id, collaboration_id)
+        INSERT INTO node_at AS n (node_id, organization_id, collaboration_id)
         VALUES (place_node.node_id, place_node.organization_id, place_node.collaboration_id)
         ON CONFLICT ON CONSTRAINT node_at_pkey DO UPDATE
         SET organization_id = excluded.organization_id, collaboration_id = excluded.collaboration_id
@@ -102,10 +102,10 @@ COMMENT ON FUNCTION place_node(integer, integer, integer) IS
     'owned by the extension.';
 
 CREATE FUNCTION displace_nodes() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
-    DELETE FROM vantage6_events.node_at;
+    DELETE FROM node_at;
 END
 $$;
 COMMENT ON FUNCTION displace_nodes() IS
@@ -115,7 +115,7 @@ COMMENT ON FUNCTION displace_nodes() IS
 -- ROWS of it at hand: "changed" as they are now (of a DELETE: were), "was" as they were before an UPDATE.
 CREATE FUNCTION trigger_template(version integer)
     RETURNS TABLE (name text, on_table text, timing text, fires text, condition text, call text)
-    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
     SELECT t.name, t.on_table, t.timing, t.fires, t.condition, t.call FROM (VALUES
     ('on_run_inserted', 0, 'run', 'AFTER INSERT', 'ROW', '',
@@ -167,7 +167,7 @@ AS $$
     ('on_nodes_truncated', 0, 'node', 'AFTER TRUNCATE', 'STATEMENT', '', 'displace_nodes()')
     ) AS t (name, hq, on_table, timing, fires, condition, call)
     WHERE t.hq IN (0, version)
-    UNION ALL SELECT r.* FROM vantage6_events.rights_template(version) AS r
+    UNION ALL SELECT r.* FROM rights_template(version) AS r
 $$;
 COMMENT ON FUNCTION trigger_template(integer) IS
     'The trigger functions that attach() makes for HQ version 4 or 5, and where it puts them as triggers '

@@ -19,15 +19,15 @@ COMMENT ON FUNCTION has_ended(text) IS
 
 CREATE FUNCTION note_run(run_id integer, task_id integer, organization_id integer, status text,
                          finished boolean) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
-    is_alive boolean := NOT vantage6_events.has_ended(status);
+    is_alive boolean := NOT has_ended(status);
 BEGIN
     IF task_id IS NULL OR finished AND NOT is_alive THEN
-        DELETE FROM vantage6_events.open_run AS o WHERE o.run_id = note_run.run_id;
+        DELETE FROM open_run AS o WHERE o.run_id = note_run.run_id;
     ELSE
-        INSERT INTO vantage6_events.open_run AS o (run_id, task_id, organization_id, unfinished, alive)
+        INSERT INTO open_run AS o (run_id, task_id, organization_id, unfinished, alive)
         VALUES (note_run.run_id, note_run.task_id, note_run.organization_id, NOT finished, is_alive)
         ON CONFLICT ON CONSTRAINT open_run_pkey DO UPDATE
         SET (task_id, organization_id, unfinished, alive)
@@ -41,12 +41,12 @@ COMMENT ON FUNCTION note_run(integer, integer, integer, text, boolean) IS
     'A run was inserted or changed: keeps open_run. For the agent only; owned by the extension.';
 
 CREATE FUNCTION forget_run(run_id integer) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
-    DELETE FROM vantage6_events.open_run AS o
+    DELETE FROM open_run AS o
     WHERE o.run_id = forget_run.run_id OR forget_run.run_id IS NULL;
-    DELETE FROM vantage6_events.log_line AS l
+    DELETE FROM log_line AS l
     WHERE l.run_id = forget_run.run_id OR forget_run.run_id IS NULL;
 END
 $$;
@@ -54,14 +54,14 @@ COMMENT ON FUNCTION forget_run(integer) IS
     'A run was deleted, or, with NULL, all: keeps open_run and log_line. For the agent only; owned by the extension.';
 
 CREATE FUNCTION note_task(task_id integer, parent_id integer) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
     IF task_id IS NULL OR parent_id IS NULL THEN
-        DELETE FROM vantage6_events.child_task AS c
+        DELETE FROM child_task AS c
         WHERE c.task_id = note_task.task_id OR note_task.task_id IS NULL;
     ELSE
-        INSERT INTO vantage6_events.child_task AS c (task_id, parent_id)
+        INSERT INTO child_task AS c (task_id, parent_id)
         VALUES (note_task.task_id, note_task.parent_id)
         ON CONFLICT ON CONSTRAINT child_task_pkey DO UPDATE SET parent_id = excluded.parent_id;
     END IF;
@@ -72,11 +72,11 @@ COMMENT ON FUNCTION note_task(integer, integer) IS
     'the agent only; owned by the extension.';
 
 CREATE FUNCTION note_dependency(task_id integer, depends_on_id integer) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
     IF task_id IS NOT NULL AND depends_on_id IS NOT NULL THEN
-        INSERT INTO vantage6_events.dependency AS d (task_id, depends_on_id)
+        INSERT INTO dependency AS d (task_id, depends_on_id)
         VALUES (note_dependency.task_id, note_dependency.depends_on_id) ON CONFLICT DO NOTHING;
     END IF;
 END
@@ -85,15 +85,15 @@ COMMENT ON FUNCTION note_dependency(integer, integer) IS
     'A task waits for another: keeps dependency. For the agent only; owned by the extension.';
 
 CREATE FUNCTION forget_dependency(task_id integer, depends_on_id integer) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
-    DELETE FROM vantage6_events.dependency AS d
+    DELETE FROM dependency AS d
     WHERE (d.task_id, d.depends_on_id) = (forget_dependency.task_id, forget_dependency.depends_on_id)
        OR forget_dependency.task_id IS NULL AND forget_dependency.depends_on_id IS NULL;
-    DELETE FROM vantage6_events.ready_task AS r
+    DELETE FROM ready_task AS r
     WHERE (r.task_id = forget_dependency.task_id OR forget_dependency.task_id IS NULL)
-      AND NOT EXISTS (SELECT FROM vantage6_events.dependency AS d WHERE d.task_id = r.task_id);
+      AND NOT EXISTS (SELECT FROM dependency AS d WHERE d.task_id = r.task_id);
 END
 $$;
 COMMENT ON FUNCTION forget_dependency(integer, integer) IS
@@ -102,11 +102,11 @@ COMMENT ON FUNCTION forget_dependency(integer, integer) IS
 
 CREATE FUNCTION change_dependency(old_task_id integer, old_depends_on_id integer, task_id integer,
                                   depends_on_id integer) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
-    PERFORM vantage6_events.forget_dependency(coalesce(old_task_id, 0), coalesce(old_depends_on_id, 0));
-    PERFORM vantage6_events.note_dependency(task_id, depends_on_id);
+    PERFORM forget_dependency(coalesce(old_task_id, 0), coalesce(old_depends_on_id, 0));
+    PERFORM note_dependency(task_id, depends_on_id);
 END
 $$;
 COMMENT ON FUNCTION change_dependency(integer, integer, integer, integer) IS
@@ -114,12 +114,12 @@ COMMENT ON FUNCTION change_dependency(integer, integer, integer, integer) IS
 
 -- At most half a second, which is less than deadlock_timeout: HQ's commit must not fail for our sake.
 CREATE FUNCTION queue_finishers() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms'
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '500ms'
 AS $$
 BEGIN
-    PERFORM pg_advisory_xact_lock(vantage6_events.lock_space() + 2, 0);
+    PERFORM pg_advisory_xact_lock(lock_space() + 2, 0);
 EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-    RAISE WARNING 'somebody holds advisory lock (%, 0) for long', vantage6_events.lock_space() + 2
+    RAISE WARNING 'somebody holds advisory lock (%, 0) for long', lock_space() + 2
         USING DETAIL = 'Two transactions that finish the last runs of a task at the same moment may both '
             'miss that the tasks which depend on it are ready.';
 END
@@ -129,10 +129,10 @@ COMMENT ON FUNCTION queue_finishers() IS
     'agent only; owned by the extension.';
 
 CREATE FUNCTION announce_ready(finished_task integer) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
 AS $$
 DECLARE
-    dependents integer[] := ARRAY(SELECT d.task_id FROM vantage6_events.dependency AS d
+    dependents integer[] := ARRAY(SELECT d.task_id FROM dependency AS d
                                   WHERE d.depends_on_id = finished_task);
     t record;
     args json;
@@ -141,29 +141,29 @@ BEGIN
     IF cardinality(dependents) = 0 THEN
         RETURN;
     END IF;
-    PERFORM vantage6_events.queue_finishers();
+    PERFORM queue_finishers();
     FOR t IN -- a statement after the lock: it sees what was committed meanwhile
         SELECT k.id, k.parent_id, k.collaboration_id,
-               ARRAY(SELECT DISTINCT o.organization_id FROM vantage6_events.open_run AS o
+               ARRAY(SELECT DISTINCT o.organization_id FROM open_run AS o
                      WHERE o.task_id = k.id AND o.unfinished AND o.organization_id IS NOT NULL
                      ORDER BY o.organization_id) AS organizations
         FROM vantage6_events.task AS k
         WHERE k.id = ANY (dependents) AND k.collaboration_id IS NOT NULL
           -- Asked first: an insert would wait for whoever is deleting the row.
-          AND NOT EXISTS (SELECT FROM vantage6_events.ready_task AS r WHERE r.task_id = k.id)
-          AND NOT EXISTS (SELECT FROM vantage6_events.dependency AS d
-                          JOIN vantage6_events.open_run AS o ON o.task_id = d.depends_on_id
+          AND NOT EXISTS (SELECT FROM ready_task AS r WHERE r.task_id = k.id)
+          AND NOT EXISTS (SELECT FROM dependency AS d
+                          JOIN open_run AS o ON o.task_id = d.depends_on_id
                           WHERE d.task_id = k.id AND o.unfinished)
         ORDER BY k.id
     LOOP
         CONTINUE WHEN cardinality(t.organizations) = 0; -- nobody has anything to run
-        INSERT INTO vantage6_events.ready_task (task_id) VALUES (t.id) ON CONFLICT DO NOTHING;
+        INSERT INTO ready_task (task_id) VALUES (t.id) ON CONFLICT DO NOTHING;
         CONTINUE WHEN NOT FOUND;
         args := json_build_object('id', t.id, 'parent_id', t.parent_id);
         c := 'collaboration_' || t.collaboration_id;
         -- 49 organizations at a time: an event has 100 rooms at most. Nobody is in two of these parts.
         FOR n IN 0 .. (cardinality(t.organizations) - 1) / 49 LOOP
-            PERFORM vantage6_events.announce('new_task_update', args,
+            PERFORM announce('new_task_update', args,
                 CASE n WHEN 0 THEN ARRAY[c || '/users'] ELSE '{}' END || ARRAY(
                     SELECT c || '_organization_' || o || side
                     FROM unnest(t.organizations[n * 49 + 1 : n * 49 + 49]) AS o,
@@ -178,11 +178,11 @@ COMMENT ON FUNCTION announce_ready(integer) IS
     'nodes and to users. For the agent only; owned by the extension.';
 
 CREATE FUNCTION join_finishers(task_id integer) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
-    IF EXISTS (SELECT FROM vantage6_events.dependency AS d WHERE d.task_id = join_finishers.task_id) THEN
-        PERFORM vantage6_events.queue_finishers();
+    IF EXISTS (SELECT FROM dependency AS d WHERE d.task_id = join_finishers.task_id) THEN
+        PERFORM queue_finishers();
     END IF;
 END
 $$;
@@ -192,26 +192,26 @@ COMMENT ON FUNCTION join_finishers(integer) IS
     'extension.';
 
 CREATE FUNCTION refill_tasks() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
-    DELETE FROM vantage6_events.open_run;
-    INSERT INTO vantage6_events.open_run (run_id, task_id, organization_id, unfinished, alive)
+    DELETE FROM open_run;
+    INSERT INTO open_run (run_id, task_id, organization_id, unfinished, alive)
     SELECT r.id, r.task_id, r.organization_id, r.finished_at IS NULL, s.alive
     FROM vantage6_events.run AS r
-    JOIN (SELECT d.status, NOT vantage6_events.has_ended(d.status) AS alive -- asked once of each status
+    JOIN (SELECT d.status, NOT has_ended(d.status) AS alive -- asked once of each status
           FROM (SELECT DISTINCT coalesce(x.status, '') AS status FROM vantage6_events.run AS x) AS d) AS s
         ON s.status = coalesce(r.status, '')
     WHERE r.task_id IS NOT NULL AND (r.finished_at IS NULL OR s.alive);
-    DELETE FROM vantage6_events.child_task;
-    INSERT INTO vantage6_events.child_task (task_id, parent_id)
+    DELETE FROM child_task;
+    INSERT INTO child_task (task_id, parent_id)
     SELECT t.id, t.parent_id FROM vantage6_events.task AS t WHERE t.parent_id IS NOT NULL;
-    DELETE FROM vantage6_events.dependency;
-    INSERT INTO vantage6_events.dependency (task_id, depends_on_id)
+    DELETE FROM dependency;
+    INSERT INTO dependency (task_id, depends_on_id)
     SELECT DISTINCT d.task_id, d.depends_on_id FROM vantage6_events.task_dependency AS d
     WHERE d.task_id IS NOT NULL AND d.depends_on_id IS NOT NULL;
-    DELETE FROM vantage6_events.unwanted_dataframe;
-    INSERT INTO vantage6_events.unwanted_dataframe (id, node_id, df_name, session_id, created_at, told_at)
+    DELETE FROM unwanted_dataframe;
+    INSERT INTO unwanted_dataframe (id, node_id, df_name, session_id, created_at, told_at)
     SELECT d.id, d.node_id, d.df_name, d.session_id, now(), now()
     FROM vantage6_events.dataframe_deletion AS d WHERE d.node_id IS NOT NULL AND d.df_name IS NOT NULL;
 END
@@ -221,20 +221,20 @@ COMMENT ON FUNCTION refill_tasks() IS
     'only; owned by the extension.';
 
 CREATE FUNCTION forget_tasks() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
-    DELETE FROM vantage6_events.open_run;
-    DELETE FROM vantage6_events.child_task;
-    DELETE FROM vantage6_events.dependency;
-    DELETE FROM vantage6_events.ready_task;
-    DELETE FROM vantage6_events.instruction;
-    DELETE FROM vantage6_events.killed_run;
-    DELETE FROM vantage6_events.killed_task;
-    DELETE FROM vantage6_events.unwanted_dataframe;
-    DELETE FROM vantage6_events.log_line;
-    DELETE FROM vantage6_events.relayed;
-    DELETE FROM vantage6_events.deferred;
+    DELETE FROM open_run;
+    DELETE FROM child_task;
+    DELETE FROM dependency;
+    DELETE FROM ready_task;
+    DELETE FROM instruction;
+    DELETE FROM killed_run;
+    DELETE FROM killed_task;
+    DELETE FROM unwanted_dataframe;
+    DELETE FROM log_line;
+    DELETE FROM relayed;
+    DELETE FROM deferred;
 END
 $$;
 COMMENT ON FUNCTION forget_tasks() IS

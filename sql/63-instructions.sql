@@ -9,14 +9,14 @@
 -- acknowledged.
 
 CREATE FUNCTION instruct(node_id integer, event text, args json) RETURNS bigint
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
-    n bigint := vantage6_events.announce(event, args, ARRAY['node_' || node_id], NULL, true);
+    n bigint := announce(event, args, ARRAY['node_' || node_id], NULL, true);
 BEGIN
-    INSERT INTO vantage6_events.instruction (id, node_id, namespace, name, args, created_at, expires_at, told_at)
+    INSERT INTO instruction (id, node_id, namespace, name, args, created_at, expires_at, told_at)
     VALUES (n, instruct.node_id, '/tasks', event, instruct.args, now(),
-            now() + vantage6_events.setting('instruction_ttl')::interval, clock_timestamp());
+            now() + setting('instruction_ttl')::interval, clock_timestamp());
     RETURN n;
 END
 $$;
@@ -26,20 +26,20 @@ COMMENT ON FUNCTION instruct(integer, text, json) IS
 
 CREATE FUNCTION instruct_rooms(id bigint, rooms text[], namespace text, event text, args json, ttl interval)
     RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
     nobody text;
 BEGIN
-    INSERT INTO vantage6_events.instruction (id, node_id, namespace, name, args, created_at, expires_at, told_at)
+    INSERT INTO instruction (id, node_id, namespace, name, args, created_at, expires_at, told_at)
     SELECT instruct_rooms.id, n.node_id, instruct_rooms.namespace, event, instruct_rooms.args, now(),
-           now() + coalesce(ttl, vantage6_events.setting('instruction_ttl')::interval), clock_timestamp()
-    FROM vantage6_events.node_at AS n
+           now() + coalesce(ttl, setting('instruction_ttl')::interval), clock_timestamp()
+    FROM node_at AS n
     WHERE ARRAY['node_' || n.node_id, 'collaboration_' || n.collaboration_id || '/nodes',
                 'collaboration_' || n.collaboration_id || '_organization_' || n.organization_id || '/nodes'] && rooms
     ORDER BY n.node_id;
     SELECT string_agg(DISTINCT r, ', ') INTO nobody FROM unnest(rooms) AS r
-    WHERE r ~ '^node_' AND NOT EXISTS (SELECT FROM vantage6_events.node_at AS n WHERE 'node_' || n.node_id = r);
+    WHERE r ~ '^node_' AND NOT EXISTS (SELECT FROM node_at AS n WHERE 'node_' || n.node_id = r);
     IF nobody IS NOT NULL THEN
         RAISE WARNING 'there is no node of a collaboration for %', nobody
             USING DETAIL = 'Nothing is kept for it.';
@@ -52,11 +52,11 @@ COMMENT ON FUNCTION instruct_rooms(bigint, text[], text, text, json, interval) I
 
 -- A name is not cut: it would be another dataframe's. HQ bounds none, and a client's queue is bounded.
 CREATE FUNCTION tell_dataframe(node_id integer, df_name text, session_id integer) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
     IF length(df_name) <= 1000 THEN
-        PERFORM vantage6_events.announce('delete_dataframe', json_build_object(
+        PERFORM announce('delete_dataframe', json_build_object(
             'df_name', df_name, 'session_id', session_id), ARRAY['node_' || node_id], NULL, true, 0);
     END IF;
 END
@@ -66,10 +66,10 @@ COMMENT ON FUNCTION tell_dataframe(integer, text, integer) IS
     'only; owned by the extension.';
 
 CREATE FUNCTION want_dataframe(id integer) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
-    DELETE FROM vantage6_events.unwanted_dataframe AS u
+    DELETE FROM unwanted_dataframe AS u
     WHERE u.id = want_dataframe.id OR want_dataframe.id IS NULL;
 END
 $$;
@@ -79,20 +79,20 @@ COMMENT ON FUNCTION want_dataframe(integer) IS
 
 CREATE FUNCTION unwant_dataframe(id integer, node_id integer, df_name text, session_id integer)
     RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
     IF node_id IS NULL OR df_name IS NULL THEN
-        PERFORM vantage6_events.want_dataframe(id);
+        PERFORM want_dataframe(id);
         RETURN;
     END IF;
-    INSERT INTO vantage6_events.unwanted_dataframe AS u
+    INSERT INTO unwanted_dataframe AS u
         (id, node_id, df_name, session_id, created_at, told_at)
     VALUES (unwant_dataframe.id, unwant_dataframe.node_id, unwant_dataframe.df_name,
             unwant_dataframe.session_id, clock_timestamp(), clock_timestamp())
     ON CONFLICT ON CONSTRAINT unwanted_dataframe_pkey DO UPDATE SET (node_id, df_name, session_id, told_at)
         = (excluded.node_id, excluded.df_name, excluded.session_id, excluded.told_at);
-    PERFORM vantage6_events.tell_dataframe(node_id, df_name, session_id);
+    PERFORM tell_dataframe(node_id, df_name, session_id);
 END
 $$;
 COMMENT ON FUNCTION unwant_dataframe(integer, integer, text, integer) IS
@@ -101,12 +101,12 @@ COMMENT ON FUNCTION unwant_dataframe(integer, integer, text, integer) IS
 
 -- Together about what a client's queue may hold: it would be closed, and come again.
 CREATE FUNCTION first_instructions(node integer, nsp text) RETURNS TABLE (id bigint, payload text)
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
     SELECT i.id, i.payload
     FROM (SELECT j.id, p.payload, sum(octet_length(p.payload)) OVER (ORDER BY j.id) - octet_length(p.payload) AS before
-          FROM vantage6_events.instruction AS j
-          CROSS JOIN LATERAL vantage6_events.payload(j.name, j.args) AS p (payload)
+          FROM instruction AS j
+          CROSS JOIN LATERAL payload(j.name, j.args) AS p (payload)
           WHERE j.node_id = node AND j.namespace = nsp AND j.acked_at IS NULL AND j.expires_at > now()) AS i
     WHERE i.before < 1000000 ORDER BY i.id LIMIT 1000
 $$;
@@ -115,14 +115,14 @@ COMMENT ON FUNCTION first_instructions(integer, text) IS
     'the extension.';
 
 CREATE FUNCTION greeting(node integer, nsp text) RETURNS json
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
     SELECT json_agg(json_strip_nulls(json_build_object('ack', g.ack, 'payload', g.payload)) ORDER BY g.part, g.id) FROM (
-        SELECT 1 AS part, i.id, i.id AS ack, i.payload FROM vantage6_events.first_instructions(node, nsp) AS i
+        SELECT 1 AS part, i.id, i.id AS ack, i.payload FROM first_instructions(node, nsp) AS i
         UNION ALL
-        (SELECT 2, u.id, 0, vantage6_events.payload('delete_dataframe', json_build_object(
+        (SELECT 2, u.id, 0, payload('delete_dataframe', json_build_object(
                     'df_name', u.df_name, 'session_id', u.session_id))
-         FROM vantage6_events.unwanted_dataframe AS u
+         FROM unwanted_dataframe AS u
          WHERE nsp = '/tasks' AND u.node_id = node AND length(u.df_name) <= 1000 ORDER BY u.id LIMIT 1000)
         UNION ALL
         SELECT 3, 0, NULL, '["sync"]' WHERE nsp = '/tasks') AS g
@@ -132,23 +132,23 @@ COMMENT ON FUNCTION greeting(integer, text) IS
     'to delete (1000 of them), then sync; NULL if there are none. For the agent only; owned by the extension.';
 
 CREATE FUNCTION greeted(nodes integer[], again integer[]) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
     -- Those that no greeting has room for are due at once; so are all of a connection that is registered
     -- again: it is not greeted, and may have been in no room when one was told.
     WITH held AS (
-        SELECT i.id, i.node_id, i.namespace FROM vantage6_events.instruction AS i
+        SELECT i.id, i.node_id, i.namespace FROM instruction AS i
         WHERE i.node_id = ANY (nodes) AND i.acked_at IS NULL AND i.expires_at > now()
         ORDER BY i.id, i.node_id FOR NO KEY UPDATE SKIP LOCKED
     ), first AS (
         SELECT d.node_id, f.id FROM (SELECT DISTINCT h.node_id, h.namespace FROM held AS h) AS d
-        CROSS JOIN LATERAL vantage6_events.first_instructions(d.node_id, d.namespace) AS f)
-    UPDATE vantage6_events.instruction AS i
+        CROSS JOIN LATERAL first_instructions(d.node_id, d.namespace) AS f)
+    UPDATE instruction AS i
     SET told_at = CASE WHEN f.id IS NULL OR h.node_id = ANY (again) THEN '-infinity' ELSE clock_timestamp() END
     FROM held AS h LEFT JOIN first AS f USING (id, node_id) WHERE i.id = h.id AND i.node_id = h.node_id;
-    UPDATE vantage6_events.unwanted_dataframe AS u SET told_at = clock_timestamp()
-    WHERE u.id IN (SELECT v.id FROM vantage6_events.unwanted_dataframe AS v
+    UPDATE unwanted_dataframe AS u SET told_at = clock_timestamp()
+    WHERE u.id IN (SELECT v.id FROM unwanted_dataframe AS v
                    WHERE v.node_id = ANY (nodes) ORDER BY v.id FOR UPDATE SKIP LOCKED);
 END
 $$;
@@ -157,12 +157,12 @@ COMMENT ON FUNCTION greeted(integer[], integer[]) IS
 
 CREATE FUNCTION ack(incarnation bigint, acks json) RETURNS json
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms'
+    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '500ms'
 AS $$
 DECLARE
     again json;
 BEGIN
-    PERFORM vantage6_events.check_incarnation(incarnation);
+    PERFORM check_incarnation(incarnation);
     WITH said AS (
         SELECT s.id, s.principal, bool_or(s.acked) AS acked, count(*) FILTER (WHERE NOT s.acked) AS sends,
                (array_agg(s.sid ORDER BY s.n DESC) FILTER (WHERE NOT s.acked))[1] AS sid
@@ -170,11 +170,11 @@ BEGIN
              WITH ORDINALITY AS s (id, principal, sid, acked, n)
         GROUP BY s.id, s.principal
     ), held AS ( -- HQ's transaction may be changing one, and is not waited for
-        SELECT i.id, i.node_id FROM vantage6_events.instruction AS i
+        SELECT i.id, i.node_id FROM instruction AS i
         JOIN said AS s ON s.id = i.id AND s.principal = i.node_id
         WHERE i.acked_at IS NULL ORDER BY i.id, i.node_id FOR NO KEY UPDATE OF i SKIP LOCKED
     ), done AS (
-        UPDATE vantage6_events.instruction AS i
+        UPDATE instruction AS i
         SET sends = i.sends + s.sends, sent_to = coalesce(s.sid, i.sent_to),
             sent_at = CASE WHEN s.sends > 0 THEN clock_timestamp() ELSE i.sent_at END,
             acked_at = CASE WHEN s.acked THEN clock_timestamp() END
@@ -182,7 +182,7 @@ BEGIN
         WHERE i.id = h.id AND i.node_id = h.node_id)
     SELECT json_agg(json_build_object('id', s.id, 'principal', s.principal, 'sid', s.sid, 'acked', true))
     INTO again FROM said AS s
-    JOIN vantage6_events.instruction AS i ON i.id = s.id AND i.node_id = s.principal AND i.acked_at IS NULL
+    JOIN instruction AS i ON i.id = s.id AND i.node_id = s.principal AND i.acked_at IS NULL
     WHERE s.acked AND NOT EXISTS (SELECT FROM held AS h WHERE h.id = s.id AND h.node_id = s.principal);
     RETURN again;
 END
@@ -195,24 +195,24 @@ COMMENT ON FUNCTION ack(bigint, json) IS
 
 -- The rows are held for this transaction only, and nothing is waited for: HQ may delete them at any time.
 CREATE FUNCTION repeat_dataframes() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
     told record;
 BEGIN
     FOR told IN
         WITH due AS (
-            SELECT u.id FROM vantage6_events.unwanted_dataframe AS u
-            WHERE u.told_at < now() - vantage6_events.setting('instruction_repeat')::interval
-              AND EXISTS (SELECT FROM vantage6_events.lease AS l
+            SELECT u.id FROM unwanted_dataframe AS u
+            WHERE u.told_at < now() - setting('instruction_repeat')::interval
+              AND EXISTS (SELECT FROM lease AS l
                           WHERE l.principal_id = u.node_id AND l.nsp = '/tasks')
             ORDER BY u.id LIMIT 1000 FOR UPDATE SKIP LOCKED
         ), repeated AS (
-            UPDATE vantage6_events.unwanted_dataframe AS u SET told_at = clock_timestamp()
+            UPDATE unwanted_dataframe AS u SET told_at = clock_timestamp()
             FROM due WHERE u.id = due.id RETURNING u.*)
         SELECT * FROM repeated AS r ORDER BY r.id
     LOOP
-        PERFORM vantage6_events.tell_dataframe(told.node_id, told.df_name, told.session_id);
+        PERFORM tell_dataframe(told.node_id, told.df_name, told.session_id);
     END LOOP;
 END
 $$;
@@ -221,31 +221,31 @@ COMMENT ON FUNCTION repeat_dataframes() IS
     'only; owned by the extension.';
 
 CREATE FUNCTION repeat_instructions() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
     told record;
 BEGIN
     FOR told IN
         WITH due AS (
-            SELECT i.id, i.node_id, octet_length(i.args::text) AS bytes FROM vantage6_events.instruction AS i
-            WHERE i.told_at < now() - vantage6_events.setting('instruction_repeat')::interval
+            SELECT i.id, i.node_id, octet_length(i.args::text) AS bytes FROM instruction AS i
+            WHERE i.told_at < now() - setting('instruction_repeat')::interval
               AND i.acked_at IS NULL AND i.expires_at > now()
-              AND EXISTS (SELECT FROM vantage6_events.lease AS l
+              AND EXISTS (SELECT FROM lease AS l
                           WHERE l.principal_id = i.node_id AND l.nsp = i.namespace)
             ORDER BY i.id, i.node_id LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
         ), first AS ( -- a megabyte of them: the others are due at the next beat
             SELECT * FROM (SELECT d.*, sum(d.bytes) OVER (ORDER BY d.id, d.node_id) - d.bytes AS before FROM due AS d) AS b
             WHERE coalesce(b.before, 0) < 1000000
         ), repeated AS (
-            UPDATE vantage6_events.instruction AS i SET told_at = clock_timestamp()
+            UPDATE instruction AS i SET told_at = clock_timestamp()
             FROM first AS f WHERE i.id = f.id AND i.node_id = f.node_id RETURNING i.*)
         SELECT * FROM repeated AS r ORDER BY r.id, r.node_id
     LOOP
-        PERFORM vantage6_events.announce(told.name, told.args, ARRAY['node_' || told.node_id], NULL, true, told.id,
+        PERFORM announce(told.name, told.args, ARRAY['node_' || told.node_id], NULL, true, told.id,
                                          told.namespace);
     END LOOP;
-    PERFORM vantage6_events.repeat_dataframes();
+    PERFORM repeat_dataframes();
 END
 $$;
 COMMENT ON FUNCTION repeat_instructions() IS
@@ -253,40 +253,40 @@ COMMENT ON FUNCTION repeat_instructions() IS
     'call. For the agent only; owned by the extension.';
 
 CREATE FUNCTION tidy_tasks() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
-    DELETE FROM vantage6_events.announced_task AS t
+    DELETE FROM announced_task AS t
     WHERE t.xid < pg_snapshot_xmin(pg_current_snapshot());
-    DELETE FROM vantage6_events.killed_task AS t
+    DELETE FROM killed_task AS t
     WHERE t.xid < pg_snapshot_xmin(pg_current_snapshot());
-    DELETE FROM vantage6_events.relayed AS r WHERE r.run_id IN (
-        SELECT s.run_id FROM vantage6_events.relayed AS s
-        WHERE NOT EXISTS (SELECT FROM vantage6_events.open_run AS o WHERE o.run_id = s.run_id)
+    DELETE FROM relayed AS r WHERE r.run_id IN (
+        SELECT s.run_id FROM relayed AS s
+        WHERE NOT EXISTS (SELECT FROM open_run AS o WHERE o.run_id = s.run_id)
         ORDER BY s.run_id LIMIT 1000 FOR UPDATE SKIP LOCKED);
-    DELETE FROM vantage6_events.parted AS p WHERE p.pid IN (
-        SELECT q.pid FROM vantage6_events.parted AS q
-        WHERE q.parted_at < now() - greatest(vantage6_events.setting('resume_identity')::interval,
-                                             vantage6_events.setting('recovery')::interval)
+    DELETE FROM parted AS p WHERE p.pid IN (
+        SELECT q.pid FROM parted AS q
+        WHERE q.parted_at < now() - greatest(setting('resume_identity')::interval,
+                                             setting('recovery')::interval)
         ORDER BY q.parted_at LIMIT 1000 FOR UPDATE SKIP LOCKED);
     -- Who is not online is announced anew when he comes, and may be gone for ever.
-    DELETE FROM vantage6_events.announced AS a WHERE a.principal_id IN (
-        SELECT b.principal_id FROM vantage6_events.announced AS b
+    DELETE FROM announced AS a WHERE a.principal_id IN (
+        SELECT b.principal_id FROM announced AS b
         WHERE NOT b.online AND b.changed_at < now() - interval '1 day'
         ORDER BY b.principal_id LIMIT 1000 FOR UPDATE SKIP LOCKED);
     -- An event may be kept for three turns, and whoever may be told it now must have had the right to it then.
-    DELETE FROM vantage6_events.rights_change AS c
-    WHERE c.changed_at < now() - greatest(interval '1 day', 3 * vantage6_events.setting('retention')::interval);
-    DELETE FROM vantage6_events.received AS r WHERE r.stream IN (
-        SELECT s.stream FROM vantage6_events.received AS s WHERE s.taken_at < now() - interval '7 days'
+    DELETE FROM rights_change AS c
+    WHERE c.changed_at < now() - greatest(interval '1 day', 3 * setting('retention')::interval);
+    DELETE FROM received AS r WHERE r.stream IN (
+        SELECT s.stream FROM received AS s WHERE s.taken_at < now() - interval '7 days'
         FOR UPDATE SKIP LOCKED);
     WITH gone AS ( -- what is over is remembered for a while: HQ may still be at marking its runs
-        DELETE FROM vantage6_events.instruction AS i WHERE (i.id, i.node_id) IN (
-            SELECT j.id, j.node_id FROM vantage6_events.instruction AS j
+        DELETE FROM instruction AS i WHERE (i.id, i.node_id) IN (
+            SELECT j.id, j.node_id FROM instruction AS j
             WHERE j.expires_at < now() OR j.acked_at < now() - interval '1 day'
             ORDER BY j.id, j.node_id LIMIT 1000 FOR UPDATE SKIP LOCKED)
         RETURNING i.id)
-    DELETE FROM vantage6_events.killed_run AS k USING gone AS g WHERE k.instruction_id = g.id;
+    DELETE FROM killed_run AS k USING gone AS g WHERE k.instruction_id = g.id;
 END
 $$;
 COMMENT ON FUNCTION tidy_tasks() IS

@@ -5,19 +5,19 @@
 -- run all at once, or give them up and try again, so that HQ is in no deadlock with them.
 
 CREATE FUNCTION descendants(task_id integer) RETURNS SETOF integer
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
 AS $$
     WITH RECURSIVE below AS (
-        SELECT c.task_id FROM vantage6_events.child_task AS c WHERE c.parent_id = descendants.task_id
+        SELECT c.task_id FROM child_task AS c WHERE c.parent_id = descendants.task_id
         UNION -- not ALL: a circle ends
-        SELECT c.task_id FROM below AS b JOIN vantage6_events.child_task AS c ON c.parent_id = b.task_id)
+        SELECT c.task_id FROM below AS b JOIN child_task AS c ON c.parent_id = b.task_id)
     SELECT b.task_id FROM below AS b
 $$;
 COMMENT ON FUNCTION descendants(integer) IS
     'Children of the task, their children and so on. For the agent only; owned by the extension.';
 
 CREATE FUNCTION send_kills(runs integer[], tasks integer[], organizations integer[]) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
 AS $$
 DECLARE
     list record;
@@ -31,17 +31,17 @@ BEGIN
             FROM (SELECT DISTINCT x.* FROM unnest(runs, tasks, organizations)
                                                AS x (run_id, task_id, organization_id)) AS u
             JOIN vantage6_events.task AS t ON t.id = u.task_id
-            JOIN vantage6_events.node_at AS n ON n.organization_id = u.organization_id
+            JOIN node_at AS n ON n.organization_id = u.organization_id
                                              AND n.collaboration_id = t.collaboration_id
-            WHERE NOT EXISTS (SELECT FROM vantage6_events.killed_run AS k
+            WHERE NOT EXISTS (SELECT FROM killed_run AS k
                               WHERE k.run_id = u.run_id AND k.node_id = n.node_id))
         SELECT p.node_id, p.collaboration_id, array_agg(p.run_id) AS runs, json_agg(p.item ORDER BY p.run_id) AS items
         FROM placed AS p GROUP BY p.node_id, p.collaboration_id, (p.number - 1) / 1000
         ORDER BY p.node_id, min(p.run_id)
     LOOP
-        n := vantage6_events.instruct(list.node_id, 'kill_containers', json_build_object(
+        n := instruct(list.node_id, 'kill_containers', json_build_object(
             'kill_list', list.items, 'collaboration_id', list.collaboration_id));
-        INSERT INTO vantage6_events.killed_run (run_id, node_id, instruction_id)
+        INSERT INTO killed_run (run_id, node_id, instruction_id)
         SELECT r, list.node_id, n FROM unnest(list.runs) AS r ON CONFLICT DO NOTHING;
     END LOOP;
 END
@@ -51,7 +51,7 @@ COMMENT ON FUNCTION send_kills(integer[], integer[], integer[]) IS
     'belong together. For the agent only; owned by the extension.';
 
 CREATE FUNCTION kill_run(run_id integer, task_id integer, organization_id integer) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
 AS $$
 DECLARE
     runs integer[] := ARRAY[run_id];
@@ -63,21 +63,21 @@ BEGIN
         RETURN;
     END IF;
     -- Once per transaction: many runs of one task are killed by one statement.
-    INSERT INTO vantage6_events.killed_task (task_id) VALUES (kill_run.task_id) ON CONFLICT DO NOTHING;
+    INSERT INTO killed_task (task_id) VALUES (kill_run.task_id) ON CONFLICT DO NOTHING;
     IF FOUND THEN
         SELECT array_agg(o.run_id) AS runs, array_agg(o.task_id) AS tasks, array_agg(o.organization_id) AS organizations
-        INTO below FROM vantage6_events.descendants(kill_run.task_id) AS d
-        JOIN vantage6_events.open_run AS o ON o.task_id = d AND o.alive AND o.run_id <> kill_run.run_id
-        WHERE NOT EXISTS (SELECT FROM vantage6_events.killed_run AS k WHERE k.run_id = o.run_id);
+        INTO below FROM descendants(kill_run.task_id) AS d
+        JOIN open_run AS o ON o.task_id = d AND o.alive AND o.run_id <> kill_run.run_id
+        WHERE NOT EXISTS (SELECT FROM killed_run AS k WHERE k.run_id = o.run_id);
         runs := runs || below.runs;
         tasks := tasks || below.tasks;
         organizations := organizations || below.organizations;
     END IF;
-    IF cardinality(runs) = 1 AND EXISTS (SELECT FROM vantage6_events.killed_run AS k
+    IF cardinality(runs) = 1 AND EXISTS (SELECT FROM killed_run AS k
                                          WHERE k.run_id = kill_run.run_id) THEN
         RETURN;
     END IF;
-    PERFORM vantage6_events.send_kills(runs, tasks, organizations);
+    PERFORM send_kills(runs, tasks, organizations);
 END
 $$;
 COMMENT ON FUNCTION kill_run(integer, integer, integer) IS
@@ -85,25 +85,25 @@ COMMENT ON FUNCTION kill_run(integer, integer, integer) IS
     'tasks that have not ended to kill those. For the agent only; owned by the extension.';
 
 CREATE FUNCTION spare_run(run_id integer) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
     item record;
 BEGIN
     FOR item IN
         WITH spared AS (
-            DELETE FROM vantage6_events.killed_run AS k WHERE k.run_id = spare_run.run_id
+            DELETE FROM killed_run AS k WHERE k.run_id = spare_run.run_id
             RETURNING k.instruction_id)
         SELECT i.id, i.args, ARRAY(
             SELECT e FROM json_array_elements(i.args -> 'kill_list') WITH ORDINALITY AS x (e, n)
             WHERE (e ->> 'run_id')::integer <> spare_run.run_id ORDER BY n) AS others
-        FROM spared AS s JOIN vantage6_events.instruction AS i ON i.id = s.instruction_id
+        FROM spared AS s JOIN instruction AS i ON i.id = s.instruction_id
         ORDER BY i.id FOR UPDATE OF i
     LOOP
         IF cardinality(item.others) = 0 THEN
-            DELETE FROM vantage6_events.instruction AS i WHERE i.id = item.id;
+            DELETE FROM instruction AS i WHERE i.id = item.id;
         ELSE
-            UPDATE vantage6_events.instruction AS i SET args = json_build_object(
+            UPDATE instruction AS i SET args = json_build_object(
                 'kill_list', array_to_json(item.others), 'collaboration_id', i.args -> 'collaboration_id')
             WHERE i.id = item.id;
         END IF;
@@ -115,24 +115,24 @@ COMMENT ON FUNCTION spare_run(integer) IS
     'killed again. For the agent only; owned by the extension.';
 
 CREATE FUNCTION kill_reported(node integer, runs integer[]) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
     lists bigint[];
 BEGIN
     -- Whoever holds these rows is sparing the run.
     WITH reported AS (
-        UPDATE vantage6_events.killed_run AS k SET over = true
-        FROM (SELECT s.run_id, s.node_id, s.xid FROM vantage6_events.killed_run AS s
+        UPDATE killed_run AS k SET over = true
+        FROM (SELECT s.run_id, s.node_id, s.xid FROM killed_run AS s
               WHERE s.run_id = ANY (runs) AND s.node_id = node AND NOT s.over
               ORDER BY s.run_id, s.xid FOR NO KEY UPDATE SKIP LOCKED) AS h
         WHERE (k.run_id, k.node_id, k.xid) = (h.run_id, h.node_id, h.xid)
         RETURNING k.instruction_id)
     SELECT array_agg(DISTINCT r.instruction_id) INTO lists FROM reported AS r;
-    UPDATE vantage6_events.instruction AS i SET acked_at = clock_timestamp()
-    WHERE i.id IN (SELECT j.id FROM vantage6_events.instruction AS j
+    UPDATE instruction AS i SET acked_at = clock_timestamp()
+    WHERE i.id IN (SELECT j.id FROM instruction AS j
                    WHERE j.id = ANY (lists) AND j.acked_at IS NULL
-                     AND NOT EXISTS (SELECT FROM vantage6_events.killed_run AS k
+                     AND NOT EXISTS (SELECT FROM killed_run AS k
                                      WHERE k.instruction_id = j.id AND NOT k.over)
                    ORDER BY j.id FOR NO KEY UPDATE SKIP LOCKED);
 END
@@ -143,7 +143,7 @@ COMMENT ON FUNCTION kill_reported(integer, integer[]) IS
 
 -- Tells first, by one list a node: the triggers of the rows then find that all is told.
 CREATE FUNCTION mark_killed(runs integer[]) RETURNS integer
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
     SET lock_timeout = '200ms' -- less than deadlock_timeout
 AS $$
 DECLARE
@@ -155,7 +155,7 @@ BEGIN
             SELECT array_agg(h.id) AS runs, array_agg(h.task_id) AS tasks,
                    array_agg(h.organization_id) AS organizations
             INTO held FROM (SELECT r.id, r.task_id, r.organization_id FROM vantage6_events.run AS r
-                            WHERE r.id = ANY (mark_killed.runs) AND NOT vantage6_events.has_ended(r.status)
+                            WHERE r.id = ANY (mark_killed.runs) AND NOT has_ended(r.status)
                             ORDER BY r.id FOR NO KEY UPDATE) AS h;
             EXIT;
         EXCEPTION WHEN lock_not_available OR deadlock_detected THEN -- our locks are gone
@@ -168,8 +168,8 @@ BEGIN
             PERFORM pg_sleep(0.01 + 0.04 * random()); -- in step with nobody
         END;
     END LOOP;
-    PERFORM vantage6_events.send_kills(held.runs, held.tasks, held.organizations);
-    UPDATE vantage6_events.run AS r SET status = 'killed by user', finished_at = vantage6_events.utc_now()
+    PERFORM send_kills(held.runs, held.tasks, held.organizations);
+    UPDATE vantage6_events.run AS r SET status = 'killed by user', finished_at = utc_now()
     WHERE r.id = ANY (held.runs);
     RETURN coalesce(cardinality(held.runs), 0);
 END
@@ -179,17 +179,17 @@ COMMENT ON FUNCTION mark_killed(integer[]) IS
     'one is locked for 10 s. For the agent only; owned by the extension.';
 
 CREATE FUNCTION kill_task_logic(id integer) RETURNS integer
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
 AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM vantage6_events.task AS t WHERE t.id = kill_task_logic.id) THEN
         RAISE WARNING 'task % does not exist', id;
         RETURN 0;
     END IF;
-    RETURN vantage6_events.mark_killed(ARRAY(
-        SELECT o.run_id FROM vantage6_events.open_run AS o
+    RETURN mark_killed(ARRAY(
+        SELECT o.run_id FROM open_run AS o
         WHERE o.alive AND (o.task_id = kill_task_logic.id
-              OR o.task_id = ANY (ARRAY(SELECT vantage6_events.descendants(kill_task_logic.id))))));
+              OR o.task_id = ANY (ARRAY(SELECT descendants(kill_task_logic.id))))));
 END
 $$;
 COMMENT ON FUNCTION kill_task_logic(integer) IS
@@ -198,27 +198,27 @@ COMMENT ON FUNCTION kill_task_logic(integer) IS
     'task. 55P03 if somebody holds one of the runs for 10 s. Owned by the agent.';
 
 CREATE FUNCTION kill_node_logic(id integer) RETURNS integer
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
 AS $$
 DECLARE
     place record;
     killed integer;
 BEGIN
-    SELECT n.organization_id, n.collaboration_id INTO place FROM vantage6_events.node_at AS n
+    SELECT n.organization_id, n.collaboration_id INTO place FROM node_at AS n
     WHERE n.node_id = kill_node_logic.id;
     IF NOT FOUND THEN
         RAISE WARNING 'node % does not exist, or has no collaboration', id;
         RETURN 0;
     END IF;
-    killed := vantage6_events.mark_killed(ARRAY(
-        SELECT o.run_id FROM vantage6_events.open_run AS o
+    killed := mark_killed(ARRAY(
+        SELECT o.run_id FROM open_run AS o
         JOIN vantage6_events.task AS t ON t.id = o.task_id
         WHERE o.organization_id = place.organization_id AND o.alive
           AND t.collaboration_id = place.collaboration_id));
     -- Never kept: late, it would kill runs of which nobody spoke.
-    IF EXISTS (SELECT FROM vantage6_events.lease AS l
+    IF EXISTS (SELECT FROM lease AS l
                WHERE l.principal_id = kill_node_logic.id AND l.nsp = '/tasks') THEN
-        PERFORM vantage6_events.announce('kill_containers', json_build_object(
+        PERFORM announce('kill_containers', json_build_object(
             'node_id', id, 'collaboration_id', place.collaboration_id), ARRAY['node_' || id]);
     END IF;
     RETURN killed;

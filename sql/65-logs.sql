@@ -20,24 +20,24 @@ COMMENT ON FUNCTION joined_lines(text[], text) IS
     'lines are in it. Owned by the extension.';
 
 CREATE FUNCTION fold_log(run_id integer, bytes bigint, idle boolean) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
 AS $$
 DECLARE
     r record;
     lines text[];
 BEGIN
-    SELECT coalesce(octet_length(x.log), 0) AS size, vantage6_events.has_ended(x.status) AS ended INTO r
+    SELECT coalesce(octet_length(x.log), 0) AS size, has_ended(x.status) AS ended INTO r
     FROM vantage6_events.run AS x WHERE x.id = fold_log.run_id FOR NO KEY UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
         IF NOT EXISTS (SELECT FROM vantage6_events.run AS x WHERE x.id = fold_log.run_id) THEN
-            DELETE FROM vantage6_events.log_line AS l WHERE l.run_id = fold_log.run_id;
+            DELETE FROM log_line AS l WHERE l.run_id = fold_log.run_id;
         END IF;
         RETURN; -- or somebody writes the row now: later
     END IF;
     IF NOT (idle OR r.ended OR bytes > greatest(4096, r.size / 4)) THEN
         RETURN;
     END IF;
-    WITH gone AS (DELETE FROM vantage6_events.log_line AS l WHERE l.run_id = fold_log.run_id
+    WITH gone AS (DELETE FROM log_line AS l WHERE l.run_id = fold_log.run_id
                   RETURNING l.id, l.line)
     SELECT array_agg(g.line ORDER BY g.id) INTO lines FROM gone AS g;
     IF lines IS NULL THEN
@@ -45,7 +45,7 @@ BEGIN
     END IF;
     PERFORM set_config('vantage6_events.folding', 'on', true);
     UPDATE vantage6_events.run AS x
-    SET log = concat(x.log, vantage6_events.joined_lines(lines, right(x.log, 1))) WHERE x.id = fold_log.run_id;
+    SET log = concat(x.log, joined_lines(lines, right(x.log, 1))) WHERE x.id = fold_log.run_id;
     PERFORM set_config('vantage6_events.folding', 'off', true);
 END
 $$;
@@ -54,24 +54,24 @@ COMMENT ON FUNCTION fold_log(integer, bigint, boolean) IS
     'row. For the agent only; owned by the extension.';
 
 CREATE FUNCTION fold_logs() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off
 AS $$
 BEGIN
-    PERFORM vantage6_events.fold_log(p.run_id, p.bytes, p.idle)
+    PERFORM fold_log(p.run_id, p.bytes, p.idle)
     FROM (SELECT l.run_id, sum(octet_length(l.line)) AS bytes,
                  max(l.at) < clock_timestamp() - interval '5 seconds' AS idle
-          FROM vantage6_events.log_line AS l GROUP BY l.run_id ORDER BY l.run_id) AS p;
+          FROM log_line AS l GROUP BY l.run_id ORDER BY l.run_id) AS p;
 END
 $$;
 COMMENT ON FUNCTION fold_logs() IS
     'Folds the lines of all runs that are due. For the agent only; owned by the extension.';
 
 CREATE FUNCTION log_written(run_id integer) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
     IF coalesce(current_setting('vantage6_events.folding', true), '') <> 'on' THEN
-        DELETE FROM vantage6_events.log_line AS l WHERE l.run_id = log_written.run_id;
+        DELETE FROM log_line AS l WHERE l.run_id = log_written.run_id;
     END IF;
 END
 $$;

@@ -7,7 +7,7 @@
 --        what is found there
 
 CREATE FUNCTION rights_changed(scope text, ids integer[]) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
     distinct_ids integer[] := ARRAY(SELECT DISTINCT i FROM unnest(ids) AS i WHERE i IS NOT NULL ORDER BY i);
@@ -15,11 +15,11 @@ BEGIN
     IF ids IS NOT NULL AND cardinality(distinct_ids) = 0 THEN
         RETURN;
     END IF;
-    INSERT INTO vantage6_events.rights_change (scopes) VALUES (CASE
+    INSERT INTO rights_change (scopes) VALUES (CASE
         WHEN ids IS NULL THEN ARRAY[scope]
         WHEN cardinality(distinct_ids) > 100 THEN ARRAY['all'] -- looking at all costs no more
         ELSE ARRAY(SELECT scope || '_' || i FROM unnest(distinct_ids) AS i) END);
-    PERFORM vantage6_events.ring();
+    PERFORM ring();
 END
 $$;
 COMMENT ON FUNCTION rights_changed(text, integer[]) IS

@@ -29,10 +29,10 @@ COMMENT ON FUNCTION given_id(json) IS 'The id that a node gave, as a number or a
 
 CREATE FUNCTION given_run(n node, arg json, OUT verdict text, OUT run_id integer, OUT task_id integer,
                           OUT status text, OUT log_size bigint)
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
 AS $$
 BEGIN
-    run_id := CASE WHEN json_typeof(arg) = 'object' THEN vantage6_events.given_id(arg -> 'run_id') END;
+    run_id := CASE WHEN json_typeof(arg) = 'object' THEN given_id(arg -> 'run_id') END;
     IF run_id IS NULL THEN
         verdict := 'shape';
         RETURN;
@@ -50,10 +50,10 @@ COMMENT ON FUNCTION given_run(node, json) IS
     'The run that the argument names, if it is one of the node''s. For the agent only; owned by the extension.';
 
 CREATE FUNCTION on_status(n node, arg json) RETURNS text
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
-    r record := vantage6_events.given_run(n, arg);
+    r record := given_run(n, arg);
     told text;
 BEGIN
     IF r.verdict IS NOT NULL THEN
@@ -65,17 +65,17 @@ BEGIN
     IF length(told) > 100 THEN
         RETURN 'size';
     END IF;
-    IF vantage6_events.has_ended(told) THEN
-        PERFORM vantage6_events.kill_reported(n.id, ARRAY[r.run_id]);
+    IF has_ended(told) THEN
+        PERFORM kill_reported(n.id, ARRAY[r.run_id]);
     END IF;
     IF told IS NOT DISTINCT FROM r.status THEN
         RETURN NULL; -- HQ's row has said so
     END IF;
-    INSERT INTO vantage6_events.relayed AS x (run_id, row_status, status) VALUES (r.run_id, r.status, told)
+    INSERT INTO relayed AS x (run_id, row_status, status) VALUES (r.run_id, r.status, told)
     ON CONFLICT ON CONSTRAINT relayed_pkey DO UPDATE SET (row_status, status) = (excluded.row_status, excluded.status)
     WHERE (x.row_status, x.status) IS DISTINCT FROM (excluded.row_status, excluded.status);
     IF FOUND THEN
-        PERFORM vantage6_events.announce_status(r.run_id, r.task_id, n.organization_id, told, false);
+        PERFORM announce_status(r.run_id, r.task_id, n.organization_id, told, false);
     END IF;
     RETURN NULL;
 END
@@ -85,11 +85,11 @@ COMMENT ON FUNCTION on_status(node, json) IS
     'one announced since that row changed. For the agent only; owned by the extension.';
 
 CREATE FUNCTION on_log(n node, arg json) RETURNS text
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
-    r record := vantage6_events.given_run(n, arg);
-    most integer := pg_size_bytes(vantage6_events.setting('max_log_line'));
+    r record := given_run(n, arg);
+    most integer := pg_size_bytes(setting('max_log_line'));
     line text;
     verdict text;
     c text := 'collaboration_' || n.collaboration_id;
@@ -104,13 +104,13 @@ BEGIN
         verdict := 'size';
         line := left(line, most / 4) || ' [cut by vantage6_events.max_log_line]'; -- 4 bytes a character at most
     END IF;
-    PERFORM vantage6_events.announce('algorithm_log', json_build_object(
+    PERFORM announce('algorithm_log', json_build_object(
         'run_id', r.run_id, 'task_id', r.task_id, 'log', line),
         ARRAY[c || '/users', c || '_organization_' || n.organization_id || '/users']);
-    IF r.log_size > pg_size_bytes(vantage6_events.setting('max_run_log')) THEN
+    IF r.log_size > pg_size_bytes(setting('max_run_log')) THEN
         RETURN 'full';
     END IF;
-    INSERT INTO vantage6_events.log_line (run_id, line, at) VALUES (r.run_id, line, clock_timestamp());
+    INSERT INTO log_line (run_id, line, at) VALUES (r.run_id, line, clock_timestamp());
     RETURN verdict;
 END
 $$;
@@ -141,21 +141,21 @@ COMMENT ON FUNCTION config_rows(json) IS
     'The rows of nodeconfig that a configuration makes. Owned by the extension.';
 
 CREATE FUNCTION replace_config(n node, config json) RETURNS text
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '10ms'
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '10ms'
 AS $$
 BEGIN
     -- presence() takes it when the node is gone: one after the other.
-    IF NOT n.id = ANY (vantage6_events.lock_announced(ARRAY[n.id])) THEN
+    IF NOT n.id = ANY (lock_announced(ARRAY[n.id])) THEN
         RETURN 'locked';
     END IF;
-    IF ARRAY(SELECT row(r.key, r.value)::text FROM vantage6_events.config_rows(config) AS r ORDER BY 1)
+    IF ARRAY(SELECT row(r.key, r.value)::text FROM config_rows(config) AS r ORDER BY 1)
        = ARRAY(SELECT row(c.key, c.value)::text FROM vantage6_events.node_config AS c
                WHERE c.node_id = n.id ORDER BY 1) THEN
         RETURN NULL;
     END IF;
     DELETE FROM vantage6_events.node_config AS c WHERE c.node_id = n.id;
     INSERT INTO vantage6_events.node_config (node_id, key, value)
-    SELECT n.id, r.key, r.value FROM vantage6_events.config_rows(config) AS r;
+    SELECT n.id, r.key, r.value FROM config_rows(config) AS r;
     RETURN NULL;
 EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
     RETURN 'locked';
@@ -165,34 +165,34 @@ COMMENT ON FUNCTION replace_config(node, json) IS
     'Replaces what HQ has of the node''s configuration. For the agent only; owned by the extension.';
 
 CREATE FUNCTION on_info(n node, arg json) RETURNS text
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
     IF json_typeof(arg) IS DISTINCT FROM 'object' THEN
         RETURN 'shape';
-    ELSIF octet_length(arg::text) > pg_size_bytes(vantage6_events.setting('max_node_config')) THEN
+    ELSIF octet_length(arg::text) > pg_size_bytes(setting('max_node_config')) THEN
         RETURN 'size';
-    ELSIF EXISTS (SELECT FROM vantage6_events.config_rows(arg) AS r
+    ELSIF EXISTS (SELECT FROM config_rows(arg) AS r
                   WHERE json_typeof(r.item) IN ('object', 'array')) THEN
         RETURN 'shape';
     END IF;
-    RETURN vantage6_events.replace_config(n, arg);
+    RETURN replace_config(n, arg);
 END
 $$;
 COMMENT ON FUNCTION on_info(node, json) IS
     'node_info_update: the configuration that the node shares. For the agent only; owned by the extension.';
 
 CREATE FUNCTION on_dataframe(n node, arg json) RETURNS text
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '10ms'
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '10ms'
 AS $$
 DECLARE
-    session integer := CASE json_typeof(arg) WHEN 'object' THEN vantage6_events.given_id(arg -> 'session_id') END;
+    session integer := CASE json_typeof(arg) WHEN 'object' THEN given_id(arg -> 'session_id') END;
     rows integer[];
 BEGIN
     IF session IS NULL OR json_typeof(arg -> 'df_name') IS DISTINCT FROM 'string' THEN
         RETURN 'shape';
     END IF;
-    rows := ARRAY(SELECT u.id FROM vantage6_events.unwanted_dataframe AS u
+    rows := ARRAY(SELECT u.id FROM unwanted_dataframe AS u
                   WHERE u.node_id = n.id AND u.session_id = session AND u.df_name = arg ->> 'df_name' ORDER BY u.id);
     IF cardinality(rows) > 0 THEN
         DELETE FROM vantage6_events.dataframe_deletion AS d WHERE d.id = ANY (rows);
@@ -208,7 +208,7 @@ COMMENT ON FUNCTION on_dataframe(node, json) IS
 
 -- The names and labels are those of HQ's own exporter.
 CREATE FUNCTION gauges(n node, arg json) RETURNS json
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
     WITH known AS ( -- a label may take few values, whatever nodes say
         SELECT k.label, CASE WHEN arg -> k.label IS NULL THEN 'unknown'
@@ -226,7 +226,7 @@ AS $$
                  WITH ORDINALITY AS g (name, place),
              json_array_elements(CASE json_typeof(arg -> g.name) WHEN 'array' THEN arg -> g.name ELSE '[]' END)
                  WITH ORDINALITY AS e (value, n)
-        WHERE e.n <= vantage6_events.setting('max_gpus')::integer
+        WHERE e.n <= setting('max_gpus')::integer
     )
     SELECT json_agg(json_build_object('name', g.name, 'labels', l.labels, 'value', g.value) ORDER BY g.place, g.gpu)
     FROM given AS g, LATERAL (

@@ -49,6 +49,7 @@ DECLARE
     att record;
     agent_oid oid;
 BEGIN
+    RETURN QUERY SELECT * FROM vantage6_events.creators();
     SELECT * INTO STRICT att FROM vantage6_events.attachment;
     SELECT r.oid INTO agent_oid FROM pg_roles AS r WHERE r.rolname = att.agent AND NOT r.rolsuper;
     IF agent_oid IS NULL THEN

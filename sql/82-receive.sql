@@ -19,14 +19,14 @@ COMMENT ON FUNCTION without_nul(json) IS
     'The same with U+FFFD in place of each character 0. Owned by the extension.';
 
 CREATE FUNCTION act(n node, event text, arg json) RETURNS text
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
     RETURN CASE event
-        WHEN 'algorithm_status_change' THEN vantage6_events.on_status(n, arg)
-        WHEN 'algorithm_log' THEN vantage6_events.on_log(n, arg)
-        WHEN 'node_info_update' THEN vantage6_events.on_info(n, arg)
-        WHEN 'dataframe_deleted' THEN vantage6_events.on_dataframe(n, arg) END;
+        WHEN 'algorithm_status_change' THEN on_status(n, arg)
+        WHEN 'algorithm_log' THEN on_log(n, arg)
+        WHEN 'node_info_update' THEN on_info(n, arg)
+        WHEN 'dataframe_deleted' THEN on_dataframe(n, arg) END;
 END
 $$;
 COMMENT ON FUNCTION act(node, text, json) IS
@@ -34,16 +34,16 @@ COMMENT ON FUNCTION act(node, text, json) IS
     'the extension.';
 
 CREATE FUNCTION defer(principal integer, event text, arg json) RETURNS text
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
     IF event = 'node_info_update' THEN -- as a whole: an earlier one counts no more
-        DELETE FROM vantage6_events.deferred AS d WHERE d.principal_id = principal AND d.name = event;
-    ELSIF (SELECT count(*) FROM vantage6_events.deferred AS d WHERE d.principal_id = principal)
-          >= vantage6_events.setting('max_deferred')::integer THEN
+        DELETE FROM deferred AS d WHERE d.principal_id = principal AND d.name = event;
+    ELSIF (SELECT count(*) FROM deferred AS d WHERE d.principal_id = principal)
+          >= setting('max_deferred')::integer THEN
         RETURN 'locked';
     END IF;
-    INSERT INTO vantage6_events.deferred (principal_id, name, arg, since)
+    INSERT INTO deferred (principal_id, name, arg, since)
     VALUES (principal, event, arg, clock_timestamp());
     RETURN NULL;
 END
@@ -53,7 +53,7 @@ COMMENT ON FUNCTION defer(integer, text, json) IS
     'only; owned by the extension.';
 
 CREATE FUNCTION retry_deferred() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
     item record;
@@ -61,17 +61,17 @@ DECLARE
 BEGIN
     FOR item IN
         SELECT d.id, d.name, d.arg, p.id IS NOT NULL AS known, d.principal_id,
-               (d.principal_id, p.organization_id, p.collaboration_id)::vantage6_events.node AS node
-        FROM vantage6_events.deferred AS d
+               (d.principal_id, p.organization_id, p.collaboration_id)::node AS node
+        FROM deferred AS d
         LEFT JOIN vantage6_events.principal AS p ON p.id = d.principal_id AND p.kind = 'node'
         ORDER BY d.id FOR UPDATE OF d SKIP LOCKED
     LOOP
         CONTINUE WHEN item.principal_id = ANY (waiting);
         EXIT WHEN cardinality(waiting) >= 10; -- each has taken 10 ms: a whole table may be locked
-        IF item.known AND vantage6_events.act(item.node, item.name, item.arg) = 'locked' THEN
+        IF item.known AND act(item.node, item.name, item.arg) = 'locked' THEN
             waiting := waiting || item.principal_id;
         ELSE
-            DELETE FROM vantage6_events.deferred AS d WHERE d.id = item.id;
+            DELETE FROM deferred AS d WHERE d.id = item.id;
         END IF;
     END LOOP;
 END
@@ -99,7 +99,7 @@ COMMENT ON FUNCTION report(json[], json[], json[]) IS
     'The report of receive(); NULL if there is nothing to report. Owned by the extension.';
 
 CREATE FUNCTION take_items(incarnation bigint, last bigint, items json) RETURNS json
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
     item record;
@@ -108,15 +108,15 @@ DECLARE
     gauges json[] := '{}';
     said json[] := '{}';
     refused json[] := '{}';
-    blocked integer[] := ARRAY(SELECT DISTINCT d.principal_id FROM vantage6_events.deferred AS d);
+    blocked integer[] := ARRAY(SELECT DISTINCT d.principal_id FROM deferred AS d);
     failures integer := 0;
 BEGIN
     FOR item IN
         SELECT x.sid, x.principal, x.event ->> 0 AS name, x.event -> 1 AS arg, p.kind, l.sid IS NOT NULL AS leased,
-               (p.id, p.organization_id, p.collaboration_id)::vantage6_events.node AS node
+               (p.id, p.organization_id, p.collaboration_id)::node AS node
         FROM json_to_recordset(items) AS x (seq bigint, sid text, principal integer, nsp text, event json)
         LEFT JOIN vantage6_events.principal AS p ON p.id = x.principal
-        LEFT JOIN vantage6_events.lease AS l ON l.sid = x.sid AND l.principal_id = x.principal
+        LEFT JOIN lease AS l ON l.sid = x.sid AND l.principal_id = x.principal
             AND l.incarnation = take_items.incarnation
         WHERE x.seq > last AND x.nsp = '/tasks' ORDER BY x.seq
     LOOP
@@ -135,11 +135,11 @@ BEGIN
             verdict := 'user';
         WHEN item.name IN ('message', 'error') THEN
             said := said || json_build_object('principal', item.principal, 'event', item.name,
-                                              'text', coalesce(vantage6_events.said_text(item.arg), ''));
+                                              'text', coalesce(said_text(item.arg), ''));
         WHEN item.name = 'node_metrics_update' THEN
             IF json_typeof(item.arg) = 'object' THEN
                 gauges := gauges || json_build_object('sid', item.sid, 'gauges',
-                    coalesce(vantage6_events.gauges(item.node, item.arg), '[]'));
+                    coalesce(gauges(item.node, item.arg), '[]'));
             ELSE
                 verdict := 'shape';
             END IF;
@@ -148,12 +148,12 @@ BEGIN
                AND (item.principal = ANY (blocked) OR failures >= 10) THEN
                 verdict := 'locked';
             ELSE
-                verdict := vantage6_events.act(item.node, item.name, item.arg);
+                verdict := act(item.node, item.name, item.arg);
                 failures := failures + (verdict IS NOT DISTINCT FROM 'locked')::integer;
             END IF;
             IF verdict = 'locked' THEN
                 blocked := blocked || item.principal;
-                verdict := vantage6_events.defer(item.principal, item.name, item.arg);
+                verdict := defer(item.principal, item.name, item.arg);
             END IF;
         END CASE;
         IF verdict IS NOT NULL THEN
@@ -161,10 +161,10 @@ BEGIN
         END IF;
     END LOOP;
     UPDATE vantage6_events.principal_status AS s
-    SET status = 'online', last_seen = vantage6_events.utc_now()
+    SET status = 'online', last_seen = utc_now()
     WHERE s.id IN (SELECT t.id FROM vantage6_events.principal_status AS t
                    WHERE t.id = ANY (pinged) ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED);
-    RETURN vantage6_events.report(gauges, said, refused);
+    RETURN report(gauges, said, refused);
 END
 $$;
 COMMENT ON FUNCTION take_items(bigint, bigint, json) IS
@@ -174,21 +174,21 @@ COMMENT ON FUNCTION take_items(bigint, bigint, json) IS
 CREATE FUNCTION receive_logic(incarnation bigint, stream text, items json)
     RETURNS TABLE (taken bigint, report json)
     LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms'
+    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '500ms'
 AS $$
 DECLARE
     last bigint;
 BEGIN
-    items := vantage6_events.without_nul(items);
-    PERFORM vantage6_events.check_incarnation(incarnation);
-    INSERT INTO vantage6_events.received AS r (stream, seq, taken_at)
+    items := without_nul(items);
+    PERFORM check_incarnation(incarnation);
+    INSERT INTO received AS r (stream, seq, taken_at)
     VALUES (receive_logic.stream, 0, now()) ON CONFLICT DO NOTHING;
-    SELECT r.seq INTO last FROM vantage6_events.received AS r
+    SELECT r.seq INTO last FROM received AS r
     WHERE r.stream = receive_logic.stream FOR NO KEY UPDATE;
     SELECT max(x.seq) INTO taken FROM json_to_recordset(items) AS x (seq bigint);
     IF taken > last THEN
-        report := vantage6_events.take_items(incarnation, last, items);
-        UPDATE vantage6_events.received AS r SET (seq, taken_at) = (receive_logic.taken, now())
+        report := take_items(incarnation, last, items);
+        UPDATE received AS r SET (seq, taken_at) = (receive_logic.taken, now())
         WHERE r.stream = receive_logic.stream;
     ELSE
         taken := last;

@@ -9,34 +9,34 @@
 -- different ones, after a change.
 
 CREATE FUNCTION slot_is_old(slot integer) RETURNS boolean
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
     newest timestamptz;
 BEGIN
-    EXECUTE format('SELECT e.emitted_at FROM vantage6_events.event_%s AS e ORDER BY e.id DESC LIMIT 1', slot)
+    EXECUTE format('SELECT e.emitted_at FROM event_%s AS e ORDER BY e.id DESC LIMIT 1', slot)
     INTO newest;
-    RETURN newest < clock_timestamp() - vantage6_events.setting('retention')::interval;
+    RETURN newest < clock_timestamp() - setting('retention')::interval;
 END
 $$;
 COMMENT ON FUNCTION slot_is_old(integer) IS
     'Whether the newest event of the slot is older than the retention; NULL if there is none. Owned by the extension.';
 
 CREATE FUNCTION empty_slot() RETURNS integer
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
-    turn bigint := extract(epoch FROM vantage6_events.setting('retention')::interval);
+    turn bigint := extract(epoch FROM setting('retention')::interval);
     present integer := floor(extract(epoch FROM clock_timestamp() - timestamptz '2000-01-01 00:00Z'))::bigint / turn % 3;
 BEGIN
     FOR slot IN 0 .. 2 LOOP
-        CONTINUE WHEN slot = present OR vantage6_events.slot_is_old(slot) IS NOT TRUE;
+        CONTINUE WHEN slot = present OR slot_is_old(slot) IS NOT TRUE;
         BEGIN
-            EXECUTE format('LOCK TABLE vantage6_events.event_%s IN ACCESS EXCLUSIVE MODE', slot);
-            IF vantage6_events.slot_is_old(slot) THEN
-                EXECUTE format('TRUNCATE vantage6_events.event_%s', slot);
+            EXECUTE format('LOCK TABLE event_%s IN ACCESS EXCLUSIVE MODE', slot);
+            IF slot_is_old(slot) THEN
+                EXECUTE format('TRUNCATE event_%s', slot);
                 -- Nobody may read the slot before the commit: it waits for no standby that is away, unless it emits.
-                IF NOT EXISTS (SELECT FROM vantage6_events.event AS e WHERE e.xid = pg_current_xact_id()) THEN
+                IF NOT EXISTS (SELECT FROM event AS e WHERE e.xid = pg_current_xact_id()) THEN
                     PERFORM set_config('synchronous_commit', 'local', true);
                 END IF;
                 RETURN slot;
@@ -53,20 +53,20 @@ COMMENT ON FUNCTION empty_slot() IS
     'somebody else had it locked for lock_timeout. Not the slot that is written now. Owned by the extension.';
 
 CREATE FUNCTION upkeep() RETURNS integer
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, vantage6_events, pg_temp
     SET lock_timeout = 0 -- so that what is set below ends with the function
 AS $$
 BEGIN
-    PERFORM set_config('lock_timeout', vantage6_events.setting('upkeep_lock_timeout'), true);
-    IF NOT pg_try_advisory_xact_lock(vantage6_events.lock_space() + 3, 0) THEN
+    PERFORM set_config('lock_timeout', setting('upkeep_lock_timeout'), true);
+    IF NOT pg_try_advisory_xact_lock(lock_space() + 3, 0) THEN
         RETURN NULL;
     END IF;
     BEGIN
-        PERFORM vantage6_events.tidy_tasks();
+        PERFORM tidy_tasks();
     EXCEPTION WHEN lock_not_available THEN
         NULL; -- next time; bells and beats do not wait for it
     END;
-    RETURN vantage6_events.empty_slot();
+    RETURN empty_slot();
 END
 $$;
 COMMENT ON FUNCTION upkeep() IS

@@ -86,20 +86,20 @@ COMMENT ON FUNCTION logic() IS
 -- To compile the query would take a second, under locks on HQ's tables, and run it 5 ms.
 CREATE FUNCTION made()
     RETURNS TABLE (what text, name text, oid oid, owner oid, whole boolean)
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off
 AS $$
     WITH f AS (
         SELECT p.* FROM pg_proc AS p WHERE p.pronamespace = 'vantage6_events'::regnamespace
     ), tf AS (
         SELECT t.*, f.oid, f.proowner, f.prosecdef
-        FROM (SELECT) AS always LEFT JOIN vantage6_events.attachment AS att ON true
-        CROSS JOIN LATERAL vantage6_events.trigger_template(att.hq_version) AS t
+        FROM (SELECT) AS always LEFT JOIN attachment AS att ON true
+        CROSS JOIN LATERAL trigger_template(att.hq_version) AS t
         LEFT JOIN f ON f.proname = t.name AND f.pronargs = 0
     )
     SELECT 'view', v.name, c.oid, c.relowner,
            -- It follows a table that is renamed or moved: HQ writes into another by then.
            ARRAY(SELECT DISTINCT concat(att.hq_schema, '.', h.table_name) COLLATE "C"
-                 FROM vantage6_events.hq_columns(att.hq_version) AS h
+                 FROM hq_columns(att.hq_version) AS h
                  WHERE v.query ~ ('%1\$I\."?' || h.table_name || '"?\y') ORDER BY 1)
            = ARRAY(SELECT DISTINCT concat(n.nspname, '.', t.relname) COLLATE "C"
                    FROM pg_rewrite AS r
@@ -108,13 +108,13 @@ AS $$
                    JOIN pg_class AS t ON t.oid = d.refobjid
                    JOIN pg_namespace AS n ON n.oid = t.relnamespace
                    WHERE r.ev_class = c.oid ORDER BY 1)
-    FROM vantage6_events.view_template(5) AS v
-    LEFT JOIN vantage6_events.attachment AS att ON true
+    FROM view_template(5) AS v
+    LEFT JOIN attachment AS att ON true
     LEFT JOIN pg_class AS c ON c.relname = v.name AND c.relkind = 'v'
         AND c.relnamespace = 'vantage6_events'::regnamespace
     UNION ALL
     SELECT 'function', l.name, f.oid, f.proowner, f.prosecdef
-    FROM vantage6_events.logic() AS l
+    FROM logic() AS l
     LEFT JOIN f ON f.proname = l.name AND f.proargtypes = l.arguments
     UNION ALL
     SELECT 'function', tf.name, tf.oid, tf.proowner, tf.prosecdef FROM tf
@@ -134,7 +134,7 @@ AS $$
                           + CASE WHEN tf.timing LIKE '%INSERT%' THEN 4 ELSE 0 END
                           + CASE WHEN tf.timing LIKE '%DELETE%' THEN 8 ELSE 0 END
                           + CASE WHEN tf.timing LIKE '%UPDATE%' THEN 16 ELSE 0 END
-    FROM tf LEFT JOIN vantage6_events.attachment AS att ON true
+    FROM tf LEFT JOIN attachment AS att ON true
     LEFT JOIN pg_trigger AS g ON g.tgfoid = tf.oid
         AND g.tgname = 'vantage6_events_' || tf.name AND g.tgparentid = 0
         AND g.tgrelid = to_regclass(quote_ident(att.hq_schema) || '.' || quote_ident(tf.on_table))
@@ -153,11 +153,11 @@ COMMENT ON FUNCTION asker() IS
     'The role that the session acts as, seen from within any function. Owned by the extension.';
 
 CREATE FUNCTION check_asker(owner name) RETURNS void
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
-    IF NOT pg_has_role(vantage6_events.asker(), owner, 'MEMBER') THEN
-        RAISE EXCEPTION 'role "%" does not own the tables of vantage6', vantage6_events.asker()
+    IF NOT pg_has_role(asker(), owner, 'MEMBER') THEN
+        RAISE EXCEPTION 'role "%" does not own the tables of vantage6', asker()
             USING ERRCODE = 'V6004', HINT = format('Do it as %I or as a superuser.', owner);
     END IF;
 END

@@ -129,71 +129,77 @@ COMMENT ON FUNCTION apply_grants() IS
     'extension.';
 
 CREATE FUNCTION remember_grant(role name, purpose text) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = role) THEN
         RAISE EXCEPTION 'role "%" does not exist', role
             USING ERRCODE = 'undefined_object', HINT = 'Create it first.';
     END IF;
-    INSERT INTO vantage6_events.granted (grantee, purpose)
+    INSERT INTO granted (grantee, purpose)
     VALUES (role, remember_grant.purpose) ON CONFLICT DO NOTHING;
-    PERFORM vantage6_events.apply_grants();
+    PERFORM apply_grants();
 END
 $$;
 COMMENT ON FUNCTION remember_grant(name, text) IS
     'Remembers and grants. For superusers; owned by the extension.';
 
 CREATE FUNCTION grant_hq(role name) RETURNS void
-    LANGUAGE sql SET search_path = pg_catalog, pg_temp
-AS $$ SELECT vantage6_events.remember_grant(role, 'hq') $$;
+    LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp
+AS $$ SELECT remember_grant(role, 'hq') $$;
 COMMENT ON FUNCTION grant_hq(name) IS
     'Lets the role emit, kill, ask for rooms, see the operators'' views, and, if it owns HQ''s tables, '
     'attach and detach. For superusers, before or after attach(). Owned by the extension.';
 
 CREATE FUNCTION grant_pushd(role name) RETURNS void
-    LANGUAGE sql SET search_path = pg_catalog, pg_temp
-AS $$ SELECT vantage6_events.remember_grant(role, 'pushd') $$;
+    LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp
+AS $$ SELECT remember_grant(role, 'pushd') $$;
 COMMENT ON FUNCTION grant_pushd(name) IS
     'Lets the role be that of vantage6-pushd: the daemon''s functions and nothing else. For '
     'superusers, before or after attach(). Owned by the extension.';
 
 CREATE FUNCTION make(schema name) RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s'
+    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '10s'
 AS $$
 DECLARE
-    owner name := vantage6_events.hq_owner(schema);
-    agent name := vantage6_events.hq_agent(schema);
-    version integer := vantage6_events.hq_version(schema);
+    owner name := hq_owner(schema);
+    agent name := hq_agent(schema);
+    version integer := hq_version(schema);
+    fault text := (SELECT c FROM creators() AS c LIMIT 1);
     earlier record;
 BEGIN
-    PERFORM vantage6_events.check_asker(owner);
-    SELECT * INTO earlier FROM vantage6_events.attachment FOR UPDATE;
+    PERFORM check_asker(owner);
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION '%', fault
+            USING ERRCODE = 'V6004', DETAIL = 'What is created there could run as a superuser.',
+            HINT = 'Give the schema to a superuser, revoke CREATE on it from all others, and drop what they made.';
+    END IF;
+    SELECT * INTO earlier FROM attachment FOR UPDATE;
     IF earlier.hq_schema <> schema THEN
         RAISE EXCEPTION 'vantage6_events is attached to schema "%"', earlier.hq_schema
             USING ERRCODE = 'V6003',
             HINT = 'Run SELECT vantage6_events.detach() first; one database, one HQ.';
     END IF;
     -- DROP TRIGGER needs more than CREATE TRIGGER, which lets readers be.
-    PERFORM vantage6_events.unmake_locked(schema, version, CASE WHEN earlier.hq_schema IS NULL
+    PERFORM unmake_locked(schema, version, CASE WHEN earlier.hq_schema IS NULL
         THEN 'SHARE ROW EXCLUSIVE' ELSE 'ACCESS EXCLUSIVE' END, '10 s');
     IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = agent) THEN
         EXECUTE format('CREATE ROLE %I NOLOGIN', agent);
         EXECUTE format('COMMENT ON ROLE %I IS %L', agent,
                        'Owns what vantage6_events does with the rows of vantage6');
     END IF;
-    IF agent = 'vantage6_events' AND vantage6_events.agent_is_open(agent) THEN
+    IF agent = 'vantage6_events' AND agent_is_open(agent) THEN
         RAISE EXCEPTION 'role "%" can log in or has members', agent
             USING ERRCODE = 'V6004', DETAIL = 'It is to own what touches HQ''s rows.',
             HINT = format('ALTER ROLE %I NOLOGIN, and revoke it from its members.', agent);
     END IF;
-    PERFORM vantage6_events.agent_privileges(schema, version, agent, true);
-    PERFORM vantage6_events.make_views(schema, version, agent);
-    PERFORM vantage6_events.make_functions(version, agent);
-    PERFORM vantage6_events.make_triggers(schema, version);
-    PERFORM vantage6_events.apply_grants();
-    INSERT INTO vantage6_events.attachment AS a (hq_schema, hq_version, agent, attached_at)
+    PERFORM agent_privileges(schema, version, agent, true);
+    PERFORM make_views(schema, version, agent);
+    PERFORM make_functions(version, agent);
+    PERFORM make_triggers(schema, version);
+    PERFORM apply_grants();
+    INSERT INTO attachment AS a (hq_schema, hq_version, agent, attached_at)
     VALUES (schema, version, agent, now())
     ON CONFLICT (one) DO UPDATE SET (hq_version, agent, attached_at)
         = (excluded.hq_version, excluded.agent, excluded.attached_at);
@@ -205,23 +211,23 @@ COMMENT ON FUNCTION make(name) IS
     'tables are locked for 10 s. Owned by the extension.';
 
 CREATE FUNCTION refill_logic() RETURNS void
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
     stale integer[];
 BEGIN
-    DELETE FROM vantage6_events.node_at;
-    INSERT INTO vantage6_events.node_at (node_id, organization_id, collaboration_id)
+    DELETE FROM node_at;
+    INSERT INTO node_at (node_id, organization_id, collaboration_id)
     SELECT p.id, p.organization_id, p.collaboration_id FROM vantage6_events.principal AS p
     WHERE p.kind = 'node' AND p.organization_id IS NOT NULL AND p.collaboration_id IS NOT NULL;
-    PERFORM vantage6_events.refill_tasks();
+    PERFORM refill_tasks();
     -- Whom HQ calls online was online with the server that was here before: he may come back.
     stale := ARRAY(SELECT s.id FROM vantage6_events.principal_status AS s
                    WHERE s.status = 'online'
-                   EXCEPT SELECT a.principal_id FROM vantage6_events.announced AS a);
-    INSERT INTO vantage6_events.announced SELECT * FROM vantage6_events.states(stale, stale)
+                   EXCEPT SELECT a.principal_id FROM announced AS a);
+    INSERT INTO announced SELECT * FROM states(stale, stale)
     ON CONFLICT DO NOTHING;
-    PERFORM vantage6_events.expect(stale, vantage6_events.setting('epoch_grace')::interval);
+    PERFORM expect(stale, setting('epoch_grace')::interval);
 END
 $$;
 COMMENT ON FUNCTION refill_logic() IS
@@ -229,10 +235,10 @@ COMMENT ON FUNCTION refill_logic() IS
     'with whom HQ calls online. Owned by the agent.';
 
 CREATE FUNCTION attach(schema name) RETURNS text
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
-    version integer := vantage6_events.make(schema);
+    version integer := make(schema);
 BEGIN
     PERFORM vantage6_events.refill();
     RETURN format('attached to vantage6 %s in schema %I', version, schema);
@@ -245,39 +251,39 @@ COMMENT ON FUNCTION attach(name) IS
 
 CREATE FUNCTION detach() RETURNS text
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s'
+    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '10s'
 AS $$
 DECLARE
     att record;
     owner name := current_user;
 BEGIN
-    SELECT * INTO att FROM vantage6_events.attachment FOR UPDATE;
+    SELECT * INTO att FROM attachment FOR UPDATE;
     IF NOT FOUND THEN
         RETURN 'was not attached';
     END IF;
     BEGIN
-        owner := vantage6_events.hq_owner(att.hq_schema);
+        owner := hq_owner(att.hq_schema);
     EXCEPTION WHEN SQLSTATE 'V6002' THEN
         -- The tables are gone, or elsewhere. Who owned them may, unless that was a superuser.
         SELECT r.rolname INTO owner FROM pg_roles AS r
         WHERE r.rolname = att.agent AND att.agent <> 'vantage6_events';
         owner := coalesce(owner, current_user);
     END;
-    PERFORM vantage6_events.check_asker(owner);
-    PERFORM vantage6_events.unmake_locked(att.hq_schema, att.hq_version, 'ACCESS EXCLUSIVE', '10 s');
+    PERFORM check_asker(owner);
+    PERFORM unmake_locked(att.hq_schema, att.hq_version, 'ACCESS EXCLUSIVE', '10 s');
     IF EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = att.agent) THEN
-        PERFORM vantage6_events.agent_privileges(att.hq_schema, att.hq_version, att.agent, false);
-        PERFORM vantage6_events.apply_grants();
+        PERFORM agent_privileges(att.hq_schema, att.hq_version, att.agent, false);
+        PERFORM apply_grants();
     END IF;
-    DELETE FROM vantage6_events.instance;
-    DELETE FROM vantage6_events.lease;
-    DELETE FROM vantage6_events.parted;
-    DELETE FROM vantage6_events.pending;
-    DELETE FROM vantage6_events.announced;
-    DELETE FROM vantage6_events.announced_task;
-    DELETE FROM vantage6_events.node_at;
-    PERFORM vantage6_events.forget_tasks();
-    DELETE FROM vantage6_events.attachment;
+    DELETE FROM instance;
+    DELETE FROM lease;
+    DELETE FROM parted;
+    DELETE FROM pending;
+    DELETE FROM announced;
+    DELETE FROM announced_task;
+    DELETE FROM node_at;
+    PERFORM forget_tasks();
+    DELETE FROM attachment;
     RETURN format('detached from schema %I', att.hq_schema);
 END
 $$;

@@ -3,9 +3,9 @@
 CREATE VIEW connections AS
     SELECT l.sid, i.name AS instance, l.principal_id, l.kind, a.name, l.nsp AS namespace,
            l.transport, l.address, l.connected_at, l.expires_at
-    FROM vantage6_events.lease AS l
-    LEFT JOIN vantage6_events.instance AS i ON i.incarnation = l.incarnation
-    LEFT JOIN vantage6_events.announced AS a ON a.principal_id = l.principal_id;
+    FROM lease AS l
+    LEFT JOIN instance AS i ON i.incarnation = l.incarnation
+    LEFT JOIN announced AS a ON a.principal_id = l.principal_id;
 COMMENT ON VIEW connections IS 'Who is connected, where, and since when';
 COMMENT ON COLUMN connections.sid IS 'Socket.IO id of the connection';
 COMMENT ON COLUMN connections.instance IS 'Name of the vantage6-pushd that holds it';
@@ -21,7 +21,7 @@ COMMENT ON COLUMN connections.expires_at IS 'When its token expires';
 CREATE VIEW recent_events AS
     SELECT e.id, e.emitted_at, e.namespace, e.name, e.rooms, e.except_principal,
            octet_length(e.payload) AS bytes, left(e.payload, 200) AS payload
-    FROM vantage6_events.event AS e ORDER BY e.id DESC LIMIT 1000;
+    FROM event AS e ORDER BY e.id DESC LIMIT 1000;
 COMMENT ON VIEW recent_events IS 'The last 1000 rows of the log, newest first';
 COMMENT ON COLUMN recent_events.id IS 'Id: whoever saw another event committed drew a greater one';
 COMMENT ON COLUMN recent_events.emitted_at IS 'When it was emitted; its transaction committed later';
@@ -35,11 +35,11 @@ COMMENT ON COLUMN recent_events.payload IS 'Beginning of its payload';
 CREATE VIEW pending_instructions AS
     SELECT i.id, i.node_id, i.name, left(i.args::text, 200) AS args, i.created_at, i.expires_at, i.sent_at, i.sends,
            i.sent_to
-    FROM vantage6_events.instruction AS i WHERE i.acked_at IS NULL AND i.expires_at > pg_catalog.now()
+    FROM instruction AS i WHERE i.acked_at IS NULL AND i.expires_at > pg_catalog.now()
     UNION ALL
     SELECT NULL, u.node_id, 'delete_dataframe', left(pg_catalog.json_build_object(
                'df_name', u.df_name, 'session_id', u.session_id)::text, 200), u.created_at, NULL, u.told_at, NULL, NULL
-    FROM vantage6_events.unwanted_dataframe AS u;
+    FROM unwanted_dataframe AS u;
 COMMENT ON VIEW pending_instructions IS
     'What nodes are told to do, and will be told again until they have acknowledged or done it';
 COMMENT ON COLUMN pending_instructions.id IS 'Id; NULL for a row of HQ''s dataframetobedeletedatnode';
@@ -56,15 +56,15 @@ COMMENT ON COLUMN pending_instructions.sent_to IS
 
 CREATE VIEW status AS
     SELECT a.hq_schema, a.hq_version, a.agent, a.attached_at,
-           (SELECT e.value FROM vantage6_events.epoch AS e) AS epoch,
-           (SELECT count(*) FROM vantage6_events.instance) AS instances,
-           (SELECT count(*) FROM vantage6_events.lease) AS connections,
-           (SELECT count(*) FROM vantage6_events.pending) AS pending,
-           (SELECT max(e.id) FROM vantage6_events.event AS e) AS last_event,
-           (SELECT e.emitted_at FROM vantage6_events.event AS e ORDER BY e.id LIMIT 1) AS oldest_event,
-           vantage6_events.bell() AS bell,
+           (SELECT e.value FROM epoch AS e) AS epoch,
+           (SELECT count(*) FROM instance) AS instances,
+           (SELECT count(*) FROM lease) AS connections,
+           (SELECT count(*) FROM pending) AS pending,
+           (SELECT max(e.id) FROM event AS e) AS last_event,
+           (SELECT e.emitted_at FROM event AS e ORDER BY e.id LIMIT 1) AS oldest_event,
+           bell() AS bell,
            pg_catalog.pg_notification_queue_usage() AS notify_queue
-    FROM (SELECT) AS always LEFT JOIN vantage6_events.attachment AS a ON true;
+    FROM (SELECT) AS always LEFT JOIN attachment AS a ON true;
 COMMENT ON VIEW status IS 'The attachment and what goes on; one row, also when not attached';
 COMMENT ON COLUMN status.hq_schema IS 'Schema of HQ''s tables; NULL = not attached';
 COMMENT ON COLUMN status.hq_version IS '4 or 5';

@@ -62,6 +62,22 @@ ALTER ROLE regress_hq SUPERUSER;
 SELECT * FROM vantage6_events.open('i', '1.0.0');
 ALTER ROLE regress_hq NOSUPERUSER;
 SELECT incarnation > 0 AS open FROM vantage6_events.open('i', '1.0.0');
+-- Nor when somebody else may create in the schema: what he creates would run as a superuser.
+SELECT a.grantee::regrole FROM pg_namespace n, aclexplode(n.nspacl) a
+WHERE n.nspname = 'vantage6_events' AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner;
+BEGIN;
+GRANT CREATE ON SCHEMA vantage6_events TO regress_operator;
+SELECT * FROM vantage6_events.faults();
+SAVEPOINT here;
+SELECT * FROM vantage6_events.open('i', '1.0.0');
+ROLLBACK TO here;
+SELECT vantage6_events.attach('HQ''s tables');
+ROLLBACK;
+BEGIN;
+ALTER SCHEMA vantage6_events OWNER TO regress_operator;
+GRANT CREATE ON SCHEMA vantage6_events TO PUBLIC;
+SELECT * FROM vantage6_events.faults();
+ROLLBACK;
 -- Neither does it when the agent lacks a right, or HQ has other tables now.
 REVOKE ALL ON SCHEMA vantage6_events FROM regress_hq;
 REVOKE UPDATE ON vantage6_events.lease FROM regress_hq;
@@ -133,6 +149,26 @@ RESET search_path;
 SELECT count(*) FROM vantage6_events.instruction WHERE name = 'x';
 DROP SCHEMA regress_evil CASCADE;
 RESET client_min_messages;
+-- Neither is pg_temp: it comes last, and what attach() makes is named with its schema, should it be missing.
+SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'vantage6_events'::regnamespace
+  AND (p.proconfig[1] ~ '^search_path=pg_catalog(, vantage6_events)?, pg_temp$') IS NOT TRUE
+ORDER BY p.oid::regprocedure::text COLLATE "C";
+SELECT p.oid::regprocedure, v.name FROM pg_proc p, vantage6_events.view_template(5) v
+WHERE p.pronamespace = 'vantage6_events'::regnamespace
+  AND p.prosrc ~ ('(?<!DISTINCT )\m(FROM|JOIN|UPDATE|INTO)\s+' || v.name || '\M');
+SET ROLE regress_operator;
+CREATE TEMP TABLE open_run AS SELECT 'open_run' AS evil;
+CREATE TEMP TABLE task AS SELECT 'task' AS evil;
+BEGIN;
+SELECT vantage6_events.kill_task(1);
+RESET ROLE;
+DROP VIEW vantage6_events.task;
+SET ROLE regress_operator;
+\set VERBOSITY terse
+SELECT vantage6_events.kill_task(1);
+\set VERBOSITY default
+ROLLBACK;
+RESET ROLE;
 -- A trigger that HQ's owner puts on his own table does not run as a superuser.
 SET ROLE regress_hq;
 SET search_path = "HQ's tables";
