@@ -164,7 +164,7 @@ SELECT vantage6_events.kill_task(1);
 RESET ROLE;
 DROP VIEW vantage6_events.task;
 SET ROLE regress_operator;
-\set VERBOSITY terse
+\set VERBOSITY sqlstate
 SELECT vantage6_events.kill_task(1);
 \set VERBOSITY default
 ROLLBACK;
