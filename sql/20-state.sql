@@ -164,26 +164,29 @@ COMMENT ON COLUMN epoch.one IS 'Keeps the table at one row';
 COMMENT ON COLUMN epoch.value IS 'system identifier - timeline - random value';
 
 -- Keyed by the transaction too: two transactions never wait for each other here.
-CREATE UNLOGGED TABLE announced_task (
+CREATE UNLOGGED TABLE done_once (
+    deed text COLLATE "C" NOT NULL,
     task_id integer NOT NULL,
-    organization_id integer NOT NULL,
+    organization_id integer NOT NULL DEFAULT 0,
     xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
-    PRIMARY KEY (task_id, organization_id, xid)
+    PRIMARY KEY (task_id, organization_id, deed, xid)
 );
-COMMENT ON TABLE announced_task IS
-    'Tasks that a transaction has announced to an organization''s nodes; beat() removes the rows of '
-    'transactions that have ended';
-COMMENT ON COLUMN announced_task.task_id IS 'Task';
-COMMENT ON COLUMN announced_task.organization_id IS 'Organization whose nodes were told';
-COMMENT ON COLUMN announced_task.xid IS 'Transaction that told them';
+COMMENT ON TABLE done_once IS
+    'What a transaction has done and does not do again; upkeep() removes the rows of transactions '
+    'that have ended';
+COMMENT ON COLUMN done_once.deed IS
+    'announced: the task was announced to the nodes of the organization; killed: all below the task was';
+COMMENT ON COLUMN done_once.task_id IS 'Task';
+COMMENT ON COLUMN done_once.organization_id IS 'Organization; 0 of what was killed';
+COMMENT ON COLUMN done_once.xid IS 'Transaction';
 
 CREATE TABLE node_at (
     node_id integer PRIMARY KEY,
     organization_id integer NOT NULL,
     collaboration_id integer NOT NULL
 );
-CREATE INDEX node_at_place ON node_at (organization_id, collaboration_id, node_id);
-COMMENT ON INDEX node_at_place IS 'Which node is it?';
+CREATE INDEX node_at_organization_id ON node_at (organization_id, collaboration_id, node_id);
+COMMENT ON INDEX node_at_organization_id IS 'Which node is it?';
 COMMENT ON TABLE node_at IS
     'Which node an organization has in a collaboration: HQ''s table has no index to ask for it. '
     'Filled by attach(), kept by a trigger';

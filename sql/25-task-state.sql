@@ -110,17 +110,6 @@ COMMENT ON COLUMN killed_run.over IS 'Whether the node has said that the run is 
 COMMENT ON INDEX killed_run_instruction_id IS 'Which runs does the instruction list?';
 SELECT pg_catalog.pg_extension_config_dump('killed_run', '');
 
-CREATE UNLOGGED TABLE killed_task (
-    task_id integer NOT NULL,
-    xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
-    PRIMARY KEY (task_id, xid)
-);
-COMMENT ON TABLE killed_task IS
-    'Tasks below which a transaction has killed all there was; beat() removes the rows of '
-    'transactions that have ended';
-COMMENT ON COLUMN killed_task.task_id IS 'Task';
-COMMENT ON COLUMN killed_task.xid IS 'Transaction';
-
 CREATE TABLE unwanted_dataframe (
     id integer PRIMARY KEY,
     node_id integer NOT NULL,

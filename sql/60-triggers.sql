@@ -26,8 +26,8 @@ BEGIN
     co := c || '_organization_' || organization_id;
 
     -- A node may run twice what it hears twice.
-    INSERT INTO announced_task (task_id, organization_id)
-    VALUES (t.id, announce_run.organization_id) ON CONFLICT DO NOTHING;
+    INSERT INTO done_once (deed, task_id, organization_id)
+    VALUES ('announced', t.id, announce_run.organization_id) ON CONFLICT DO NOTHING;
     IF FOUND THEN
         PERFORM announce(event, args, ARRAY[co || '/nodes']);
     END IF;
@@ -80,16 +80,16 @@ COMMENT ON FUNCTION announce_status(integer, integer, integer, text, boolean) IS
     'A run''s status changed: announces status_update and algorithm_status_change to C and CO; unless by_row, '
     'only its node said so, and the latter is all. For the agent only; owned by the extension.';
 
-CREATE FUNCTION place_node(node_id integer, organization_id integer,
-                                 collaboration_id integer) RETURNS void
+CREATE FUNCTION note_node(node_id integer, organization_id integer, collaboration_id integer)
+    RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
     IF organization_id IS NULL OR collaboration_id IS NULL THEN
-        DELETE FROM node_at AS n WHERE n.node_id = place_node.node_id;
+        DELETE FROM node_at AS n WHERE n.node_id = note_node.node_id;
     ELSE
         INSERT INTO node_at AS n (node_id, organization_id, collaboration_id)
-        VALUES (place_node.node_id, place_node.organization_id, place_node.collaboration_id)
+        VALUES (note_node.node_id, note_node.organization_id, note_node.collaboration_id)
         ON CONFLICT ON CONSTRAINT node_at_pkey DO UPDATE
         SET organization_id = excluded.organization_id, collaboration_id = excluded.collaboration_id
         WHERE (n.organization_id, n.collaboration_id)
@@ -97,19 +97,24 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION place_node(integer, integer, integer) IS
+COMMENT ON FUNCTION note_node(integer, integer, integer) IS
     'A node was inserted, moved, or deleted (then with NULL, NULL): keeps node_at. For the agent only; '
     'owned by the extension.';
 
-CREATE FUNCTION displace_nodes() RETURNS void
+CREATE FUNCTION empty_tables(VARIADIC names name[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
+DECLARE
+    name name;
 BEGIN
-    DELETE FROM node_at;
+    FOREACH name IN ARRAY names LOOP
+        EXECUTE format('DELETE FROM %I', name);
+    END LOOP;
 END
 $$;
-COMMENT ON FUNCTION displace_nodes() IS
-    'HQ''s node table was emptied: so is node_at. For the agent only; owned by the extension.';
+COMMENT ON FUNCTION empty_tables(name[]) IS
+    'Forgets all that these tables have: TRUNCATE has emptied HQ''s table that they are noted from, or another '
+    'HQ has other ids. For the agent only; owned by the extension.';
 
 -- fires: for each ROW, for each row when the transaction COMMITs, for each STATEMENT, or the same with the
 -- ROWS of it at hand: "changed" as they are now (of a DELETE: were), "was" as they were before an UPDATE.
@@ -139,32 +144,33 @@ AS $$
      'WHEN (OLD.finished_at IS NULL AND NEW.finished_at IS NOT NULL)', 'announce_ready(NEW.task_id)'),
     ('on_run_logged', 0, 'run', 'AFTER UPDATE OF log', 'ROW', 'WHEN (OLD.log IS DISTINCT FROM NEW.log)', 'log_written(NEW.id)'),
     ('on_run_deleted', 0, 'run', 'AFTER DELETE', 'ROW', '', 'forget_run(OLD.id)'),
-    ('on_runs_truncated', 0, 'run', 'AFTER TRUNCATE', 'STATEMENT', '', 'forget_run(NULL)'),
+    ('on_runs_truncated', 0, 'run', 'AFTER TRUNCATE', 'STATEMENT', '',
+     'empty_tables(''open_run'', ''log_line'')'),
     ('on_task_inserted', 0, 'task', 'AFTER INSERT', 'ROW', 'WHEN (NEW.parent_id IS NOT NULL)',
      'note_task(NEW.id, NEW.parent_id)'),
     ('on_task_moved', 0, 'task', 'AFTER UPDATE', 'ROW',
      'WHEN (OLD.parent_id IS DISTINCT FROM NEW.parent_id)', 'note_task(NEW.id, NEW.parent_id)'),
     ('on_task_deleted', 0, 'task', 'AFTER DELETE', 'ROW', 'WHEN (OLD.parent_id IS NOT NULL)',
      'note_task(OLD.id, NULL)'),
-    ('on_tasks_truncated', 0, 'task', 'AFTER TRUNCATE', 'STATEMENT', '', 'note_task(NULL, NULL)'),
+    ('on_tasks_truncated', 0, 'task', 'AFTER TRUNCATE', 'STATEMENT', '', 'empty_tables(''child_task'')'),
     ('on_dependency_inserted', 5, 'task_depends_on', 'AFTER INSERT', 'ROW', '',
      'note_dependency(NEW.task_id, NEW.depends_on_id)'),
     ('on_dependency_changed', 5, 'task_depends_on', 'AFTER UPDATE', 'ROW', '',
      'change_dependency(OLD.task_id, OLD.depends_on_id, NEW.task_id, NEW.depends_on_id)'),
     ('on_dependency_deleted', 5, 'task_depends_on', 'AFTER DELETE', 'ROW', '',
-     'change_dependency(OLD.task_id, OLD.depends_on_id, NULL, NULL)'),
+     'forget_dependency(OLD.task_id, OLD.depends_on_id)'),
     ('on_dependencies_truncated', 5, 'task_depends_on', 'AFTER TRUNCATE', 'STATEMENT', '',
-     'forget_dependency(NULL, NULL)'),
+     'empty_tables(''dependency'', ''ready_task'')'),
     ('on_dataframe_unwanted', 5, 'dataframetobedeletedatnode', 'AFTER INSERT OR UPDATE', 'ROW', '',
-     'unwant_dataframe(NEW.id, NEW.node_id, NEW.dataframe_name, NEW.session_id)'),
+     'note_dataframe(NEW.id, NEW.node_id, NEW.dataframe_name, NEW.session_id)'),
     ('on_dataframe_deleted', 5, 'dataframetobedeletedatnode', 'AFTER DELETE', 'ROW', '',
-     'want_dataframe(OLD.id)'),
+     'forget_dataframe(OLD.id)'),
     ('on_dataframes_truncated', 5, 'dataframetobedeletedatnode', 'AFTER TRUNCATE', 'STATEMENT', '',
-     'want_dataframe(NULL)'),
-    ('on_node_moved', 0, 'node', 'AFTER INSERT OR UPDATE', 'ROW', '',
-     'place_node(NEW.id, NEW.organization_id, NEW.collaboration_id)'),
-    ('on_node_deleted', 0, 'node', 'AFTER DELETE', 'ROW', '', 'place_node(OLD.id, NULL, NULL)'),
-    ('on_nodes_truncated', 0, 'node', 'AFTER TRUNCATE', 'STATEMENT', '', 'displace_nodes()')
+     'empty_tables(''unwanted_dataframe'')'),
+    ('on_node_changed', 0, 'node', 'AFTER INSERT OR UPDATE', 'ROW', '',
+     'note_node(NEW.id, NEW.organization_id, NEW.collaboration_id)'),
+    ('on_node_deleted', 0, 'node', 'AFTER DELETE', 'ROW', '', 'note_node(OLD.id, NULL, NULL)'),
+    ('on_nodes_truncated', 0, 'node', 'AFTER TRUNCATE', 'STATEMENT', '', 'empty_tables(''node_at'')')
     ) AS t (name, hq, on_table, timing, fires, condition, call)
     WHERE t.hq IN (0, version)
     UNION ALL SELECT r.* FROM rights_template(version) AS r

@@ -44,22 +44,19 @@ CREATE FUNCTION forget_run(run_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
-    DELETE FROM open_run AS o
-    WHERE o.run_id = forget_run.run_id OR forget_run.run_id IS NULL;
-    DELETE FROM log_line AS l
-    WHERE l.run_id = forget_run.run_id OR forget_run.run_id IS NULL;
+    DELETE FROM open_run AS o WHERE o.run_id = forget_run.run_id;
+    DELETE FROM log_line AS l WHERE l.run_id = forget_run.run_id;
 END
 $$;
 COMMENT ON FUNCTION forget_run(integer) IS
-    'A run was deleted, or, with NULL, all: keeps open_run and log_line. For the agent only; owned by the extension.';
+    'A run was deleted: keeps open_run and log_line. For the agent only; owned by the extension.';
 
 CREATE FUNCTION note_task(task_id integer, parent_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
-    IF task_id IS NULL OR parent_id IS NULL THEN
-        DELETE FROM child_task AS c
-        WHERE c.task_id = note_task.task_id OR note_task.task_id IS NULL;
+    IF parent_id IS NULL THEN
+        DELETE FROM child_task AS c WHERE c.task_id = note_task.task_id;
     ELSE
         INSERT INTO child_task AS c (task_id, parent_id)
         VALUES (note_task.task_id, note_task.parent_id)
@@ -68,8 +65,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION note_task(integer, integer) IS
-    'A task has this parent now; NULL: none, or it was deleted; NULL, NULL: all were. Keeps child_task. For '
-    'the agent only; owned by the extension.';
+    'A task has this parent now; NULL: none, or it was deleted. Keeps child_task. For the agent only; '
+    'owned by the extension.';
 
 CREATE FUNCTION note_dependency(task_id integer, depends_on_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -89,23 +86,21 @@ CREATE FUNCTION forget_dependency(task_id integer, depends_on_id integer) RETURN
 AS $$
 BEGIN
     DELETE FROM dependency AS d
-    WHERE (d.task_id, d.depends_on_id) = (forget_dependency.task_id, forget_dependency.depends_on_id)
-       OR forget_dependency.task_id IS NULL AND forget_dependency.depends_on_id IS NULL;
+    WHERE (d.task_id, d.depends_on_id) = (forget_dependency.task_id, forget_dependency.depends_on_id);
     DELETE FROM ready_task AS r
-    WHERE (r.task_id = forget_dependency.task_id OR forget_dependency.task_id IS NULL)
+    WHERE r.task_id = forget_dependency.task_id
       AND NOT EXISTS (SELECT FROM dependency AS d WHERE d.task_id = r.task_id);
 END
 $$;
 COMMENT ON FUNCTION forget_dependency(integer, integer) IS
-    'A task waits for another no more, or, with NULLs, none does: keeps dependency. For the agent only; '
-    'owned by the extension.';
+    'A task waits for another no more: keeps dependency. For the agent only; owned by the extension.';
 
 CREATE FUNCTION change_dependency(old_task_id integer, old_depends_on_id integer, task_id integer,
                                   depends_on_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
-    PERFORM forget_dependency(coalesce(old_task_id, 0), coalesce(old_depends_on_id, 0));
+    PERFORM forget_dependency(old_task_id, old_depends_on_id);
     PERFORM note_dependency(task_id, depends_on_id);
 END
 $$;
@@ -195,7 +190,7 @@ CREATE FUNCTION refill_tasks() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
-    DELETE FROM open_run;
+    PERFORM empty_tables('open_run', 'child_task', 'dependency', 'unwanted_dataframe');
     INSERT INTO open_run (run_id, task_id, organization_id, unfinished, alive)
     SELECT r.id, r.task_id, r.organization_id, r.finished_at IS NULL, s.alive
     FROM vantage6_events.run AS r
@@ -203,14 +198,11 @@ BEGIN
           FROM (SELECT DISTINCT coalesce(x.status, '') AS status FROM vantage6_events.run AS x) AS d) AS s
         ON s.status = coalesce(r.status, '')
     WHERE r.task_id IS NOT NULL AND (r.finished_at IS NULL OR s.alive);
-    DELETE FROM child_task;
     INSERT INTO child_task (task_id, parent_id)
     SELECT t.id, t.parent_id FROM vantage6_events.task AS t WHERE t.parent_id IS NOT NULL;
-    DELETE FROM dependency;
     INSERT INTO dependency (task_id, depends_on_id)
     SELECT DISTINCT d.task_id, d.depends_on_id FROM vantage6_events.task_dependency AS d
     WHERE d.task_id IS NOT NULL AND d.depends_on_id IS NOT NULL;
-    DELETE FROM unwanted_dataframe;
     INSERT INTO unwanted_dataframe (id, node_id, df_name, session_id, created_at, told_at)
     SELECT d.id, d.node_id, d.df_name, d.session_id, now(), now()
     FROM vantage6_events.dataframe_deletion AS d WHERE d.node_id IS NOT NULL AND d.df_name IS NOT NULL;
@@ -220,23 +212,15 @@ COMMENT ON FUNCTION refill_tasks() IS
     'Reads from HQ''s tables what triggers note of tasks, runs, dependencies and dataframes. For the agent '
     'only; owned by the extension.';
 
-CREATE FUNCTION forget_tasks() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
+CREATE FUNCTION tidy_tasks() RETURNS void
+    LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
-BEGIN
-    DELETE FROM open_run;
-    DELETE FROM child_task;
-    DELETE FROM dependency;
-    DELETE FROM ready_task;
-    DELETE FROM instruction;
-    DELETE FROM killed_run;
-    DELETE FROM killed_task;
-    DELETE FROM unwanted_dataframe;
-    DELETE FROM log_line;
-    DELETE FROM relayed;
-    DELETE FROM deferred;
-END
+    DELETE FROM done_once AS o WHERE o.xid < pg_snapshot_xmin(pg_current_snapshot());
+    DELETE FROM relayed AS r WHERE r.run_id IN (
+        SELECT s.run_id FROM relayed AS s
+        WHERE NOT EXISTS (SELECT FROM open_run AS o WHERE o.run_id = s.run_id)
+        ORDER BY s.run_id LIMIT 1000 FOR UPDATE SKIP LOCKED)
 $$;
-COMMENT ON FUNCTION forget_tasks() IS
-    'Forgets what was noted and instructed for one HQ: another''s ids are others. For superusers; owned by '
-    'the extension.';
+COMMENT ON FUNCTION tidy_tasks() IS
+    'Forgets what transactions that have ended did once, and what nodes said of runs that are over. For the agent '
+    'only; owned by the extension.';

@@ -65,37 +65,32 @@ COMMENT ON FUNCTION tell_dataframe(integer, text, integer) IS
     'Sends delete_dataframe to the node; not for names of more than 1000 characters. For the agent '
     'only; owned by the extension.';
 
-CREATE FUNCTION want_dataframe(id integer) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
-BEGIN
-    DELETE FROM unwanted_dataframe AS u
-    WHERE u.id = want_dataframe.id OR want_dataframe.id IS NULL;
-END
-$$;
-COMMENT ON FUNCTION want_dataframe(integer) IS
-    'A row of dataframetobedeletedatnode was deleted, or, with NULL, all: keeps unwanted_dataframe. For the '
-    'agent only; owned by the extension.';
+CREATE FUNCTION forget_dataframe(id integer) RETURNS void
+    LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp
+AS $$ DELETE FROM unwanted_dataframe AS u WHERE u.id = forget_dataframe.id $$;
+COMMENT ON FUNCTION forget_dataframe(integer) IS
+    'A row of dataframetobedeletedatnode was deleted: keeps unwanted_dataframe. For the agent only; owned '
+    'by the extension.';
 
-CREATE FUNCTION unwant_dataframe(id integer, node_id integer, df_name text, session_id integer)
+CREATE FUNCTION note_dataframe(id integer, node_id integer, df_name text, session_id integer)
     RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
     IF node_id IS NULL OR df_name IS NULL THEN
-        PERFORM want_dataframe(id);
+        PERFORM forget_dataframe(id);
         RETURN;
     END IF;
     INSERT INTO unwanted_dataframe AS u
         (id, node_id, df_name, session_id, created_at, told_at)
-    VALUES (unwant_dataframe.id, unwant_dataframe.node_id, unwant_dataframe.df_name,
-            unwant_dataframe.session_id, clock_timestamp(), clock_timestamp())
+    VALUES (note_dataframe.id, note_dataframe.node_id, note_dataframe.df_name,
+            note_dataframe.session_id, clock_timestamp(), clock_timestamp())
     ON CONFLICT ON CONSTRAINT unwanted_dataframe_pkey DO UPDATE SET (node_id, df_name, session_id, told_at)
         = (excluded.node_id, excluded.df_name, excluded.session_id, excluded.told_at);
     PERFORM tell_dataframe(node_id, df_name, session_id);
 END
 $$;
-COMMENT ON FUNCTION unwant_dataframe(integer, integer, text, integer) IS
+COMMENT ON FUNCTION note_dataframe(integer, integer, text, integer) IS
     'A row of dataframetobedeletedatnode was inserted or changed: keeps unwanted_dataframe, and tells '
     'the node. For the agent only; owned by the extension.';
 
@@ -252,42 +247,17 @@ COMMENT ON FUNCTION repeat_instructions() IS
     'Tells connected nodes again what they have not acknowledged, when that was instruction_repeat ago: 1 MB of it a '
     'call. For the agent only; owned by the extension.';
 
-CREATE FUNCTION tidy_tasks() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
+CREATE FUNCTION tidy_instructions() RETURNS void
+    LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
-BEGIN
-    DELETE FROM announced_task AS t
-    WHERE t.xid < pg_snapshot_xmin(pg_current_snapshot());
-    DELETE FROM killed_task AS t
-    WHERE t.xid < pg_snapshot_xmin(pg_current_snapshot());
-    DELETE FROM relayed AS r WHERE r.run_id IN (
-        SELECT s.run_id FROM relayed AS s
-        WHERE NOT EXISTS (SELECT FROM open_run AS o WHERE o.run_id = s.run_id)
-        ORDER BY s.run_id LIMIT 1000 FOR UPDATE SKIP LOCKED);
-    DELETE FROM parted AS p WHERE p.pid IN (
-        SELECT q.pid FROM parted AS q
-        WHERE q.parted_at < now() - greatest(setting('resume_identity')::interval,
-                                             setting('recovery')::interval)
-        ORDER BY q.parted_at LIMIT 1000 FOR UPDATE SKIP LOCKED);
-    -- Who is not online is announced anew when he comes, and may be gone for ever.
-    DELETE FROM announced AS a WHERE a.principal_id IN (
-        SELECT b.principal_id FROM announced AS b
-        WHERE NOT b.online AND b.changed_at < now() - interval '1 day'
-        ORDER BY b.principal_id LIMIT 1000 FOR UPDATE SKIP LOCKED);
-    -- An event may be kept for three turns, and whoever may be told it now must have had the right to it then.
-    DELETE FROM rights_change AS c
-    WHERE c.changed_at < now() - greatest(interval '1 day', 3 * setting('retention')::interval);
-    DELETE FROM received AS r WHERE r.stream IN (
-        SELECT s.stream FROM received AS s WHERE s.taken_at < now() - interval '7 days'
-        FOR UPDATE SKIP LOCKED);
     WITH gone AS ( -- what is over is remembered for a while: HQ may still be at marking its runs
         DELETE FROM instruction AS i WHERE (i.id, i.node_id) IN (
             SELECT j.id, j.node_id FROM instruction AS j
             WHERE j.expires_at < now() OR j.acked_at < now() - interval '1 day'
             ORDER BY j.id, j.node_id LIMIT 1000 FOR UPDATE SKIP LOCKED)
         RETURNING i.id)
-    DELETE FROM killed_run AS k USING gone AS g WHERE k.instruction_id = g.id;
-END
+    DELETE FROM killed_run AS k USING gone AS g WHERE k.instruction_id = g.id
 $$;
-COMMENT ON FUNCTION tidy_tasks() IS
-    'Forgets what was announced or instructed and is over. For the agent only; owned by the extension.';
+COMMENT ON FUNCTION tidy_instructions() IS
+    'Forgets instructions that have expired, or were acknowledged a day ago, and which runs they list. For the '
+    'agent only; owned by the extension.';

@@ -24,7 +24,7 @@ DECLARE
     n bigint;
 BEGIN
     FOR list IN
-        WITH placed AS (
+        WITH addressed AS (
             SELECT u.run_id, n.node_id, n.collaboration_id, json_build_object(
                        'task_id', u.task_id, 'run_id', u.run_id, 'organization_id', u.organization_id) AS item,
                    row_number() OVER (PARTITION BY n.node_id ORDER BY u.run_id) AS number
@@ -36,7 +36,7 @@ BEGIN
             WHERE NOT EXISTS (SELECT FROM killed_run AS k
                               WHERE k.run_id = u.run_id AND k.node_id = n.node_id))
         SELECT p.node_id, p.collaboration_id, array_agg(p.run_id) AS runs, json_agg(p.item ORDER BY p.run_id) AS items
-        FROM placed AS p GROUP BY p.node_id, p.collaboration_id, (p.number - 1) / 1000
+        FROM addressed AS p GROUP BY p.node_id, p.collaboration_id, (p.number - 1) / 1000
         ORDER BY p.node_id, min(p.run_id)
     LOOP
         n := instruct(list.node_id, 'kill_containers', json_build_object(
@@ -63,7 +63,7 @@ BEGIN
         RETURN;
     END IF;
     -- Once per transaction: many runs of one task are killed by one statement.
-    INSERT INTO killed_task (task_id) VALUES (kill_run.task_id) ON CONFLICT DO NOTHING;
+    INSERT INTO done_once (deed, task_id) VALUES ('killed', kill_run.task_id) ON CONFLICT DO NOTHING;
     IF FOUND THEN
         SELECT array_agg(o.run_id) AS runs, array_agg(o.task_id) AS tasks, array_agg(o.organization_id) AS organizations
         INTO below FROM descendants(kill_run.task_id) AS d
@@ -201,10 +201,10 @@ CREATE FUNCTION kill_node_logic(id integer) RETURNS integer
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
 AS $$
 DECLARE
-    place record;
+    home record;
     killed integer;
 BEGIN
-    SELECT n.organization_id, n.collaboration_id INTO place FROM node_at AS n
+    SELECT n.organization_id, n.collaboration_id INTO home FROM node_at AS n
     WHERE n.node_id = kill_node_logic.id;
     IF NOT FOUND THEN
         RAISE WARNING 'node % does not exist, or has no collaboration', id;
@@ -213,13 +213,13 @@ BEGIN
     killed := mark_killed(ARRAY(
         SELECT o.run_id FROM open_run AS o
         JOIN vantage6_events.task AS t ON t.id = o.task_id
-        WHERE o.organization_id = place.organization_id AND o.alive
-          AND t.collaboration_id = place.collaboration_id));
+        WHERE o.organization_id = home.organization_id AND o.alive
+          AND t.collaboration_id = home.collaboration_id));
     -- Never kept: late, it would kill runs of which nobody spoke.
     IF EXISTS (SELECT FROM lease AS l
                WHERE l.principal_id = kill_node_logic.id AND l.nsp = '/tasks') THEN
         PERFORM announce('kill_containers', json_build_object(
-            'node_id', id, 'collaboration_id', place.collaboration_id), ARRAY['node_' || id]);
+            'node_id', id, 'collaboration_id', home.collaboration_id), ARRAY['node_' || id]);
     END IF;
     RETURN killed;
 END

@@ -246,3 +246,15 @@ COMMENT ON FUNCTION presence_logic(integer, integer[]) IS
     'Reconciles the presence of pending principals, among them now those that were moved (their rooms have '
     'changed), at most max_rows of their rows, those due longest first; rows that others hold are passed over. Returns the seconds until the next is due: 0 = call again at '
     'once, NULL = none pending. 55P03 if HQ''s tables are locked for 0.5 s. Owned by the agent.';
+
+-- A principal that is not online is announced anew when it comes, and may be gone for ever.
+CREATE FUNCTION tidy_announced() RETURNS void
+    LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp
+AS $$
+    DELETE FROM announced AS a WHERE a.principal_id IN (
+        SELECT b.principal_id FROM announced AS b
+        WHERE NOT b.online AND b.changed_at < now() - interval '1 day'
+        ORDER BY b.principal_id LIMIT 1000 FOR UPDATE SKIP LOCKED)
+$$;
+COMMENT ON FUNCTION tidy_announced() IS
+    'Forgets principals that have been offline for a day. For the agent only; owned by the extension.';

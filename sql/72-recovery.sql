@@ -130,3 +130,14 @@ COMMENT ON FUNCTION missed_events(integer, text, text[], pg_snapshot, pg_snapsho
     '[[id, payload, whether cur does not see it]]}, in the order in which it is to be heard; NULL if the log has had more '
     'than most events since, or it would be sent more than most_bytes (NULL: any number). '
     'For the agent only; owned by the extension.';
+
+CREATE FUNCTION tidy_parted() RETURNS void
+    LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp
+AS $$
+    DELETE FROM parted AS p WHERE p.pid IN (
+        SELECT q.pid FROM parted AS q
+        WHERE q.parted_at < now() - greatest(setting('resume_identity')::interval, setting('recovery')::interval)
+        ORDER BY q.parted_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
+$$;
+COMMENT ON FUNCTION tidy_parted() IS
+    'Forgets connections that ended too long ago to be resumed. For the agent only; owned by the extension.';

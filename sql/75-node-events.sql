@@ -217,18 +217,18 @@ AS $$
                      ('platform', ARRAY['linux', 'darwin', 'win32', 'cygwin', 'Linux', 'Darwin', 'Windows']))
              AS k (label, names)
     ), given AS (
-        SELECT g.name, g.place, arg -> g.name AS value, NULL::bigint AS gpu
+        SELECT g.name, g.nr, arg -> g.name AS value, NULL::bigint AS gpu
         FROM unnest(ARRAY['cpu_percent', 'memory_percent', 'num_algorithm_containers', 'cpu_count', 'memory_total',
-                          'memory_available', 'gpu_count']) WITH ORDINALITY AS g (name, place)
+                          'memory_available', 'gpu_count']) WITH ORDINALITY AS g (name, nr)
         UNION ALL
-        SELECT g.name, 10 + g.place, e.value, e.n - 1
+        SELECT g.name, 10 + g.nr, e.value, e.n - 1
         FROM unnest(ARRAY['gpu_load', 'gpu_memory_used', 'gpu_memory_free', 'gpu_temperature'])
-                 WITH ORDINALITY AS g (name, place),
+                 WITH ORDINALITY AS g (name, nr),
              json_array_elements(CASE json_typeof(arg -> g.name) WHEN 'array' THEN arg -> g.name ELSE '[]' END)
                  WITH ORDINALITY AS e (value, n)
         WHERE e.n <= setting('max_gpus')::integer
     )
-    SELECT json_agg(json_build_object('name', g.name, 'labels', l.labels, 'value', g.value) ORDER BY g.place, g.gpu)
+    SELECT json_agg(json_build_object('name', g.name, 'labels', l.labels, 'value', g.value) ORDER BY g.nr, g.gpu)
     FROM given AS g, LATERAL (
         SELECT json_object_agg(x.label, x.value) AS labels FROM (
             SELECT 'node_id' AS label, n.id::text AS value

@@ -18,26 +18,46 @@ $$;
 COMMENT ON FUNCTION without_nul(json) IS
     'The same with U+FFFD in place of each character 0. Owned by the extension.';
 
-CREATE FUNCTION act(n node, event text, arg json) RETURNS text
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
+-- handler   a function of 75-node-events.sql; or what becomes of the event in receive() itself
+-- locks     it needs rows of HQ that somebody may hold, and may be deferred
+-- replaces  it counts as a whole: one that waits is replaced by the next
+CREATE FUNCTION received_events()
+    RETURNS TABLE (name text, sender text, handler text, locks boolean, replaces boolean)
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
-BEGIN
-    RETURN CASE event
-        WHEN 'algorithm_status_change' THEN on_status(n, arg)
-        WHEN 'algorithm_log' THEN on_log(n, arg)
-        WHEN 'node_info_update' THEN on_info(n, arg)
-        WHEN 'dataframe_deleted' THEN on_dataframe(n, arg) END;
-END
+    VALUES ('ping',                    NULL,   'ping',         false, false),
+           ('message',                 'node', 'say',          false, false),
+           ('error',                   'node', 'say',          false, false),
+           ('node_metrics_update',     'node', 'measure',      false, false),
+           ('algorithm_status_change', 'node', 'on_status',    false, false),
+           ('algorithm_log',           'node', 'on_log',       false, false),
+           ('node_info_update',        'node', 'on_info',      true,  true),
+           ('dataframe_deleted',       'node', 'on_dataframe', true,  false)
 $$;
-COMMENT ON FUNCTION act(node, text, json) IS
+COMMENT ON FUNCTION received_events() IS
+    'The events that have an effect when a client sends them, which kind of principal may (NULL: each), and what '
+    'they do. Owned by the extension.';
+
+-- Not EXECUTE in the function: that would plan the call of the handler anew for each line of a log.
+DO $make$
+BEGIN
+    EXECUTE format($$
+CREATE FUNCTION act(event text, n node, arg json) RETURNS text
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
+AS 'BEGIN RETURN CASE event %s END; END'$$, (
+        SELECT string_agg(format('WHEN ''%L'' THEN %I(n, arg)', e.name, e.handler), ' ')
+        FROM received_events() AS e WHERE e.handler LIKE 'on\_%'));
+END
+$make$;
+COMMENT ON FUNCTION act(text, node, json) IS
     'Lets what a node sent have its effect in the database; returns the verdict. For the agent only; owned by '
     'the extension.';
 
-CREATE FUNCTION defer(principal integer, event text, arg json) RETURNS text
+CREATE FUNCTION defer(principal integer, event text, arg json, replaces boolean) RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
-    IF event = 'node_info_update' THEN -- as a whole: an earlier one counts no more
+    IF replaces THEN
         DELETE FROM deferred AS d WHERE d.principal_id = principal AND d.name = event;
     ELSIF (SELECT count(*) FROM deferred AS d WHERE d.principal_id = principal)
           >= setting('max_deferred')::integer THEN
@@ -48,9 +68,9 @@ BEGIN
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION defer(integer, text, json) IS
-    'Keeps an item for retry_deferred(); the verdict "locked" if too many of this node wait. For the agent '
-    'only; owned by the extension.';
+COMMENT ON FUNCTION defer(integer, text, json, boolean) IS
+    'Keeps an item for retry_deferred(), maybe in place of earlier ones; the verdict "locked" if too many of this '
+    'node wait. For the agent only; owned by the extension.';
 
 CREATE FUNCTION retry_deferred() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -68,7 +88,7 @@ BEGIN
     LOOP
         CONTINUE WHEN item.principal_id = ANY (waiting);
         EXIT WHEN cardinality(waiting) >= 10; -- each has taken 10 ms: a whole table may be locked
-        IF item.known AND act(item.node, item.name, item.arg) = 'locked' THEN
+        IF item.known AND act(item.name, item.node, item.arg) = 'locked' THEN
             waiting := waiting || item.principal_id;
         ELSE
             DELETE FROM deferred AS d WHERE d.id = item.id;
@@ -112,31 +132,29 @@ DECLARE
     failures integer := 0;
 BEGIN
     FOR item IN
-        SELECT x.sid, x.principal, x.event ->> 0 AS name, x.event -> 1 AS arg, p.kind, l.sid IS NOT NULL AS leased,
+        SELECT x.sid, x.principal, e.name, e.handler, e.locks, e.replaces, x.event -> 1 AS arg,
+               l.sid IS NOT NULL AS leased,
+               CASE WHEN p.id IS NULL THEN 'principal' WHEN e.sender <> p.kind THEN p.kind END AS verdict,
                (p.id, p.organization_id, p.collaboration_id)::node AS node
         FROM json_to_recordset(items) AS x (seq bigint, sid text, principal integer, nsp text, event json)
+        JOIN received_events() AS e ON e.name = x.event ->> 0 -- what nobody knows has no effect
         LEFT JOIN vantage6_events.principal AS p ON p.id = x.principal
         LEFT JOIN lease AS l ON l.sid = x.sid AND l.principal_id = x.principal
             AND l.incarnation = take_items.incarnation
         WHERE x.seq > last AND x.nsp = '/tasks' ORDER BY x.seq
     LOOP
-        verdict := NULL;
+        verdict := item.verdict;
         CASE
-        WHEN item.name NOT IN ('ping', 'algorithm_status_change', 'algorithm_log', 'node_info_update',
-                               'node_metrics_update', 'dataframe_deleted', 'message', 'error') THEN
-            NULL; -- whatever a client says that nobody knows
-        WHEN item.kind IS NULL THEN
-            verdict := 'principal';
-        WHEN item.name = 'ping' THEN
+        WHEN verdict IS NOT NULL THEN
+            NULL;
+        WHEN item.handler = 'ping' THEN
             IF item.leased THEN
                 pinged := pinged || item.principal;
             END IF;
-        WHEN item.kind <> 'node' THEN
-            verdict := 'user';
-        WHEN item.name IN ('message', 'error') THEN
+        WHEN item.handler = 'say' THEN
             said := said || json_build_object('principal', item.principal, 'event', item.name,
                                               'text', coalesce(said_text(item.arg), ''));
-        WHEN item.name = 'node_metrics_update' THEN
+        WHEN item.handler = 'measure' THEN
             IF json_typeof(item.arg) = 'object' THEN
                 gauges := gauges || json_build_object('sid', item.sid, 'gauges',
                     coalesce(gauges(item.node, item.arg), '[]'));
@@ -144,16 +162,15 @@ BEGIN
                 verdict := 'shape';
             END IF;
         ELSE
-            IF item.name IN ('node_info_update', 'dataframe_deleted')
-               AND (item.principal = ANY (blocked) OR failures >= 10) THEN
+            IF item.locks AND (item.principal = ANY (blocked) OR failures >= 10) THEN
                 verdict := 'locked';
             ELSE
-                verdict := act(item.node, item.name, item.arg);
+                verdict := act(item.name, item.node, item.arg);
                 failures := failures + (verdict IS NOT DISTINCT FROM 'locked')::integer;
             END IF;
             IF verdict = 'locked' THEN
                 blocked := blocked || item.principal;
-                verdict := defer(item.principal, item.name, item.arg);
+                verdict := defer(item.principal, item.name, item.arg, item.replaces);
             END IF;
         END CASE;
         IF verdict IS NOT NULL THEN
@@ -204,3 +221,14 @@ COMMENT ON FUNCTION receive_logic(bigint, text, json) IS
     'had no effect]}. Reasons: principal (HQ has none like that now), user (it was no node), shape, run (not a run '
     'of the node), size, full (run.log), locked (too much waits for locks). Errors: V6010; 55P03 if HQ''s tables '
     'are locked for 0.5 s. Owned by the agent.';
+
+CREATE FUNCTION tidy_received() RETURNS void
+    LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp
+AS $$
+    DELETE FROM received AS r WHERE r.stream IN (
+        SELECT s.stream FROM received AS s WHERE s.taken_at < now() - interval '7 days'
+        FOR UPDATE SKIP LOCKED)
+$$;
+COMMENT ON FUNCTION tidy_received() IS
+    'Forgets streams that have ended: nothing was received from them for a week. For the agent only; owned by '
+    'the extension.';

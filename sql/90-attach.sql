@@ -83,20 +83,10 @@ $$;
 COMMENT ON FUNCTION logic() IS
     'The logic functions and the names of their wrappers. Owned by the extension.';
 
--- To compile the query would take a second, under locks on HQ's tables, and run it 5 ms.
-CREATE FUNCTION made()
-    RETURNS TABLE (what text, name text, oid oid, owner oid, whole boolean)
+CREATE FUNCTION made_views() RETURNS TABLE (name text, oid oid, owner oid, whole boolean)
     LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off
 AS $$
-    WITH f AS (
-        SELECT p.* FROM pg_proc AS p WHERE p.pronamespace = 'vantage6_events'::regnamespace
-    ), tf AS (
-        SELECT t.*, f.oid, f.proowner, f.prosecdef
-        FROM (SELECT) AS always LEFT JOIN attachment AS att ON true
-        CROSS JOIN LATERAL trigger_template(att.hq_version) AS t
-        LEFT JOIN f ON f.proname = t.name AND f.pronargs = 0
-    )
-    SELECT 'view', v.name, c.oid, c.relowner,
+    SELECT v.name, c.oid, c.relowner,
            -- It follows a table that is renamed or moved: HQ writes into another by then.
            ARRAY(SELECT DISTINCT concat(att.hq_schema, '.', h.table_name) COLLATE "C"
                  FROM hq_columns(att.hq_version) AS h
@@ -112,36 +102,62 @@ AS $$
     LEFT JOIN attachment AS att ON true
     LEFT JOIN pg_class AS c ON c.relname = v.name AND c.relkind = 'v'
         AND c.relnamespace = 'vantage6_events'::regnamespace
-    UNION ALL
-    SELECT 'function', l.name, f.oid, f.proowner, f.prosecdef
-    FROM logic() AS l
-    LEFT JOIN f ON f.proname = l.name AND f.proargtypes = l.arguments
-    UNION ALL
-    SELECT 'function', tf.name, tf.oid, tf.proowner, tf.prosecdef FROM tf
-    UNION ALL
-    SELECT 'trigger', 'vantage6_events_' || tf.name, g.oid, tf.proowner,
-           g.tgenabled IN ('O', 'A') AND (g.tgqual IS NULL) = (tf.condition = '')
+$$;
+COMMENT ON FUNCTION made_views() IS
+    'The adapter views, as made() has them. Owned by the extension.';
+
+CREATE FUNCTION made_functions() RETURNS TABLE (name text, oid oid, owner oid, whole boolean)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off
+AS $$
+    SELECT w.name, f.oid, f.proowner, f.prosecdef
+    FROM (SELECT l.name, l.arguments FROM logic() AS l
+          UNION ALL
+          SELECT t.name, '' FROM (SELECT) AS always LEFT JOIN attachment AS att ON true
+          CROSS JOIN LATERAL trigger_template(att.hq_version) AS t) AS w
+    LEFT JOIN pg_proc AS f ON f.proname = w.name AND f.proargtypes = w.arguments
+        AND f.pronamespace = 'vantage6_events'::regnamespace
+$$;
+COMMENT ON FUNCTION made_functions() IS
+    'The wrappers and the trigger functions, as made() has them. Owned by the extension.';
+
+CREATE FUNCTION made_triggers() RETURNS TABLE (name text, oid oid, owner oid, whole boolean)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off
+AS $$
+    SELECT 'vantage6_events_' || t.name, g.oid, f.owner,
+           g.tgenabled IN ('O', 'A') AND (g.tgqual IS NULL) = (t.condition = '')
            -- of any column, or of those named
            AND coalesce((SELECT string_agg(a.attname, ', ') FROM pg_attribute AS a WHERE a.attrelid = g.tgrelid
-                         AND a.attnum = ANY (g.tgattr)), '') = coalesce(substring(tf.timing FROM ' OF (.*)'), '')
+                         AND a.attnum = ANY (g.tgattr)), '') = coalesce(substring(t.timing FROM ' OF (.*)'), '')
            AND concat(g.tgoldtable, ' ', g.tgnewtable) = CASE
-               WHEN tf.fires <> 'ROWS' THEN ' ' WHEN tf.timing LIKE '%UPDATE%' THEN 'was changed'
-               WHEN tf.timing LIKE '%DELETE%' THEN 'changed ' ELSE ' changed' END
+               WHEN t.fires <> 'ROWS' THEN ' ' WHEN t.timing LIKE '%UPDATE%' THEN 'was changed'
+               WHEN t.timing LIKE '%DELETE%' THEN 'changed ' ELSE ' changed' END
            -- The bits of the catalog: 1 = for each row; BEFORE and INSTEAD have bits of their own.
-           AND g.tgdeferrable = (tf.fires = 'COMMIT') AND g.tginitdeferred = (tf.fires = 'COMMIT')
-           AND g.tgtype = CASE WHEN tf.fires IN ('STATEMENT', 'ROWS') THEN 0 ELSE 1 END
-                          + CASE WHEN tf.timing LIKE '%TRUNCATE%' THEN 32 ELSE 0 END
-                          + CASE WHEN tf.timing LIKE '%INSERT%' THEN 4 ELSE 0 END
-                          + CASE WHEN tf.timing LIKE '%DELETE%' THEN 8 ELSE 0 END
-                          + CASE WHEN tf.timing LIKE '%UPDATE%' THEN 16 ELSE 0 END
-    FROM tf LEFT JOIN attachment AS att ON true
-    LEFT JOIN pg_trigger AS g ON g.tgfoid = tf.oid
-        AND g.tgname = 'vantage6_events_' || tf.name AND g.tgparentid = 0
-        AND g.tgrelid = to_regclass(quote_ident(att.hq_schema) || '.' || quote_ident(tf.on_table))
+           AND g.tgdeferrable = (t.fires = 'COMMIT') AND g.tginitdeferred = (t.fires = 'COMMIT')
+           AND g.tgtype = CASE WHEN t.fires IN ('STATEMENT', 'ROWS') THEN 0 ELSE 1 END
+                          + CASE WHEN t.timing LIKE '%TRUNCATE%' THEN 32 ELSE 0 END
+                          + CASE WHEN t.timing LIKE '%INSERT%' THEN 4 ELSE 0 END
+                          + CASE WHEN t.timing LIKE '%DELETE%' THEN 8 ELSE 0 END
+                          + CASE WHEN t.timing LIKE '%UPDATE%' THEN 16 ELSE 0 END
+    FROM (SELECT) AS always LEFT JOIN attachment AS att ON true
+    CROSS JOIN LATERAL trigger_template(att.hq_version) AS t
+    LEFT JOIN made_functions() AS f ON f.name = t.name
+    LEFT JOIN pg_trigger AS g ON g.tgfoid = f.oid
+        AND g.tgname = 'vantage6_events_' || t.name AND g.tgparentid = 0
+        AND g.tgrelid = to_regclass(quote_ident(att.hq_schema) || '.' || quote_ident(t.on_table))
+$$;
+COMMENT ON FUNCTION made_triggers() IS
+    'The triggers, as made() has them. Each counts as its function''s owner''s. Owned by the extension.';
+
+CREATE FUNCTION made() RETURNS TABLE (what text, name text, oid oid, owner oid, whole boolean)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off
+AS $$
+    SELECT 'view', v.* FROM made_views() AS v
+    UNION ALL SELECT 'function', f.* FROM made_functions() AS f
+    UNION ALL SELECT 'trigger', t.* FROM made_triggers() AS t
 $$;
 COMMENT ON FUNCTION made() IS
-    'All that attach() makes; oid and owner are NULL where it is not there. A trigger counts as its '
-    'function''s owner''s; it and a view count if they are on the tables that HQ has now. Owned by the extension.';
+    'All that attach() makes; oid and owner are NULL where it is not there. whole: it is as attach() makes it, and a '
+    'view or trigger on the tables that HQ has now. Owned by the extension.';
 
 CREATE FUNCTION asker() RETURNS name
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

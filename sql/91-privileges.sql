@@ -6,8 +6,8 @@ AS $$
     SELECT 'SCHEMA', 'vantage6_events', 'USAGE'
     UNION ALL
     SELECT 'TABLE', 'vantage6_events.' || t, 'SELECT, INSERT, UPDATE, DELETE'
-    FROM unnest(ARRAY['instance', 'lease', 'pending', 'announced', 'announced_task', 'node_at', 'open_run',
-                      'child_task', 'dependency', 'ready_task', 'instruction', 'killed_run', 'killed_task',
+    FROM unnest(ARRAY['instance', 'lease', 'pending', 'announced', 'done_once', 'node_at', 'open_run',
+                      'child_task', 'dependency', 'ready_task', 'instruction', 'killed_run',
                       'unwanted_dataframe', 'log_line', 'relayed', 'received', 'deferred', 'rights_change', 'parted']) AS t
     UNION ALL
     SELECT 'TABLE', 'vantage6_events.attachment', 'SELECT'
@@ -216,7 +216,7 @@ AS $$
 DECLARE
     stale integer[];
 BEGIN
-    DELETE FROM node_at;
+    PERFORM empty_tables('node_at');
     INSERT INTO node_at (node_id, organization_id, collaboration_id)
     SELECT p.id, p.organization_id, p.collaboration_id FROM vantage6_events.principal AS p
     WHERE p.kind = 'node' AND p.organization_id IS NOT NULL AND p.collaboration_id IS NOT NULL;
@@ -275,14 +275,9 @@ BEGIN
         PERFORM agent_privileges(att.hq_schema, att.hq_version, att.agent, false);
         PERFORM apply_grants();
     END IF;
-    DELETE FROM instance;
-    DELETE FROM lease;
-    DELETE FROM parted;
-    DELETE FROM pending;
-    DELETE FROM announced;
-    DELETE FROM announced_task;
-    DELETE FROM node_at;
-    PERFORM forget_tasks();
+    PERFORM empty_tables('instance', 'lease', 'parted', 'pending', 'announced', 'done_once', 'node_at',
+                         'open_run', 'child_task', 'dependency', 'ready_task', 'instruction', 'killed_run',
+                         'unwanted_dataframe', 'log_line', 'relayed', 'deferred');
     DELETE FROM attachment;
     RETURN format('detached from schema %I', att.hq_schema);
 END

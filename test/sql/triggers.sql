@@ -78,9 +78,9 @@ TRUNCATE node CASCADE;
 SELECT * FROM vantage6_events.node_at ORDER BY node_id;
 ROLLBACK;
 -- beat() forgets which transactions announced what.
-SELECT count(*) > 0 AS some FROM vantage6_events.announced_task;
+SELECT count(*) > 0 AS some FROM vantage6_events.done_once WHERE deed = 'announced';
 SELECT vantage6_events.beat((SELECT incarnation FROM vantage6_events.open('regress', '1.0.0')));
-SELECT count(*) FROM vantage6_events.announced_task;
+SELECT count(*) FROM vantage6_events.done_once;
 \set ECHO none
 DROP OWNED BY regress_app;
 DROP ROLE regress_app;
