@@ -42,4 +42,4 @@ $(UPDATES): sql/update/before.sql sql/update/after.sql $(EXTENSION)--$(EXT_VERSI
 	mv $@.new $@
 
 # PGXS follows no headers.
-$(OBJS): $(wildcard src/*.h)
+$(OBJS): $(wildcard src/*.h src/*.def)

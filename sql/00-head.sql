@@ -21,10 +21,7 @@
 --   V6010  connect, receive, ack, rights_since:
 --          the incarnation ended
 --
--- Settings (superuser, or ALTER DATABASE by one): vantage6_events.max_payload, .retention,
--- .upkeep_lock_timeout, .drain_grace, .epoch_grace, .instruction_ttl, .instruction_repeat, .recovery,
--- .recovery_events, .resume_identity, .max_log_line, .max_run_log, .max_node_config, .max_gpus, .max_deferred.
--- In postgresql.conf: .upkeep_interval, .bell_pause.
+-- Settings, vantage6_events.<name>: src/settings.def.
 \echo Use "CREATE EXTENSION vantage6_events" to load this file. \quit
 
 -- Functions name nothing of the extension's with its schema: search_path finds it, pg_catalog first and pg_temp

@@ -23,11 +23,9 @@
 
 #define V6E_MAX_ROOMS 100
 
-/* vantage6_events.max_payload, bytes; .retention and .upkeep_interval, seconds; .bell_pause, ms. */
-extern int v6e_max_payload;
-extern int v6e_retention;
-extern int v6e_upkeep_interval;
-extern int v6e_bell_pause;
+#define SETTING(name, ...) extern int v6e_##name;
+#include "settings.def"
+#undef SETTING
 
 extern int v6e_timeline(void);
 

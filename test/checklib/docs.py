@@ -73,6 +73,8 @@ def docs():
               "one version everywhere": _versions(),
               "each test that doc/guarantees.md names is there":
                   _missing_tests("doc/guarantees.md")}
+    status, output = run(["test/settings-table", "--check"])
+    checks["doc/sql.md has the settings of src/settings.def"] = [output] if status else []
     status, output = run(["test/doc-check"])
     lines = re.findall(r"^(ok|not ok) \d+ - (.*)$", output, re.MULTILINE)
     checks.update((name, [] if verdict == "ok" else [output]) for verdict, name in lines)

@@ -32,5 +32,11 @@ ORDER BY 1, 2;
 SELECT p.oid::regprocedure FROM pg_proc p
 WHERE p.pronamespace = 'vantage6_events'::regnamespace
   AND obj_description(p.oid, 'pg_proc') !~* 'owned\s+by the\s+(extension|agent)' ORDER BY 1;
+-- Each setting says what it is, and setting() knows it.
+SELECT name FROM pg_settings WHERE name LIKE 'vantage6_events.%' AND short_desc !~ '\.$' ORDER BY 1;
+SELECT count(vantage6_events.setting(split_part(name, '.', 2))) > 10 AS known FROM pg_settings
+WHERE name LIKE 'vantage6_events.%';
+\set VERBOSITY terse
+SELECT vantage6_events.setting('nothing');
 \set ECHO none
 \i test/hq/regress-down.psql
