@@ -40,8 +40,8 @@ AS $$
     WHERE n.nspname = 'vantage6_events' AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner
 $$;
 COMMENT ON FUNCTION creators() IS
-    'Who may create in the schema and ought not to, one line each: what they create could run as the extension''s '
-    'owner. Owned by the extension.';
+    'Who may create in the schema and ought not to, one line each: what they create could run as '
+    'the extension''s owner.';
 
 DO $$
 DECLARE
@@ -59,18 +59,16 @@ COMMENT ON SCHEMA vantage6_events IS
 CREATE FUNCTION timeline() RETURNS integer
     LANGUAGE c STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'v6e_sql_timeline';
-COMMENT ON FUNCTION timeline() IS
-    'The timeline that is being written now; an error on a standby. Owned by the extension.';
+COMMENT ON FUNCTION timeline() IS 'The timeline that is being written now; an error on a standby.';
 
 CREATE FUNCTION system_id() RETURNS text
     LANGUAGE c IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'v6e_sql_system_id';
-COMMENT ON FUNCTION system_id() IS
-    'The system identifier of this cluster, decimal. Owned by the extension.';
+COMMENT ON FUNCTION system_id() IS 'The system identifier of this cluster, decimal.';
 
 CREATE FUNCTION setting(name text) RETURNS text
     LANGUAGE c STABLE STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'v6e_sql_setting';
 COMMENT ON FUNCTION setting(text) IS
     'The value of vantage6_events.<name> with its unit, as SHOW gives it; also before the module '
-    'is loaded. An error if there is no such setting. Owned by the extension.';
+    'is loaded. An error if there is no such setting.';

@@ -31,7 +31,8 @@ CREATE INDEX event_xid_id ON event (xid, id);
 
 COMMENT ON TABLE event IS 'Events, as they go out to clients; a ring of three partitions';
 COMMENT ON COLUMN event.slot IS 'Partition: turn of retention in which it was emitted, modulo 3';
-COMMENT ON COLUMN event.id IS 'Order of events: whoever saw another event committed drew a greater id';
+COMMENT ON COLUMN event.id IS
+    'Order of events: whoever saw another event committed drew a greater id';
 COMMENT ON COLUMN event.xid IS 'Top-level transaction that emitted the event';
 COMMENT ON COLUMN event.tli IS 'Timeline that the event was written on';
 COMMENT ON COLUMN event.emitted_at IS 'When it was emitted; its transaction committed later';
@@ -39,8 +40,10 @@ COMMENT ON COLUMN event.namespace IS 'Socket.IO namespace';
 COMMENT ON COLUMN event.rooms IS 'A client in any of these rooms receives the event, once';
 COMMENT ON COLUMN event.name IS 'Name of the event';
 COMMENT ON COLUMN event.payload IS 'JSON array without spaces: the name, then the arguments';
-COMMENT ON COLUMN event.durable IS 'Whether it is an instruction: told in order, and to be acknowledged';
-COMMENT ON COLUMN event.repeats IS 'Id of the instruction that it tells again; 0: of none that is kept; NULL: its own';
+COMMENT ON COLUMN event.durable IS
+    'Whether it is an instruction: told in order, and to be acknowledged';
+COMMENT ON COLUMN event.repeats IS
+    'Id of the instruction that it tells again; 0: of none that is kept; NULL: its own';
 COMMENT ON COLUMN event.except_principal IS 'A principal that does not receive the event, or NULL';
 COMMENT ON INDEX event_id IS 'Reading what is new, in order';
 COMMENT ON INDEX event_xid_id IS 'Reading what was open when the last read was made';

@@ -10,7 +10,8 @@
 -- Leases and all that lives with them is UNLOGGED: a crash empties it, and the empty epoch tells.
 
 CREATE SEQUENCE incarnation;
-COMMENT ON SEQUENCE incarnation IS 'Numbers of incarnations; logged, so that a crash gives none out again';
+COMMENT ON SEQUENCE incarnation IS
+    'Numbers of incarnations; logged, so that a crash gives none out again';
 
 CREATE UNLOGGED TABLE instance (
     incarnation bigint PRIMARY KEY DEFAULT pg_catalog.nextval('incarnation'),
@@ -20,7 +21,8 @@ CREATE UNLOGGED TABLE instance (
     beat_at timestamptz NOT NULL
 );
 COMMENT ON TABLE instance IS 'Running instances of vantage6-pushd';
-COMMENT ON COLUMN instance.incarnation IS 'Number of this opening; its session holds the advisory lock of it';
+COMMENT ON COLUMN instance.incarnation IS
+    'Number of this opening; its session holds the advisory lock of it';
 COMMENT ON COLUMN instance.name IS 'Name that the daemon gave itself';
 COMMENT ON COLUMN instance.version IS 'Version of the daemon';
 COMMENT ON COLUMN instance.opened_at IS 'When it called open()';
@@ -55,9 +57,13 @@ COMMENT ON COLUMN lease.transport IS 'websocket or polling; an upgrade is seen s
 COMMENT ON COLUMN lease.address IS 'Network address of the client, as the daemon sees it';
 COMMENT ON COLUMN lease.connected_at IS 'When it was registered with this incarnation';
 COMMENT ON COLUMN lease.expires_at IS 'When the client''s token expires, or NULL';
-COMMENT ON COLUMN lease.pid IS 'Secret name of the connection, by which its client may claim it later; NULL: never';
-COMMENT ON COLUMN lease.since IS 'Snapshot when the connection of that pid was first registered: what it sees was not for it; NULL: nobody knows any more';
-COMMENT ON COLUMN lease.replayed IS 'To which sid, and after which place in the log, it was last sent what it had missed';
+COMMENT ON COLUMN lease.pid IS
+    'Secret name of the connection, by which its client may claim it later; NULL: never';
+COMMENT ON COLUMN lease.since IS
+    'Snapshot when the connection of that pid was first registered: what it sees was not for it; '
+    'NULL: nobody knows any more';
+COMMENT ON COLUMN lease.replayed IS
+    'To which sid, and after which place in the log, it was last sent what it had missed';
 COMMENT ON INDEX lease_pid IS 'Whose connection is claimed?';
 COMMENT ON INDEX lease_principal_id IS 'Is this principal connected?';
 COMMENT ON INDEX lease_incarnation IS 'Ending an incarnation';
@@ -68,7 +74,8 @@ CREATE TABLE received (
     seq bigint NOT NULL,
     taken_at timestamptz NOT NULL
 );
-COMMENT ON TABLE received IS 'How far receive() has taken what the clients of each vantage6-pushd sent';
+COMMENT ON TABLE received IS
+    'How far receive() has taken what the clients of each vantage6-pushd sent';
 COMMENT ON COLUMN received.stream IS 'Random name of one life of a vantage6-pushd';
 COMMENT ON COLUMN received.seq IS 'Number of the last item taken';
 COMMENT ON COLUMN received.taken_at IS 'When that was; a row is forgotten a week later';
@@ -81,7 +88,8 @@ CREATE TABLE deferred (
     since timestamptz NOT NULL
 );
 CREATE INDEX deferred_principal_id ON deferred (principal_id, id);
-COMMENT ON TABLE deferred IS 'What nodes sent, and could not have its effect yet: HQ''s rows were locked';
+COMMENT ON TABLE deferred IS
+    'What nodes sent, and could not have its effect yet: HQ''s rows were locked';
 COMMENT ON COLUMN deferred.id IS 'Key, and order';
 COMMENT ON COLUMN deferred.principal_id IS 'The node';
 COMMENT ON COLUMN deferred.name IS 'Name of the event';
@@ -107,8 +115,10 @@ COMMENT ON COLUMN parted.pid IS 'Secret name of the connection';
 COMMENT ON COLUMN parted.principal_id IS 'Whose it was';
 COMMENT ON COLUMN parted.subject IS 'What the sub of its token said';
 COMMENT ON COLUMN parted.nsp IS 'Its namespace';
-COMMENT ON COLUMN parted.since IS 'Snapshot when it was first registered; NULL: nobody knows any more';
-COMMENT ON COLUMN parted.replayed IS 'To which sid, and after which place in the log, it was last sent what it had missed';
+COMMENT ON COLUMN parted.since IS
+    'Snapshot when it was first registered; NULL: nobody knows any more';
+COMMENT ON COLUMN parted.replayed IS
+    'To which sid, and after which place in the log, it was last sent what it had missed';
 COMMENT ON COLUMN parted.parted_at IS 'When it ended';
 COMMENT ON INDEX parted_parted_at IS 'Which are too old?';
 
@@ -116,7 +126,8 @@ CREATE TABLE secret (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     value text NOT NULL
 );
-COMMENT ON TABLE secret IS 'What pushd signs places in the log with; one row, made by the first open()';
+COMMENT ON TABLE secret IS
+    'What pushd signs places in the log with; one row, made by the first open()';
 COMMENT ON COLUMN secret.one IS 'Keeps the table at one row';
 COMMENT ON COLUMN secret.value IS 'The secret';
 
@@ -159,7 +170,8 @@ CREATE UNLOGGED TABLE epoch (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     value text NOT NULL
 );
-COMMENT ON TABLE epoch IS 'The present epoch; one row, none after a crash or a failover until the next open()';
+COMMENT ON TABLE epoch IS
+    'The present epoch; one row, none after a crash or a failover until the next open()';
 COMMENT ON COLUMN epoch.one IS 'Keeps the table at one row';
 COMMENT ON COLUMN epoch.value IS 'system identifier - timeline - random value';
 
@@ -175,7 +187,8 @@ COMMENT ON TABLE done_once IS
     'What a transaction has done and does not do again; upkeep() removes the rows of transactions '
     'that have ended';
 COMMENT ON COLUMN done_once.deed IS
-    'announced: the task was announced to the nodes of the organization; killed: all below the task was';
+    'announced: the task was announced to the nodes of the organization; killed: all below the '
+    'task was';
 COMMENT ON COLUMN done_once.task_id IS 'Task';
 COMMENT ON COLUMN done_once.organization_id IS 'Organization; 0 of what was killed';
 COMMENT ON COLUMN done_once.xid IS 'Transaction';
@@ -216,7 +229,8 @@ CREATE TABLE granted (
     purpose text NOT NULL CHECK (purpose IN ('hq', 'pushd')),
     PRIMARY KEY (grantee, purpose)
 );
-COMMENT ON TABLE granted IS 'Roles that grant_hq() and grant_pushd() were called for; attach() grants them again';
+COMMENT ON TABLE granted IS
+    'Roles that grant_hq() and grant_pushd() were called for; attach() grants them again';
 COMMENT ON COLUMN granted.grantee IS 'Role';
 COMMENT ON COLUMN granted.purpose IS 'hq or pushd';
 SELECT pg_catalog.pg_extension_config_dump('granted', '');

@@ -19,7 +19,8 @@ COMMENT ON TABLE open_run IS 'Runs of HQ that are not over';
 COMMENT ON COLUMN open_run.run_id IS 'Run';
 COMMENT ON COLUMN open_run.task_id IS 'Its task';
 COMMENT ON COLUMN open_run.organization_id IS 'Its organization';
-COMMENT ON COLUMN open_run.unfinished IS 'It has no finished_at: tasks that depend on its task wait';
+COMMENT ON COLUMN open_run.unfinished IS
+    'It has no finished_at: tasks that depend on its task wait';
 COMMENT ON COLUMN open_run.alive IS 'Its status is none of the last ones: it can be killed';
 COMMENT ON INDEX open_run_task_id IS 'Which runs of this task are open?';
 COMMENT ON INDEX open_run_organization_id IS 'Which runs of this organization are open?';
@@ -74,20 +75,23 @@ CREATE TABLE instruction (
 CREATE INDEX instruction_node_id ON instruction (node_id, id);
 CREATE INDEX instruction_told_at ON instruction (told_at) WHERE acked_at IS NULL;
 COMMENT ON TABLE instruction IS
-    'What nodes are told to do: sent when it commits, and again whenever the node connects and now and then, '
-    'until it is acknowledged or expires. It outlives what it speaks of';
+    'What nodes are told to do: sent when it commits, and again whenever the node connects and now '
+    'and then, until it is acknowledged or expires. It outlives what it speaks of';
 COMMENT ON COLUMN instruction.id IS 'Id of the event that told it first, and order';
 COMMENT ON COLUMN instruction.node_id IS 'The node that is told, and no other';
 COMMENT ON COLUMN instruction.namespace IS 'Socket.IO namespace';
 COMMENT ON COLUMN instruction.name IS 'Name of the event';
-COMMENT ON COLUMN instruction.args IS 'Arguments of the event: an array is their list, any other value the only one, NULL none';
+COMMENT ON COLUMN instruction.args IS
+    'Arguments of the event: an array is their list, any other value the only one, NULL none';
 COMMENT ON COLUMN instruction.created_at IS 'When it was written';
 COMMENT ON COLUMN instruction.expires_at IS 'From then on it is not sent any more';
-COMMENT ON COLUMN instruction.told_at IS 'When it was last handed to those that hold the node''s connections';
+COMMENT ON COLUMN instruction.told_at IS
+    'When it was last handed to those that hold the node''s connections';
 COMMENT ON COLUMN instruction.sent_at IS 'When one of them was last heard to have sent it, or NULL';
 COMMENT ON COLUMN instruction.sends IS 'How often it was sent';
 COMMENT ON COLUMN instruction.sent_to IS 'sid of the connection that it was last sent to, or NULL';
-COMMENT ON COLUMN instruction.acked_at IS 'When the node acknowledged it, or was heard to have done it, or NULL';
+COMMENT ON COLUMN instruction.acked_at IS
+    'When the node acknowledged it, or was heard to have done it, or NULL';
 COMMENT ON INDEX instruction_node_id IS 'What is this node to do?';
 COMMENT ON INDEX instruction_told_at IS 'What is to be told again?';
 SELECT pg_catalog.pg_extension_config_dump('instruction', '');
@@ -104,7 +108,8 @@ CREATE INDEX killed_run_instruction_id ON killed_run (instruction_id);
 COMMENT ON TABLE killed_run IS 'Runs whose nodes were told to kill them, so that each is told once';
 COMMENT ON COLUMN killed_run.run_id IS 'Run';
 COMMENT ON COLUMN killed_run.node_id IS 'Node';
-COMMENT ON COLUMN killed_run.xid IS 'Transaction that told it: two that do so at once do not wait for each other';
+COMMENT ON COLUMN killed_run.xid IS
+    'Transaction that told it: two that do so at once do not wait for each other';
 COMMENT ON COLUMN killed_run.instruction_id IS 'The instruction that lists it';
 COMMENT ON COLUMN killed_run.over IS 'Whether the node has said that the run is over';
 COMMENT ON INDEX killed_run_instruction_id IS 'Which runs does the instruction list?';
@@ -154,7 +159,8 @@ CREATE UNLOGGED TABLE relayed (
     status text NOT NULL
 );
 COMMENT ON TABLE relayed IS
-    'The last status of an open run that its node told before HQ''s row has it, so that each is told once';
+    'The last status of an open run that its node told before HQ''s row has it, so that each is '
+    'told once';
 COMMENT ON COLUMN relayed.run_id IS 'Run';
 COMMENT ON COLUMN relayed.row_status IS 'Status in HQ''s row at that time';
 COMMENT ON COLUMN relayed.status IS 'Status that was told';

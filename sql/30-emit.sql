@@ -25,7 +25,7 @@ BEGIN
                 'returns its id. args: a JSON array is the list of arguments, any other value the '
                 'only one, NULL none. durable: to nodes only; it is kept for each that is in a room now, '
                 'connected or not, until it acknowledges it, for ttl (NULL: instruction_ttl). Errors: '
-                'V6101-V6109; 22P02 for text that is no JSON. Owned by the extension.');
+                'V6101-V6109; 22P02 for text that is no JSON.');
         END LOOP;
     END LOOP;
 END
@@ -38,25 +38,25 @@ CREATE FUNCTION announce(event text, args json, rooms text[],
     LANGUAGE c VOLATILE SECURITY DEFINER
     AS 'MODULE_PATHNAME', 'v6e_announce';
 COMMENT ON FUNCTION announce(text, json, text[], integer, boolean, bigint, text) IS
-    'As emit, but one principal does not receive it, and max_payload does not count: HQ''s own write would '
-    'fail. durable: nodes are to acknowledge it, as the instruction repeats, or as that of its own id; it '
-    'is not kept. For the agent only. Owned by the extension.';
+    'As emit, but one principal does not receive it, and max_payload does not count: HQ''s own '
+    'write would fail. durable: nodes are to acknowledge it, as the instruction repeats, or as '
+    'that of its own id; it is not kept.';
 
 CREATE FUNCTION payload(event text, args json) RETURNS text
     LANGUAGE c IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'v6e_sql_payload';
 COMMENT ON FUNCTION payload(text, json) IS
-    'The event as it goes out: a JSON array of the name and the arguments. Owned by the extension.';
+    'The event as it goes out: a JSON array of the name and the arguments.';
 
 CREATE FUNCTION ring() RETURNS void
     LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'v6e_sql_ring';
 COMMENT ON FUNCTION ring() IS
-    'Has the bell rung when the transaction commits, so that pushd reads. For the agent only. Owned by the extension.';
+    'Has the bell rung when the transaction commits, so that pushd reads.';
 
 CREATE FUNCTION bell() RETURNS text
     LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'v6e_sql_bell';
 COMMENT ON FUNCTION bell() IS
-    'Which bell commits with events ring: ''worker'', a background worker sends the NOTIFY, and one is started if '
-    'none lives; ''notify'', the commit itself does. Owned by the extension.';
+    'Which bell commits with events ring: ''worker'', a background worker sends the NOTIFY, and '
+    'one is started if none lives; ''notify'', the commit itself does.';

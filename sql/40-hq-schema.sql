@@ -34,8 +34,7 @@ AS $$
     WHERE v IN (0, version)
 $$;
 COMMENT ON FUNCTION hq_columns(integer) IS
-    'Columns of HQ version 4 or 5 that the extension needs, and the agent''s privileges on each. Owned by the '
-    'extension.';
+    'Columns of HQ version 4 or 5 that the extension needs, and the agent''s privileges on each.';
 
 CREATE FUNCTION hq_objects(schema name, version integer)
     RETURNS TABLE (kind text, object text, privilege text)
@@ -49,8 +48,7 @@ AS $$
     SELECT 'SEQUENCE', s, 'USAGE'
     FROM pg_get_serial_sequence(to_regclass(format('%I.nodeconfig', schema))::text, 'id') AS s WHERE s IS NOT NULL
 $$;
-COMMENT ON FUNCTION hq_objects(name, integer) IS
-    'What the agent needs of HQ besides columns. Owned by the extension.';
+COMMENT ON FUNCTION hq_objects(name, integer) IS 'What the agent needs of HQ besides columns.';
 
 CREATE FUNCTION hq_missing(schema name, version integer) RETURNS SETOF text
     LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -67,7 +65,7 @@ AS $$
     ORDER BY item
 $$;
 COMMENT ON FUNCTION hq_missing(name, integer) IS
-    'Tables and columns of HQ version 4 or 5 that the schema lacks. Owned by the extension.';
+    'Tables and columns of HQ version 4 or 5 that the schema lacks.';
 
 CREATE FUNCTION hq_version(schema name) RETURNS integer
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -96,7 +94,7 @@ END
 $$;
 COMMENT ON FUNCTION hq_version(name) IS
     'The HQ version, 4 or 5, whose tables the schema holds; V6002 and all that is missing if it '
-    'holds neither. Owned by the extension.';
+    'holds neither.';
 
 CREATE FUNCTION hq_owner(schema name) RETURNS name
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -120,8 +118,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION hq_owner(name) IS
-    'The role that owns all tables of HQ in the schema; V6004 if there are several. Owned by the '
-    'extension.';
+    'The role that owns all tables of HQ in the schema; V6004 if there are several.';
 
 CREATE FUNCTION hq_agent(schema name) RETURNS name
     LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -131,4 +128,4 @@ AS $$
 $$;
 COMMENT ON FUNCTION hq_agent(name) IS
     'The role that is to own what touches HQ''s rows: the owner of HQ''s tables, or, if that is a '
-    'superuser, vantage6_events. Owned by the extension.';
+    'superuser, vantage6_events.';

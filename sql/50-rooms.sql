@@ -38,8 +38,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public_rooms_of(integer[]) IS
-    'The public rooms of each of the principals, as of this statement. For the agent only; owned by the '
-    'extension.';
+    'The public rooms of each of the principals, as of this statement.';
 
 CREATE FUNCTION rooms_of(principals integer[])
     RETURNS TABLE (principal_id integer, room text)
@@ -60,8 +59,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION rooms_of(integer[]) IS
-    'All rooms, public and private, of each of the principals, as of this statement. For the agent '
-    'only; owned by the extension.';
+    'All rooms, public and private, of each of the principals, as of this statement.';
 
 CREATE FUNCTION rooms_logic(principal integer) RETURNS SETOF text
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -72,7 +70,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION rooms_logic(integer) IS
-    'The rooms of a principal, public and private, sorted; none if it does not exist. Owned by the agent.';
+    'The rooms of a principal, public and private, sorted; none if it does not exist.';
 
 CREATE FUNCTION may_receive_logic(principal integer, room text) RETURNS boolean
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -83,4 +81,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION may_receive_logic(integer, text) IS
-    'Whether the principal is in the room when it is connected. Owned by the agent.';
+    'Whether the principal is in the room when it is connected.';

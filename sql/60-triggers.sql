@@ -36,8 +36,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION announce_run(integer, integer) IS
-    'A run was inserted: announces its task, to the nodes of its organization once per transaction, '
-    'to users with every run. For the agent only; owned by the extension.';
+    'A run was inserted: announces its task, to the nodes of its organization once per '
+    'transaction, to users with every run.';
 
 CREATE FUNCTION announce_status(run_id integer, task_id integer, organization_id integer,
                                  status text, by_row boolean DEFAULT true) RETURNS void
@@ -77,8 +77,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION announce_status(integer, integer, integer, text, boolean) IS
-    'A run''s status changed: announces status_update and algorithm_status_change to C and CO; unless by_row, '
-    'only its node said so, and the latter is all. For the agent only; owned by the extension.';
+    'A run''s status changed: announces status_update and algorithm_status_change to C and CO; '
+    'unless by_row, only its node said so, and the latter is all.';
 
 CREATE FUNCTION note_node(node_id integer, organization_id integer, collaboration_id integer)
     RETURNS void
@@ -98,8 +98,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION note_node(integer, integer, integer) IS
-    'A node was inserted, moved, or deleted (then with NULL, NULL): keeps node_at. For the agent only; '
-    'owned by the extension.';
+    'A node was inserted, moved, or deleted (then with NULL, NULL): keeps node_at.';
 
 CREATE FUNCTION empty_tables(VARIADIC names name[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -113,8 +112,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION empty_tables(name[]) IS
-    'Forgets all that these tables have: TRUNCATE has emptied HQ''s table that they are noted from, or another '
-    'HQ has other ids. For the agent only; owned by the extension.';
+    'Forgets all that these tables have: TRUNCATE has emptied HQ''s table that they are noted '
+    'from, or another HQ has other ids.';
 
 -- fires: for each ROW, for each row when the transaction COMMITs, for each STATEMENT, or the same with the
 -- ROWS of it at hand: "changed" as they are now (of a DELETE: were), "was" as they were before an UPDATE.
@@ -176,5 +175,5 @@ AS $$
     UNION ALL SELECT r.* FROM rights_template(version) AS r
 $$;
 COMMENT ON FUNCTION trigger_template(integer) IS
-    'The trigger functions that attach() makes for HQ version 4 or 5, and where it puts them as triggers '
-    'vantage6_events_<name>. Owned by the extension.';
+    'The trigger functions that attach() makes for HQ version 4 or 5, and where it puts them as '
+    'triggers vantage6_events_<name>.';

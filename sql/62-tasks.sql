@@ -15,7 +15,7 @@ BEGIN -- not sql: with its SET it would cost four times as much
 END
 $$;
 COMMENT ON FUNCTION has_ended(text) IS
-    'Whether a run with this status has ended, as HQ''s has_finished() says. Owned by the extension.';
+    'Whether a run with this status has ended, as HQ''s has_finished() says.';
 
 CREATE FUNCTION note_run(run_id integer, task_id integer, organization_id integer, status text,
                          finished boolean) RETURNS void
@@ -38,7 +38,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION note_run(integer, integer, integer, text, boolean) IS
-    'A run was inserted or changed: keeps open_run. For the agent only; owned by the extension.';
+    'A run was inserted or changed: keeps open_run.';
 
 CREATE FUNCTION forget_run(run_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -48,8 +48,7 @@ BEGIN
     DELETE FROM log_line AS l WHERE l.run_id = forget_run.run_id;
 END
 $$;
-COMMENT ON FUNCTION forget_run(integer) IS
-    'A run was deleted: keeps open_run and log_line. For the agent only; owned by the extension.';
+COMMENT ON FUNCTION forget_run(integer) IS 'A run was deleted: keeps open_run and log_line.';
 
 CREATE FUNCTION note_task(task_id integer, parent_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -65,8 +64,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION note_task(integer, integer) IS
-    'A task has this parent now; NULL: none, or it was deleted. Keeps child_task. For the agent only; '
-    'owned by the extension.';
+    'A task has this parent now; NULL: none, or it was deleted. Keeps child_task.';
 
 CREATE FUNCTION note_dependency(task_id integer, depends_on_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -79,7 +77,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION note_dependency(integer, integer) IS
-    'A task waits for another: keeps dependency. For the agent only; owned by the extension.';
+    'A task waits for another: keeps dependency.';
 
 CREATE FUNCTION forget_dependency(task_id integer, depends_on_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -93,7 +91,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION forget_dependency(integer, integer) IS
-    'A task waits for another no more: keeps dependency. For the agent only; owned by the extension.';
+    'A task waits for another no more: keeps dependency.';
 
 CREATE FUNCTION change_dependency(old_task_id integer, old_depends_on_id integer, task_id integer,
                                   depends_on_id integer) RETURNS void
@@ -105,7 +103,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION change_dependency(integer, integer, integer, integer) IS
-    'A row of task_depends_on was changed: keeps dependency. For the agent only; owned by the extension.';
+    'A row of task_depends_on was changed: keeps dependency.';
 
 -- At most half a second, which is less than deadlock_timeout: HQ's commit must not fail for our sake.
 CREATE FUNCTION queue_finishers() RETURNS void
@@ -120,8 +118,8 @@ EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
 END
 $$;
 COMMENT ON FUNCTION queue_finishers() IS
-    'Called when a transaction commits: one after the other until its end, but waits 0.5 s at most. For the '
-    'agent only; owned by the extension.';
+    'Called when a transaction commits: one after the other until its end, but waits 0.5 s at '
+    'most.';
 
 CREATE FUNCTION announce_ready(finished_task integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
@@ -168,9 +166,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION announce_ready(integer) IS
-    'A run of the task has got its finished_at, and the transaction commits: announces, once for ever, each '
-    'dependent that waits for no run any more and has unfinished runs itself, to their organizations'' '
-    'nodes and to users. For the agent only; owned by the extension.';
+    'A run of the task has got its finished_at, and the transaction commits: announces, once for '
+    'ever, each dependent that waits for no run any more and has unfinished runs itself, to their '
+    'organizations'' nodes and to users.';
 
 CREATE FUNCTION join_finishers(task_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -182,9 +180,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION join_finishers(integer) IS
-    'A run was inserted, and the transaction commits: if its task waits for others, either who finishes '
-    'them sees the run, or whoever hears of the run finds them finished. For the agent only; owned by the '
-    'extension.';
+    'A run was inserted, and the transaction commits: if its task waits for others, either who '
+    'finishes them sees the run, or whoever hears of the run finds them finished.';
 
 CREATE FUNCTION refill_tasks() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -209,8 +206,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION refill_tasks() IS
-    'Reads from HQ''s tables what triggers note of tasks, runs, dependencies and dataframes. For the agent '
-    'only; owned by the extension.';
+    'Reads from HQ''s tables what triggers note of tasks, runs, dependencies and dataframes.';
 
 CREATE FUNCTION tidy_tasks() RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -222,5 +218,5 @@ AS $$
         ORDER BY s.run_id LIMIT 1000 FOR UPDATE SKIP LOCKED)
 $$;
 COMMENT ON FUNCTION tidy_tasks() IS
-    'Forgets what transactions that have ended did once, and what nodes said of runs that are over. For the agent '
-    'only; owned by the extension.';
+    'Forgets what transactions that have ended did once, and what nodes said of runs that are '
+    'over.';

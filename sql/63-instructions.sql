@@ -21,8 +21,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION instruct(integer, text, json) IS
-    'Tells a node to do something, until it acknowledges that; returns the instruction''s id. For the agent '
-    'only; owned by the extension.';
+    'Tells a node to do something, until it acknowledges that; returns the instruction''s id.';
 
 CREATE FUNCTION instruct_rooms(id bigint, rooms text[], namespace text, event text, args json, ttl interval)
     RETURNS void
@@ -47,8 +46,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION instruct_rooms(bigint, text[], text, text, json, interval) IS
-    'Keeps a durable event of this id for the nodes that are in the rooms now. For emit() only; owned by the '
-    'extension.';
+    'Keeps a durable event of this id for the nodes that are in the rooms now. Called by emit().';
 
 -- A name is not cut: it would be another dataframe's. HQ bounds none, and a client's queue is bounded.
 CREATE FUNCTION tell_dataframe(node_id integer, df_name text, session_id integer) RETURNS void
@@ -62,15 +60,13 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION tell_dataframe(integer, text, integer) IS
-    'Sends delete_dataframe to the node; not for names of more than 1000 characters. For the agent '
-    'only; owned by the extension.';
+    'Sends delete_dataframe to the node; not for names of more than 1000 characters.';
 
 CREATE FUNCTION forget_dataframe(id integer) RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$ DELETE FROM unwanted_dataframe AS u WHERE u.id = forget_dataframe.id $$;
 COMMENT ON FUNCTION forget_dataframe(integer) IS
-    'A row of dataframetobedeletedatnode was deleted: keeps unwanted_dataframe. For the agent only; owned '
-    'by the extension.';
+    'A row of dataframetobedeletedatnode was deleted: keeps unwanted_dataframe.';
 
 CREATE FUNCTION note_dataframe(id integer, node_id integer, df_name text, session_id integer)
     RETURNS void
@@ -91,8 +87,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION note_dataframe(integer, integer, text, integer) IS
-    'A row of dataframetobedeletedatnode was inserted or changed: keeps unwanted_dataframe, and tells '
-    'the node. For the agent only; owned by the extension.';
+    'A row of dataframetobedeletedatnode was inserted or changed: keeps unwanted_dataframe, and '
+    'tells the node.';
 
 -- Together about what a client's queue may hold: it would be closed, and come again.
 CREATE FUNCTION first_instructions(node integer, nsp text) RETURNS TABLE (id bigint, payload text)
@@ -106,8 +102,7 @@ AS $$
     WHERE i.before < 1000000 ORDER BY i.id LIMIT 1000
 $$;
 COMMENT ON FUNCTION first_instructions(integer, text) IS
-    'The oldest instructions that the node has not acknowledged, 1000 or a megabyte of them. For the agent only; owned by '
-    'the extension.';
+    'The oldest instructions that the node has not acknowledged, 1000 or a megabyte of them.';
 
 CREATE FUNCTION greeting(node integer, nsp text) RETURNS json
     LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -123,8 +118,8 @@ AS $$
         SELECT 3, 0, NULL, '["sync"]' WHERE nsp = '/tasks') AS g
 $$;
 COMMENT ON FUNCTION greeting(integer, text) IS
-    'The events that a node gets when it connects to the namespace: its instructions (1 MB of them), its dataframes '
-    'to delete (1000 of them), then sync; NULL if there are none. For the agent only; owned by the extension.';
+    'The events that a node gets when it connects to the namespace: its instructions (1 MB of '
+    'them), its dataframes to delete (1000 of them), then sync; NULL if there are none.';
 
 CREATE FUNCTION greeted(nodes integer[], again integer[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -148,7 +143,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION greeted(integer[], integer[]) IS
-    'The nodes are told now what they are to do, but those that are registered again. For the agent only; owned by the extension.';
+    'The nodes are told now what they are to do, but those that are registered again.';
 
 CREATE FUNCTION ack(incarnation bigint, acks json) RETURNS json
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -183,10 +178,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION ack(bigint, json) IS
-    'What became of events with an ack, in order: up to 1000 of {"id" (ack of events_since, or of a greeting), '
-    '"principal", "sid", "acked": false when it was sent to that connection, true when that acknowledged it}. What '
-    'was acknowledged is sent no more; of others than the addressed principal nothing counts. Returns those '
-    'to be said again later, since somebody holds their rows, or NULL. V6010. Owned by the extension.';
+    'What became of events with an ack, in order: up to 1000 of {"id" (ack of events_since, or of '
+    'a greeting), "principal", "sid", "acked": false when it was sent to that connection, true '
+    'when that acknowledged it}. What was acknowledged is sent no more; of others than the '
+    'addressed principal nothing counts. Returns those to be said again later, since somebody '
+    'holds their rows, or NULL. V6010.';
 
 -- The rows are held for this transaction only, and nothing is waited for: HQ may delete them at any time.
 CREATE FUNCTION repeat_dataframes() RETURNS void
@@ -212,8 +208,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION repeat_dataframes() IS
-    'Tells connected nodes again which dataframes to delete, when that was instruction_repeat ago. For the agent '
-    'only; owned by the extension.';
+    'Tells connected nodes again which dataframes to delete, when that was instruction_repeat ago.';
 
 CREATE FUNCTION repeat_instructions() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -244,8 +239,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION repeat_instructions() IS
-    'Tells connected nodes again what they have not acknowledged, when that was instruction_repeat ago: 1 MB of it a '
-    'call. For the agent only; owned by the extension.';
+    'Tells connected nodes again what they have not acknowledged, when that was instruction_repeat '
+    'ago: 1 MB of it a call.';
 
 CREATE FUNCTION tidy_instructions() RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -259,5 +254,5 @@ AS $$
     DELETE FROM killed_run AS k USING gone AS g WHERE k.instruction_id = g.id
 $$;
 COMMENT ON FUNCTION tidy_instructions() IS
-    'Forgets instructions that have expired, or were acknowledged a day ago, and which runs they list. For the '
-    'agent only; owned by the extension.';
+    'Forgets instructions that have expired, or were acknowledged a day ago, and which runs they '
+    'list.';

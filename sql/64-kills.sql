@@ -13,8 +13,7 @@ AS $$
         SELECT c.task_id FROM below AS b JOIN child_task AS c ON c.parent_id = b.task_id)
     SELECT b.task_id FROM below AS b
 $$;
-COMMENT ON FUNCTION descendants(integer) IS
-    'Children of the task, their children and so on. For the agent only; owned by the extension.';
+COMMENT ON FUNCTION descendants(integer) IS 'Children of the task, their children and so on.';
 
 CREATE FUNCTION send_kills(runs integer[], tasks integer[], organizations integer[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
@@ -47,8 +46,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION send_kills(integer[], integer[], integer[]) IS
-    'Tells the node of each run to kill it, unless it has been told: lists of up to 1000 runs. The arrays '
-    'belong together. For the agent only; owned by the extension.';
+    'Tells the node of each run to kill it, unless it has been told: lists of up to 1000 runs. The '
+    'arrays belong together.';
 
 CREATE FUNCTION kill_run(run_id integer, task_id integer, organization_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
@@ -81,8 +80,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION kill_run(integer, integer, integer) IS
-    'A run was marked as killed: tells its node to kill it, and the nodes of the runs of all descendant '
-    'tasks that have not ended to kill those. For the agent only; owned by the extension.';
+    'A run was marked as killed: tells its node to kill it, and the nodes of the runs of all '
+    'descendant tasks that have not ended to kill those.';
 
 CREATE FUNCTION spare_run(run_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -111,8 +110,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION spare_run(integer) IS
-    'A run that was marked as killed is so no more: it leaves all lists that still may be sent, and may be '
-    'killed again. For the agent only; owned by the extension.';
+    'A run that was marked as killed is so no more: it leaves all lists that still may be sent, '
+    'and may be killed again.';
 
 CREATE FUNCTION kill_reported(node integer, runs integer[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -138,8 +137,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION kill_reported(integer, integer[]) IS
-    'A node has said that these runs are over on it: a list of which nothing is left is not sent to it again. For '
-    'the agent only; owned by the extension.';
+    'A node has said that these runs are over on it: a list of which nothing is left is not sent '
+    'to it again.';
 
 -- Tells first, by one list a node: the triggers of the rows then find that all is told.
 CREATE FUNCTION mark_killed(runs integer[]) RETURNS integer
@@ -175,8 +174,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mark_killed(integer[]) IS
-    'Marks those of the runs that have not ended as killed, and tells their nodes; returns how many. 55P03 if '
-    'one is locked for 10 s. For the agent only; owned by the extension.';
+    'Marks those of the runs that have not ended as killed, and tells their nodes; returns how '
+    'many. 55P03 if one is locked for 10 s.';
 
 CREATE FUNCTION kill_task_logic(id integer) RETURNS integer
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
@@ -193,9 +192,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION kill_task_logic(integer) IS
-    'Marks the runs of the task and of all its descendants that have not ended as killed by user, and tells '
-    'their nodes to kill them, online or not. Returns how many runs; 0 and a warning if there is no such '
-    'task. 55P03 if somebody holds one of the runs for 10 s. Owned by the agent.';
+    'Marks the runs of the task and of all its descendants that have not ended as killed by user, '
+    'and tells their nodes to kill them, online or not. Returns how many runs; 0 and a warning if '
+    'there is no such task. 55P03 if somebody holds one of the runs for 10 s.';
 
 CREATE FUNCTION kill_node_logic(id integer) RETURNS integer
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
@@ -225,6 +224,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION kill_node_logic(integer) IS
-    'Marks the runs of the node that have not ended as killed by user, and tells it to kill them, online or '
-    'not; if it is online, also to kill everything else, once. Returns how many runs; 0 and a warning if '
-    'there is no such node. 55P03 if somebody holds one of the runs for 10 s. Owned by the agent.';
+    'Marks the runs of the node that have not ended as killed by user, and tells it to kill them, '
+    'online or not; if it is online, also to kill everything else, once. Returns how many runs; 0 '
+    'and a warning if there is no such node. 55P03 if somebody holds one of the runs for 10 s.';

@@ -16,8 +16,8 @@ AS $$
     FROM unnest(lines) WITH ORDINALITY AS x (line, n)
 $$;
 COMMENT ON FUNCTION joined_lines(text[], text) IS
-    'What is to be put after a log that ends with this character (NULL or empty: there is none yet), so that the '
-    'lines are in it. Owned by the extension.';
+    'What is to be put after a log that ends with this character (NULL or empty: there is none '
+    'yet), so that the lines are in it.';
 
 CREATE FUNCTION fold_log(run_id integer, bytes bigint, idle boolean) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
@@ -50,8 +50,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION fold_log(integer, bigint, boolean) IS
-    'Puts the lines of the run, which are so many bytes, after its log, if they are due and nobody holds HQ''s '
-    'row. For the agent only; owned by the extension.';
+    'Puts the lines of the run, which are so many bytes, after its log, if they are due and nobody '
+    'holds HQ''s row.';
 
 CREATE FUNCTION fold_logs() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off
@@ -63,8 +63,7 @@ BEGIN
           FROM log_line AS l GROUP BY l.run_id ORDER BY l.run_id) AS p;
 END
 $$;
-COMMENT ON FUNCTION fold_logs() IS
-    'Folds the lines of all runs that are due. For the agent only; owned by the extension.';
+COMMENT ON FUNCTION fold_logs() IS 'Folds the lines of all runs that are due.';
 
 CREATE FUNCTION log_written(run_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -76,5 +75,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION log_written(integer) IS
-    'HQ has written the log of a run: that is the log now, whatever was still to be put after it. For the agent '
-    'only; owned by the extension.';
+    'HQ has written the log of a run: that is the log now, whatever was still to be put after it.';

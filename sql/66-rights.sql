@@ -15,7 +15,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION rights_changed(text[]) IS
-    'Notes that the rights of all in these scopes change. For the agent only; owned by the extension.';
+    'Notes that the rights of all in these scopes change.';
 
 CREATE FUNCTION rights_changed_of(scope text, ids integer[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -31,8 +31,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION rights_changed_of(text, integer[]) IS
-    'Notes that the rights of the principals or organizations (the scope) with these ids change. For the agent '
-    'only; owned by the extension.';
+    'Notes that the rights of the principals or organizations (the scope) with these ids change.';
 
 -- An event may be kept for three turns, and whoever may be told it now must have had the right to it then.
 CREATE FUNCTION tidy_rights() RETURNS void
@@ -41,8 +40,7 @@ AS $$
     DELETE FROM rights_change AS c
     WHERE c.changed_at < now() - greatest(interval '1 day', 3 * setting('retention')::interval)
 $$;
-COMMENT ON FUNCTION tidy_rights() IS
-    'Forgets changes of rights that are older than any event. For the agent only; owned by the extension.';
+COMMENT ON FUNCTION tidy_rights() IS 'Forgets changes of rights that are older than any event.';
 
 CREATE FUNCTION rights_template(version integer)
     RETURNS TABLE (name text, on_table text, timing text, fires text, condition text, call text)
@@ -90,4 +88,4 @@ AS $$
                       'user', 'node', 'authenticatable']) AS x
 $$;
 COMMENT ON FUNCTION rights_template(integer) IS
-    'The part of trigger_template() that notes changes of rights. Owned by the extension.';
+    'The part of trigger_template() that notes changes of rights.';

@@ -13,8 +13,7 @@ CREATE FUNCTION utc_now() RETURNS timestamp
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT clock_timestamp() AT TIME ZONE 'UTC' $$;
 COMMENT ON FUNCTION utc_now() IS
-    'The time as HQ keeps it: UTC, without time zone, whatever the setting TimeZone. Owned by the '
-    'extension.';
+    'The time as HQ keeps it: UTC, without time zone, whatever the setting TimeZone.';
 
 CREATE FUNCTION expect(principals integer[], grace interval) RETURNS void
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -23,8 +22,7 @@ AS $$
     SELECT p, clock_timestamp() + grace FROM (SELECT DISTINCT unnest(principals) AS p) AS x
     ORDER BY p
 $$;
-COMMENT ON FUNCTION expect(integer[], interval) IS
-    'Makes the principals pending after the grace. For the agent only; owned by the extension.';
+COMMENT ON FUNCTION expect(integer[], interval) IS 'Makes the principals pending after the grace.';
 
 -- Tells that a principal left and joined rooms. Users' names go to users only.
 CREATE FUNCTION announce_rooms(kind text, name text, left_rooms text[], joined_rooms text[])
@@ -48,8 +46,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION announce_rooms(text, text, text[], text[]) IS
-    'Sends the messages that a principal left and joined public rooms. For the agent only; owned '
-    'by the extension.';
+    'Sends the messages that a principal left and joined public rooms.';
 
 CREATE FUNCTION announce_node(event text, node announced, rooms text[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -64,8 +61,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION announce_node(text, announced, text[]) IS
-    'Sends node-online or node-offline to rooms of the node, not to the node. For the agent only; owned by the '
-    'extension.';
+    'Sends node-online or node-offline to rooms of the node, not to the node.';
 
 -- Takes the row of HQ and writes the status; false if somebody else holds it.
 CREATE FUNCTION write_status(principal integer, online boolean) RETURNS boolean
@@ -98,7 +94,7 @@ END
 $$;
 COMMENT ON FUNCTION write_status(integer, boolean) IS
     'Writes status, last_seen (UTC) and, at the end of a node, removes its configuration; false if '
-    'HQ''s row is locked. For the agent only; owned by the extension.';
+    'HQ''s row is locked.';
 
 CREATE FUNCTION states(principals integer[], online integer[]) RETURNS SETOF announced
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -116,7 +112,7 @@ END
 $$;
 COMMENT ON FUNCTION states(integer[], integer[]) IS
     'What there is to announce of the principals, of whom some are online; none for those that HQ '
-    'has removed. For the agent only; owned by the extension.';
+    'has removed.';
 
 -- Locks the announced rows of the principals, made where missing, as far as nobody else holds them.
 CREATE FUNCTION lock_announced(principals integer[]) RETURNS integer[]
@@ -138,8 +134,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION lock_announced(integer[]) IS
-    'Locks what was announced of the principals; returns those locked. For the agent only; owned by '
-    'the extension.';
+    'Locks what was announced of the principals; returns those locked.';
 
 -- told is locked; false if the principal's turn must come again.
 CREATE FUNCTION reconcile(told announced, state announced) RETURNS boolean
@@ -178,8 +173,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reconcile(announced, announced) IS
-    'Tells and writes the difference between what was told of a principal and its state; false if it '
-    'must be tried again. For the agent only; owned by the extension.';
+    'Tells and writes the difference between what was told of a principal and its state; false if '
+    'it must be tried again.';
 
 CREATE FUNCTION reconcile_all(principals integer[]) RETURNS integer[]
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -211,8 +206,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION reconcile_all(integer[]) IS
-    'Reconciles the principals that nobody else is at; returns those done. For the agent only; '
-    'owned by the extension.';
+    'Reconciles the principals that nobody else is at; returns those done.';
 
 CREATE FUNCTION presence_logic(max_rows integer, moved integer[] DEFAULT '{}') RETURNS double precision
     LANGUAGE plpgsql VOLATILE
@@ -243,9 +237,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION presence_logic(integer, integer[]) IS
-    'Reconciles the presence of pending principals, among them now those that were moved (their rooms have '
-    'changed), at most max_rows of their rows, those due longest first; rows that others hold are passed over. Returns the seconds until the next is due: 0 = call again at '
-    'once, NULL = none pending. 55P03 if HQ''s tables are locked for 0.5 s. Owned by the agent.';
+    'Reconciles the presence of pending principals, among them now those that were moved (their '
+    'rooms have changed), at most max_rows of their rows, those due longest first; rows that '
+    'others hold are passed over. Returns the seconds until the next is due: 0 = call again at '
+    'once, NULL = none pending. 55P03 if HQ''s tables are locked for 0.5 s.';
 
 -- A principal that is not online is announced anew when it comes, and may be gone for ever.
 CREATE FUNCTION tidy_announced() RETURNS void
@@ -256,5 +251,4 @@ AS $$
         WHERE NOT b.online AND b.changed_at < now() - interval '1 day'
         ORDER BY b.principal_id LIMIT 1000 FOR UPDATE SKIP LOCKED)
 $$;
-COMMENT ON FUNCTION tidy_announced() IS
-    'Forgets principals that have been offline for a day. For the agent only; owned by the extension.';
+COMMENT ON FUNCTION tidy_announced() IS 'Forgets principals that have been offline for a day.';

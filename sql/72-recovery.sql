@@ -30,8 +30,8 @@ AS $$
     SET parted_at = excluded.parted_at, replayed = coalesce(excluded.replayed, p.replayed)
 $$;
 COMMENT ON FUNCTION part(lease[], text[]) IS
-    'Remembers connections that have ended for these reasons, in Socket.IO''s words, if their clients may come back. '
-    'For the agent only; owned by the extension.';
+    'Remembers connections that have ended for these reasons, in Socket.IO''s words, if their '
+    'clients may come back.';
 
 CREATE FUNCTION claims(sockets json)
     RETURNS TABLE (sid text, was text, principal_id integer, subject text, since pg_snapshot, replayed json, parted_at timestamptz)
@@ -77,8 +77,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION claims(json) IS
-    'Takes the pids that sockets ("sid", "nsp", "subject", "was") claim, and returns whose they were, since which snapshot they '
-    'were connected, what was last sent to them again and when they parted. For the agent only; owned by the extension.';
+    'Takes the pids that sockets ("sid", "nsp", "subject", "was") claim, and returns whose they '
+    'were, since which snapshot they were connected, what was last sent to them again and when '
+    'they parted.';
 
 CREATE FUNCTION rights_same(principal integer, since pg_snapshot) RETURNS boolean
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -89,8 +90,7 @@ AS $$
            OR s = 'organization_' || (SELECT p.organization_id FROM vantage6_events.principal AS p WHERE p.id = principal))
 $$;
 COMMENT ON FUNCTION rights_same(integer, pg_snapshot) IS
-    'Whether no change that this snapshot does not see may concern the rooms of the user. For the agent only; owned '
-    'by the extension.';
+    'Whether no change that this snapshot does not see may concern the rooms of the user.';
 
 -- Bounded by what the log has had since, whoever it was for: that is what it costs. And by what fits into the queue of
 -- the client: the frame of each is the payload, the namespace, and the place, which is two snapshots, an id and a signature.
@@ -126,10 +126,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION missed_events(integer, text, text[], pg_snapshot, pg_snapshot, bigint, integer, bigint) IS
-    'What a client of the principal in these rooms has not heard since its place (prev, cur, upto): {"prev", "cur", "events": '
-    '[[id, payload, whether cur does not see it]]}, in the order in which it is to be heard; NULL if the log has had more '
-    'than most events since, or it would be sent more than most_bytes (NULL: any number). '
-    'For the agent only; owned by the extension.';
+    'What a client of the principal in these rooms has not heard since its place (prev, cur, '
+    'upto): {"prev", "cur", "events": [[id, payload, whether cur does not see it]]}, in the order '
+    'in which it is to be heard; NULL if the log has had more than most events since, or it would '
+    'be sent more than most_bytes (NULL: any number).';
 
 CREATE FUNCTION tidy_parted() RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -139,5 +139,4 @@ AS $$
         WHERE q.parted_at < now() - greatest(setting('resume_identity')::interval, setting('recovery')::interval)
         ORDER BY q.parted_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
 $$;
-COMMENT ON FUNCTION tidy_parted() IS
-    'Forgets connections that ended too long ago to be resumed. For the agent only; owned by the extension.';
+COMMENT ON FUNCTION tidy_parted() IS 'Forgets connections that ended too long ago to be resumed.';

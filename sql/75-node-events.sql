@@ -25,7 +25,7 @@ BEGIN
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION given_id(json) IS 'The id that a node gave, as a number or as text; else NULL. Owned by the extension.';
+COMMENT ON FUNCTION given_id(json) IS 'The id that a node gave, as a number or as text; else NULL.';
 
 CREATE FUNCTION given_run(n node, arg json, OUT verdict text, OUT run_id integer, OUT task_id integer,
                           OUT status text, OUT log_size bigint)
@@ -47,7 +47,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION given_run(node, json) IS
-    'The run that the argument names, if it is one of the node''s. For the agent only; owned by the extension.';
+    'The run that the argument names, if it is one of the node''s.';
 
 CREATE FUNCTION on_status(n node, arg json) RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -81,8 +81,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION on_status(node, json) IS
-    'algorithm_status_change: announces the status of a run of the node, unless HQ''s row has it, or it was the last '
-    'one announced since that row changed. For the agent only; owned by the extension.';
+    'algorithm_status_change: announces the status of a run of the node, unless HQ''s row has it, '
+    'or it was the last one announced since that row changed.';
 
 CREATE FUNCTION on_log(n node, arg json) RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -115,8 +115,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION on_log(node, json) IS
-    'algorithm_log: a line of a run of the node, for users, and for HQ''s column run.log. For the agent only; owned '
-    'by the extension.';
+    'algorithm_log: a line of a run of the node, for users, and for HQ''s column run.log.';
 
 -- What HQ stores of a node's configuration: of a list its items, of an object its own members.
 CREATE FUNCTION config_rows(config json) RETURNS TABLE (key text, value text, item json)
@@ -137,8 +136,7 @@ AS $$
         WITH ORDINALITY AS v (item, n)
     ORDER BY m.n, m.inner_n, v.n
 $$;
-COMMENT ON FUNCTION config_rows(json) IS
-    'The rows of nodeconfig that a configuration makes. Owned by the extension.';
+COMMENT ON FUNCTION config_rows(json) IS 'The rows of nodeconfig that a configuration makes.';
 
 CREATE FUNCTION replace_config(n node, config json) RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '10ms'
@@ -162,7 +160,7 @@ EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
 END
 $$;
 COMMENT ON FUNCTION replace_config(node, json) IS
-    'Replaces what HQ has of the node''s configuration. For the agent only; owned by the extension.';
+    'Replaces what HQ has of the node''s configuration.';
 
 CREATE FUNCTION on_info(n node, arg json) RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -180,7 +178,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION on_info(node, json) IS
-    'node_info_update: the configuration that the node shares. For the agent only; owned by the extension.';
+    'node_info_update: the configuration that the node shares.';
 
 CREATE FUNCTION on_dataframe(n node, arg json) RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '10ms'
@@ -203,8 +201,7 @@ EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
 END
 $$;
 COMMENT ON FUNCTION on_dataframe(node, json) IS
-    'dataframe_deleted: a dataframe that the node was to delete is deleted. For the agent only; owned by the '
-    'extension.';
+    'dataframe_deleted: a dataframe that the node was to delete is deleted.';
 
 -- The names and labels are those of HQ's own exporter.
 CREATE FUNCTION gauges(n node, arg json) RETURNS json
@@ -237,4 +234,4 @@ AS $$
     WHERE json_typeof(g.value) = 'number'
 $$;
 COMMENT ON FUNCTION gauges(node, json) IS
-    'node_metrics_update: the gauges that it makes, for the daemon; NULL if none. Owned by the extension.';
+    'node_metrics_update: the gauges that it makes, for the daemon; NULL if none.';

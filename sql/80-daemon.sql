@@ -13,14 +13,14 @@ CREATE FUNCTION lock_space() RETURNS integer
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT 1983276406 $$; -- 'v6ev'
 COMMENT ON FUNCTION lock_space() IS
-    'First key of the advisory locks that incarnations hold. The next three are: the names of instances, the finishing of '
-    'runs, upkeep. Owned by the extension.';
+    'First key of the advisory locks that incarnations hold. The next three are: the names of '
+    'instances, the finishing of runs, upkeep.';
 
 CREATE FUNCTION lock_key(incarnation bigint) RETURNS integer
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT (incarnation % 2147483647)::integer $$;
 COMMENT ON FUNCTION lock_key(bigint) IS
-    'Second key of the advisory lock that the incarnation holds. Owned by the extension.';
+    'Second key of the advisory lock that the incarnation holds.';
 
 CREATE FUNCTION end_instance(incarnation bigint) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -38,8 +38,7 @@ BEGIN
     PERFORM vantage6_events.expect(ended, vantage6_events.setting('drain_grace')::interval);
 END
 $$;
-COMMENT ON FUNCTION end_instance(bigint) IS
-    'Ends an incarnation: its leases end, with grace. For the agent only; owned by the extension.';
+COMMENT ON FUNCTION end_instance(bigint) IS 'Ends an incarnation: its leases end, with grace.';
 
 -- What is wrong with what attach() made, one line each.
 CREATE FUNCTION faults() RETURNS SETOF text
@@ -77,8 +76,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION faults() IS
-    'What of the things that attach() made is missing, changed, or belongs to another role than the '
-    'agent, and what the agent lacks; an error if not attached. Owned by the extension.';
+    'What of the things that attach() made is missing, changed, or belongs to another role than '
+    'the agent, and what the agent lacks; an error if not attached.';
 
 CREATE FUNCTION check_ready(instance text, version text) RETURNS void
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -119,8 +118,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION check_ready(text, text) IS
-    'Refuses what open() refuses: V6001, V6005-V6009. Owned by the extension.';
+COMMENT ON FUNCTION check_ready(text, text) IS 'Refuses what open() refuses: V6001, V6005-V6009.';
 
 CREATE FUNCTION start_epoch() RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -148,14 +146,14 @@ END
 $$;
 COMMENT ON FUNCTION start_epoch() IS
     'The epoch; if the leases may have been lost, a new one, and all that are announced online '
-    'become pending with epoch_grace. Owned by the extension.';
+    'become pending with epoch_grace.';
 
 -- Not max(id): an emptied log is not one that was set back. After a crash it may be up to 32 ahead.
 CREATE FUNCTION last_id() RETURNS bigint
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END FROM vantage6_events.event_id_seq AS s $$;
 COMMENT ON FUNCTION last_id() IS
-    'An id that no event to come is below: the greatest given out, 0 = none. Owned by the extension.';
+    'An id that no event to come is below: the greatest given out, 0 = none.';
 
 CREATE FUNCTION open(instance text, version text)
     RETURNS TABLE (incarnation bigint, system_id text, tli integer, epoch text,
@@ -193,9 +191,8 @@ $$;
 COMMENT ON FUNCTION open(text, text) IS
     'Registers an instance of vantage6-pushd (its name and version): a new incarnation, ending an '
     'earlier one of that name, its leases with grace. Returns the cluster and epoch that all state '
-    'belongs to, a snapshot and the greatest id given out (0 = none): where reading begins; the secret that '
-    'places in the log are signed with; and bell(). '
-    'Errors: V6001, V6005-V6009. Owned by the extension.';
+    'belongs to, a snapshot and the greatest id given out (0 = none): where reading begins; the '
+    'secret that places in the log are signed with; and bell(). Errors: V6001, V6005-V6009.';
 
 CREATE FUNCTION check_incarnation(incarnation bigint) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -211,8 +208,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION check_incarnation(bigint) IS
-    'V6010 if the incarnation has ended; else it does not end before the transaction does. For the '
-    'agent only; owned by the extension.';
+    'V6010 if the incarnation has ended; else it does not end before the transaction does.';
 
 CREATE FUNCTION connect_logic(incarnation bigint, sockets json)
     RETURNS TABLE (sid text, principal_id integer, kind text, rooms text, greeting json,
@@ -317,14 +313,17 @@ END
 $$;
 COMMENT ON FUNCTION connect_logic(bigint, json) IS
     'Registers connections, again if need be. sockets: up to 1000 of {"sid", "nsp", "subject", '
-    '"transport", "address", "expires" (seconds since 1970, or null), "pid" (a secret name for the connection, or none)}, '
-    '"again" (true: it was registered before), and of a client that claims an earlier connection "was" (its pid), "place" ({"prev", "cur", "id"}; null: its beginning; {}: none that is known), '
-    '"most_bytes" (that may be sent to it again; null: any number) and "expired" (true: the token is, and only the claim proves who it is). One row per socket: '
+    '"transport", "address", "expires" (seconds since 1970, or null), "pid" (a secret name for the '
+    'connection, or none)}, "again" (true: it was registered before), and of a client that claims '
+    'an earlier connection "was" (its pid), "place" ({"prev", "cur", "id"}; null: its beginning; '
+    '{}: none that is known), "most_bytes" (that may be sent to it again; null: any number) and '
+    '"expired" (true: the token is, and only the claim proves who it is). One row per socket: '
     'principal_id, kind and rooms (joined by commas) are NULL if not exactly one principal has the '
-    'subject; greeting is NULL or an array of events for this socket alone, each {"payload": text, "ack"}: with '
-    '"ack" the next follows its acknowledgement, which is said to ack() unless it is 0; snapshot is that of '
-    'the rooms; recovers: it may claim this connection later; missed: it is recovered, and goes on as "was", after these events: '
-    '{"prev", "cur", "events": [[id, payload, whether cur does not see it]]}. Errors: V6010; 55P03 if HQ''s tables are locked for 0.1 s. Owned by the agent.';
+    'subject; greeting is NULL or an array of events for this socket alone, each {"payload": text, '
+    '"ack"}: with "ack" the next follows its acknowledgement, which is said to ack() unless it is '
+    '0; snapshot is that of the rooms; recovers: it may claim this connection later; missed: it is '
+    'recovered, and goes on as "was", after these events: {"prev", "cur", "events": [[id, payload, '
+    'whether cur does not see it]]}. Errors: V6010; 55P03 if HQ''s tables are locked for 0.1 s.';
 
 CREATE FUNCTION disconnect(incarnation bigint, sockets json) RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -353,7 +352,7 @@ END
 $$;
 COMMENT ON FUNCTION disconnect(bigint, json) IS
     'Ends connections: [{"sid", "reason", "by_client": true if the client itself left; else its '
-    'presence ends after drain_grace}]. Returns how many were registered. Owned by the extension.';
+    'presence ends after drain_grace}]. Returns how many were registered.';
 
 CREATE FUNCTION beat_logic(incarnation bigint, upgraded text[] DEFAULT '{}') RETURNS boolean
     LANGUAGE plpgsql VOLATILE
@@ -402,8 +401,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION beat_logic(bigint, text[]) IS
-    'The incarnation lives; false if it was ended: open again. upgraded: sids of clients whose transport is a '
-    'WebSocket now. Ends dead ones, refreshes last_seen of its '
-    'nodes when older than 30 s, folds logs that are due, tries again what had to wait for locks, repeats what '
-    'nodes are told to do, and calls upkeep(). To be called every 5 s. 55P03 if HQ''s tables are locked '
-    'for 0.5 s. Owned by the agent.';
+    'The incarnation lives; false if it was ended: open again. upgraded: sids of clients whose '
+    'transport is a WebSocket now. Ends dead ones, refreshes last_seen of its nodes when older '
+    'than 30 s, folds logs that are due, tries again what had to wait for locks, repeats what '
+    'nodes are told to do, and calls upkeep(). To be called every 5 s. 55P03 if HQ''s tables are '
+    'locked for 0.5 s.';

@@ -15,8 +15,7 @@ BEGIN
            ELSE regexp_replace(items::text, '(?<!\\)((?:\\\\)*)\\u0000', '\1\\ufffd', 'g')::json END;
 END
 $$;
-COMMENT ON FUNCTION without_nul(json) IS
-    'The same with U+FFFD in place of each character 0. Owned by the extension.';
+COMMENT ON FUNCTION without_nul(json) IS 'The same with U+FFFD in place of each character 0.';
 
 -- handler   a function of 75-node-events.sql; or what becomes of the event in receive() itself
 -- locks     it needs rows of HQ that somebody may hold, and may be deferred
@@ -35,8 +34,8 @@ AS $$
            ('dataframe_deleted',       'node', 'on_dataframe', true,  false)
 $$;
 COMMENT ON FUNCTION received_events() IS
-    'The events that have an effect when a client sends them, which kind of principal may (NULL: each), and what '
-    'they do. Owned by the extension.';
+    'The events that have an effect when a client sends them, which kind of principal may (NULL: '
+    'each), and what they do.';
 
 -- Not EXECUTE in the function: that would plan the call of the handler anew for each line of a log.
 DO $make$
@@ -50,8 +49,7 @@ AS 'BEGIN RETURN CASE event %s END; END'$$, (
 END
 $make$;
 COMMENT ON FUNCTION act(text, node, json) IS
-    'Lets what a node sent have its effect in the database; returns the verdict. For the agent only; owned by '
-    'the extension.';
+    'Lets what a node sent have its effect in the database; returns the verdict.';
 
 CREATE FUNCTION defer(principal integer, event text, arg json, replaces boolean) RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -69,8 +67,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION defer(integer, text, json, boolean) IS
-    'Keeps an item for retry_deferred(), maybe in place of earlier ones; the verdict "locked" if too many of this '
-    'node wait. For the agent only; owned by the extension.';
+    'Keeps an item for retry_deferred(), maybe in place of earlier ones; the verdict "locked" if '
+    'too many of this node wait.';
 
 CREATE FUNCTION retry_deferred() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -97,13 +95,12 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION retry_deferred() IS
-    'Tries again what had to wait for rows that others held, of each node in order. For the agent only; owned '
-    'by the extension.';
+    'Tries again what had to wait for rows that others held, of each node in order.';
 
 CREATE FUNCTION said_text(arg json) RETURNS text
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT left(arg #>> '{}', 200) $$;
-COMMENT ON FUNCTION said_text(json) IS 'What a client wants to be read, at most 200 characters. Owned by the extension.';
+COMMENT ON FUNCTION said_text(json) IS 'What a client wants to be read, at most 200 characters.';
 
 CREATE FUNCTION report(gauges json[], said json[], refused json[]) RETURNS json
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -116,7 +113,7 @@ AS $$
             FROM unnest(refused) AS r GROUP BY 1, 2, 3 ORDER BY 1, 2, 3) AS x)))::text, '{}')::json
 $$;
 COMMENT ON FUNCTION report(json[], json[], json[]) IS
-    'The report of receive(); NULL if there is nothing to report. Owned by the extension.';
+    'The report of receive(); NULL if there is nothing to report.';
 
 CREATE FUNCTION take_items(incarnation bigint, last bigint, items json) RETURNS json
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -185,8 +182,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION take_items(bigint, bigint, json) IS
-    'Lets the items after the last one taken have their effect, in order; returns the report of receive(). For '
-    'the agent only; owned by the extension.';
+    'Lets the items after the last one taken have their effect, in order; returns the report of '
+    'receive().';
 
 CREATE FUNCTION receive_logic(incarnation bigint, stream text, items json)
     RETURNS TABLE (taken bigint, report json)
@@ -214,13 +211,14 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION receive_logic(bigint, text, json) IS
-    'Takes what clients sent: [{"seq", "sid", "principal", "nsp", "event": [name, argument...]}], numbered in the '
-    'stream; items up to the last seq taken of it are skipped. Returns the highest seq taken, and a report or '
-    'NULL: {"gauges": [{"sid", "gauges": [{"name", "labels": {}, "value"}]}: from now on those of that client], '
-    '"said": [{"principal", "event", "text"}: for the log], "refused": [{"principal", "event", "reason", "n"}: '
-    'had no effect]}. Reasons: principal (HQ has none like that now), user (it was no node), shape, run (not a run '
-    'of the node), size, full (run.log), locked (too much waits for locks). Errors: V6010; 55P03 if HQ''s tables '
-    'are locked for 0.5 s. Owned by the agent.';
+    'Takes what clients sent: [{"seq", "sid", "principal", "nsp", "event": [name, argument...]}], '
+    'numbered in the stream; items up to the last seq taken of it are skipped. Returns the highest '
+    'seq taken, and a report or NULL: {"gauges": [{"sid", "gauges": [{"name", "labels": {}, '
+    '"value"}]}: from now on those of that client], "said": [{"principal", "event", "text"}: for '
+    'the log], "refused": [{"principal", "event", "reason", "n"}: had no effect]}. Reasons: '
+    'principal (HQ has none like that now), user (it was no node), shape, run (not a run of the '
+    'node), size, full (run.log), locked (too much waits for locks). Errors: V6010; 55P03 if HQ''s '
+    'tables are locked for 0.5 s.';
 
 CREATE FUNCTION tidy_received() RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -230,5 +228,4 @@ AS $$
         FOR UPDATE SKIP LOCKED)
 $$;
 COMMENT ON FUNCTION tidy_received() IS
-    'Forgets streams that have ended: nothing was received from them for a week. For the agent only; owned by '
-    'the extension.';
+    'Forgets streams that have ended: nothing was received from them for a week.';

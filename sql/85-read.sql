@@ -65,10 +65,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION events_since(pg_snapshot, bigint, integer, pg_snapshot, bigint, integer, integer) IS
-    'The events that are new since the cursor (since, hi), in the order of their ids. The first row '
-    'is the head: its snapshot is the upper one (upto, or the present one if upto is NULL), its '
-    'epoch that of the leases (NULL: open() must be called). Then the events with id > after (0 on the '
-    'first page), at most max_rows, and none beyond the one with which their payloads reach max_bytes. '
-    'more: another follows; after the last row of a page, ask again with upto = the head''s snapshot '
-    'and after = its id. ack: clients that receive it are to acknowledge it, as this for ack(). seen_tli: NULL, or, on the first read after open() gave a greater '
-    'timeline, the one seen before. rooms are joined by commas. Owned by the extension.';
+    'The events that are new since the cursor (since, hi), in the order of their ids. The first '
+    'row is the head: its snapshot is the upper one (upto, or the present one if upto is NULL), '
+    'its epoch that of the leases (NULL: open() must be called). Then the events with id > after '
+    '(0 on the first page), at most max_rows, and none beyond the one with which their payloads '
+    'reach max_bytes. more: another follows; after the last row of a page, ask again with upto = '
+    'the head''s snapshot and after = its id. ack: clients that receive it are to acknowledge it, '
+    'as this for ack(). seen_tli: NULL, or, on the first read after open() gave a greater '
+    'timeline, the one seen before. rooms are joined by commas.';

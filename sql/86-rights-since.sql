@@ -22,7 +22,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION rights_scopes(pg_snapshot) IS
-    'The scopes of all changes of rights that this snapshot does not see. For the agent only; owned by the extension.';
+    'The scopes of all changes of rights that this snapshot does not see.';
 
 CREATE FUNCTION leased(incarnation bigint, scopes text[]) RETURNS SETOF lease
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -36,7 +36,7 @@ AS $$
                WHERE p.id = l.principal_id AND 'organization_' || p.organization_id = ANY (scopes)))
 $$;
 COMMENT ON FUNCTION leased(bigint, text[]) IS
-    'The leases of the incarnation whose principals are in the scopes. For the agent only; owned by the extension.';
+    'The leases of the incarnation whose principals are in the scopes.';
 
 CREATE FUNCTION rights_since_logic(incarnation bigint, since pg_snapshot, audit_after text, audit_rows integer)
     RETURNS TABLE (sid text, principal_id integer, rooms text, known boolean, noted boolean, audited boolean)
@@ -88,9 +88,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION rights_since_logic(bigint, pg_snapshot, text, integer) IS
-    'The rooms of clients of the incarnation whose rights may have changed since the snapshot, as of this '
-    'statement; to be asked with the first page of events_since, and heeded before its events. rooms '
-    'are joined by commas, NULL if the principal is none any more. known: false if a lock on HQ''s tables '
-    'kept them from being read (0.1 s): connect() the client again. noted: a change speaks of it; audited: it '
-    'is one of the audit_rows (NULL: none) that come after audit_after in the order of sids. V6010. Owned by the '
-    'agent.';
+    'The rooms of clients of the incarnation whose rights may have changed since the snapshot, as '
+    'of this statement; to be asked with the first page of events_since, and heeded before its '
+    'events. rooms are joined by commas, NULL if the principal is none any more. known: false if a '
+    'lock on HQ''s tables kept them from being read (0.1 s): connect() the client again. noted: a '
+    'change speaks of it; audited: it is one of the audit_rows (NULL: none) that come after '
+    'audit_after in the order of sids. V6010.';

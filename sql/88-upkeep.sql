@@ -20,7 +20,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION slot_is_old(integer) IS
-    'Whether the newest event of the slot is older than the retention; NULL if there is none. Owned by the extension.';
+    'Whether the newest event of the slot is older than the retention; NULL if there is none.';
 
 CREATE FUNCTION empty_slot() RETURNS integer
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -49,8 +49,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION empty_slot() IS
-    'Empties one slot of the log whose events are all older than the retention, and returns it; NULL: there is none, or '
-    'somebody else had it locked for lock_timeout. Not the slot that is written now. Owned by the extension.';
+    'Empties one slot of the log whose events are all older than the retention, and returns it; '
+    'NULL: there is none, or somebody else had it locked for lock_timeout. Not the slot that is '
+    'written now.';
 
 CREATE FUNCTION upkeep() RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -70,5 +71,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION upkeep() IS
-    'Removes what is old from the extension''s own tables, and touches none of HQ''s; returns the slot of the log that it has '
-    'emptied, or NULL. At most one at a time; waits at most upkeep_lock_timeout for a lock. For the agent only; owned by the extension.';
+    'Removes what is old from the extension''s own tables, and touches none of HQ''s; returns the '
+    'slot of the log that it has emptied, or NULL. At most one at a time; waits at most '
+    'upkeep_lock_timeout for a lock.';

@@ -69,8 +69,7 @@ AS $$
      ARRAY['Key', 'Node', 'Name of the setting', 'Value'])
 $$;
 COMMENT ON FUNCTION view_template(integer) IS
-    'The adapter views of HQ version 4 or 5; the query is a format with the schema. Owned by the '
-    'extension.';
+    'The adapter views of HQ version 4 or 5; the query is a format with the schema.';
 
 CREATE FUNCTION logic()
     RETURNS TABLE (name text, function regprocedure, arguments oidvector)
@@ -80,8 +79,7 @@ AS $$
     WHERE p.pronamespace = 'vantage6_events'::regnamespace AND p.proname LIKE '%\_logic'
     ORDER BY p.proname COLLATE "C"
 $$;
-COMMENT ON FUNCTION logic() IS
-    'The logic functions and the names of their wrappers. Owned by the extension.';
+COMMENT ON FUNCTION logic() IS 'The logic functions and the names of their wrappers.';
 
 CREATE FUNCTION made_views() RETURNS TABLE (name text, oid oid, owner oid, whole boolean)
     LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off
@@ -103,8 +101,7 @@ AS $$
     LEFT JOIN pg_class AS c ON c.relname = v.name AND c.relkind = 'v'
         AND c.relnamespace = 'vantage6_events'::regnamespace
 $$;
-COMMENT ON FUNCTION made_views() IS
-    'The adapter views, as made() has them. Owned by the extension.';
+COMMENT ON FUNCTION made_views() IS 'The adapter views, as made() has them.';
 
 CREATE FUNCTION made_functions() RETURNS TABLE (name text, oid oid, owner oid, whole boolean)
     LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off
@@ -118,7 +115,7 @@ AS $$
         AND f.pronamespace = 'vantage6_events'::regnamespace
 $$;
 COMMENT ON FUNCTION made_functions() IS
-    'The wrappers and the trigger functions, as made() has them. Owned by the extension.';
+    'The wrappers and the trigger functions, as made() has them.';
 
 CREATE FUNCTION made_triggers() RETURNS TABLE (name text, oid oid, owner oid, whole boolean)
     LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off
@@ -146,7 +143,7 @@ AS $$
         AND g.tgrelid = to_regclass(quote_ident(att.hq_schema) || '.' || quote_ident(t.on_table))
 $$;
 COMMENT ON FUNCTION made_triggers() IS
-    'The triggers, as made() has them. Each counts as its function''s owner''s. Owned by the extension.';
+    'The triggers, as made() has them. Each counts as its function''s owner''s.';
 
 CREATE FUNCTION made() RETURNS TABLE (what text, name text, oid oid, owner oid, whole boolean)
     LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off
@@ -156,8 +153,8 @@ AS $$
     UNION ALL SELECT 'trigger', t.* FROM made_triggers() AS t
 $$;
 COMMENT ON FUNCTION made() IS
-    'All that attach() makes; oid and owner are NULL where it is not there. whole: it is as attach() makes it, and a '
-    'view or trigger on the tables that HQ has now. Owned by the extension.';
+    'All that attach() makes; oid and owner are NULL where it is not there. whole: it is as '
+    'attach() makes it, and a view or trigger on the tables that HQ has now.';
 
 CREATE FUNCTION asker() RETURNS name
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -165,8 +162,7 @@ AS $$
     -- Within a SECURITY DEFINER function the current user is its owner.
     SELECT coalesce(nullif(current_setting('role'), 'none'), session_user)::name
 $$;
-COMMENT ON FUNCTION asker() IS
-    'The role that the session acts as, seen from within any function. Owned by the extension.';
+COMMENT ON FUNCTION asker() IS 'The role that the session acts as, seen from within any function.';
 
 CREATE FUNCTION check_asker(owner name) RETURNS void
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -179,7 +175,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION check_asker(name) IS
-    'V6004 unless the session''s user is a member of the owner. Owned by the extension.';
+    'V6004 unless the session''s user is a member of the owner.';
 
 CREATE FUNCTION unmake() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -202,8 +198,7 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION unmake() IS
-    'Drops all that attach() made, whoever owns it. For superusers; owned by the extension.';
+COMMENT ON FUNCTION unmake() IS 'Drops all that attach() made, whoever owns it.';
 
 -- In the order of those who come meanwhile, or each of them would hold what we want next while he waits
 -- for what we have, until our wait ends, and with enough of them every wait does. pushd's functions
@@ -224,8 +219,8 @@ AS $$
      WHERE t.rel IS NOT NULL GROUP BY t.ours ORDER BY t.ours DESC)
 $$;
 COMMENT ON FUNCTION locks_to_take(name, integer, text) IS
-    'How attach() locks tables, one LOCK a row: the extension''s against pushd, HQ''s that get triggers in '
-    'the given mode, HQ''s others so that they stay. Owned by the extension.';
+    'How attach() locks tables, one LOCK a row: the extension''s against pushd, HQ''s that get '
+    'triggers in the given mode, HQ''s others so that they stay.';
 
 CREATE FUNCTION lock_holders(schema name, version integer, mode text) RETURNS text
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -262,8 +257,8 @@ AS $$
     FROM (SELECT * FROM holder AS n ORDER BY n.began LIMIT 5) AS o
 $$;
 COMMENT ON FUNCTION lock_holders(name, integer, text) IS
-    'Who is in the way of attach(), the oldest transactions first, as far as the asker may know; NULL '
-    'if nobody is. For superusers; owned by the extension.';
+    'Who is in the way of attach(), the oldest transactions first, as far as the asker may know; '
+    'NULL if nobody is.';
 
 -- All locks at once, and given up together: HQ may hold one table and want another, and must neither
 -- lose its transaction to us nor queue behind us for long. Our deadlock_timeout is the shortest, so
@@ -304,8 +299,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION unmake_locked(name, integer, text, interval) IS
-    'Locks what locks_to_take() says, as long as the transaction lasts, and drops what attach() made. '
-    '55P03 when patience has ended and ten tries have failed. For superusers; owned by the extension.';
+    'Locks what locks_to_take() says, as long as the transaction lasts, and drops what attach() '
+    'made. 55P03 when patience has ended and ten tries have failed.';
 
 CREATE FUNCTION make_views(schema name, version integer, agent name) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -326,8 +321,7 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION make_views(name, integer, name) IS
-    'Makes the adapter views. For superusers; owned by the extension.';
+COMMENT ON FUNCTION make_views(name, integer, name) IS 'Makes the adapter views.';
 
 CREATE FUNCTION own_function(signature text, agent name, comment text) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -341,7 +335,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION own_function(text, name, text) IS
-    'Gives a function that attach() made to the agent. For superusers; owned by the extension.';
+    'Gives a function that attach() made to the agent.';
 
 -- Before PostgreSQL 18 a deferred trigger runs, at commit, with the rights of whoever is the user by then: not
 -- the agent any more but our caller, maybe a superuser. And the owner of HQ's tables may have made one.
@@ -356,8 +350,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION fire_deferred() IS
-    'The end of what writes rows of HQ for somebody else than the agent: deferred triggers run now, as the agent. '
-    'Those that can be deferred are so for the rest of the transaction. Owned by the extension.';
+    'The end of what writes rows of HQ for somebody else than the agent: deferred triggers run '
+    'now, as the agent. Those that can be deferred are so for the rest of the transaction.';
 
 CREATE FUNCTION make_functions(version integer, agent name) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -385,7 +379,9 @@ BEGIN
                      ELSE 'DECLARE result %2$s := %1$s; BEGIN PERFORM %3$s; RETURN result; END' END,
                      logic, f.result, 'vantage6_events.fire_deferred()') END);
         PERFORM vantage6_events.own_function(
-            format('vantage6_events.%I(%s)', f.name, f.identity_args), agent, f.comment);
+            format('vantage6_events.%I(%s)', f.name, f.identity_args), agent,
+            replace(f.comment, vantage6_events.audience(f.name || '_logic', 'extension'),
+                    vantage6_events.audience(f.name, 'agent')));
     END LOOP;
     FOR f IN SELECT * FROM vantage6_events.trigger_template(version) LOOP
         EXECUTE format(
@@ -399,7 +395,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION make_functions(integer, name) IS
-    'Makes the wrappers and the trigger functions. For superusers; owned by the extension.';
+    'Makes the wrappers and the trigger functions.';
 
 CREATE FUNCTION make_triggers(schema name, version integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -424,5 +420,4 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION make_triggers(name, integer) IS
-    'Puts the triggers on HQ''s tables. For superusers; owned by the extension.';
+COMMENT ON FUNCTION make_triggers(name, integer) IS 'Puts the triggers on HQ''s tables.';

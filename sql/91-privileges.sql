@@ -1,5 +1,33 @@
 -- Who may do what. grant_hq and grant_pushd are remembered, since attach() makes functions anew.
 
+CREATE FUNCTION purpose_of(function name) RETURNS text
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce((
+        SELECT p.purpose FROM (VALUES
+            ('hq', ARRAY['emit', 'bell', 'rooms', 'may_receive', 'kill_task', 'kill_node', 'attach', 'make',
+                         'detach']),
+            ('pushd', ARRAY['open', 'connect', 'disconnect', 'events_since', 'rights_since', 'beat', 'presence',
+                            'receive', 'ack']),
+            ('superuser', ARRAY['grant_hq', 'grant_pushd', 'remember_grant', 'apply_grants', 'agent_privileges',
+                                'make_views', 'make_functions', 'own_function', 'make_triggers', 'unmake',
+                                'unmake_locked', 'lock_holders'])) AS p (purpose, names)
+        WHERE function = ANY (p.names)), 'agent')
+$$;
+COMMENT ON FUNCTION purpose_of(name) IS
+    'Whose the function of this name is to call: hq, pushd (the roles of grant_hq() and '
+    'grant_pushd()), superuser, or else agent. What is granted follows it, and so do the comments '
+    'of functions.';
+
+CREATE FUNCTION audience(function name, owner text) RETURNS text
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, vantage6_events, pg_temp
+AS $$
+    SELECT format('For %s. Owned by the %s.', CASE purpose_of(function)
+        WHEN 'hq' THEN 'HQ and operators' WHEN 'pushd' THEN 'vantage6-pushd'
+        WHEN 'superuser' THEN 'superusers' ELSE 'the agent' END, owner)
+$$;
+COMMENT ON FUNCTION audience(name, text) IS 'The end of the comment of a function with this name and owner.';
+
 CREATE FUNCTION agent_needs() RETURNS TABLE (kind text, object text, privileges text)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -17,10 +45,10 @@ AS $$
     JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
         AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
     JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'vantage6_events'
-    WHERE NOT p.prosecdef OR p.proname = ANY (ARRAY['announce', 'missed_events', 'upkeep'])
+    WHERE vantage6_events.purpose_of(p.proname) = 'agent'
+      AND (NOT p.prosecdef OR p.proname IN ('announce', 'missed_events', 'upkeep'))
 $$;
-COMMENT ON FUNCTION agent_needs() IS
-    'What the agent needs of the extension''s own things. Owned by the extension.';
+COMMENT ON FUNCTION agent_needs() IS 'What the agent needs of the extension''s own things.';
 
 CREATE FUNCTION agent_lacks(schema name, version integer, agent name) RETURNS SETOF text
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -45,8 +73,8 @@ AS $$
     ORDER BY line
 $$;
 COMMENT ON FUNCTION agent_lacks(name, integer, name) IS
-    'The privileges that the agent should have and has not, one line each: lost by a REVOKE, or by a '
-    'restore without privileges. Owned by the extension.';
+    'The privileges that the agent should have and has not, one line each: lost by a REVOKE, or by '
+    'a restore without privileges.';
 
 CREATE FUNCTION agent_is_open(agent name) RETURNS boolean
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -55,7 +83,7 @@ AS $$
     FROM pg_roles AS r WHERE r.rolname = agent
 $$;
 COMMENT ON FUNCTION agent_is_open(name) IS
-    'Whether somebody but a superuser could act as the role. Owned by the extension.';
+    'Whether somebody but a superuser could act as the role.';
 
 CREATE FUNCTION agent_privileges(schema name, version integer, agent name, give boolean)
     RETURNS void
@@ -91,8 +119,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION agent_privileges(name, integer, name, boolean) IS
-    'Gives the agent what it needs, or takes it away: on the extension''s tables and functions, and, '
-    'unless it owns them, on HQ''s columns. For superusers; owned by the extension.';
+    'Gives the agent what it needs, or takes it away: on the extension''s tables and functions, '
+    'and, unless it owns them, on HQ''s columns.';
 
 CREATE FUNCTION apply_grants() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -101,32 +129,22 @@ DECLARE
     item record;
 BEGIN
     FOR item IN
-        SELECT g.grantee, w.kind, w.object FROM vantage6_events.granted AS g
+        SELECT g.grantee, w.privilege FROM vantage6_events.granted AS g
         JOIN pg_roles AS r ON r.rolname = g.grantee
-        JOIN (SELECT 'hq' AS purpose, 'FUNCTION' AS kind, p.oid::regprocedure::text AS object
+        JOIN (SELECT vantage6_events.purpose_of(p.proname) AS purpose,
+                     'EXECUTE ON FUNCTION ' || p.oid::regprocedure AS privilege
               FROM pg_proc AS p WHERE p.pronamespace = 'vantage6_events'::regnamespace
-              AND p.proname IN ('emit', 'bell', 'rooms', 'may_receive', 'kill_task', 'kill_node', 'attach',
-                                'make', 'detach')
               UNION ALL
-              SELECT 'pushd', 'FUNCTION', p.oid::regprocedure::text
-              FROM pg_proc AS p WHERE p.pronamespace = 'vantage6_events'::regnamespace
-              AND p.proname IN ('open', 'connect', 'disconnect', 'events_since', 'rights_since', 'beat',
-                                'presence', 'receive', 'ack')
-              UNION ALL
-              SELECT 'hq', 'TABLE', 'vantage6_events.' || v
+              SELECT 'hq', 'SELECT ON vantage6_events.' || v
               FROM unnest(ARRAY['connections', 'recent_events', 'pending_instructions', 'status']) AS v) AS w
             ON w.purpose = g.purpose
     LOOP
         EXECUTE format('GRANT USAGE ON SCHEMA vantage6_events TO %I', item.grantee);
-        EXECUTE format('GRANT %s ON %s %s TO %I',
-                       CASE item.kind WHEN 'TABLE' THEN 'SELECT' ELSE 'EXECUTE' END,
-                       item.kind, item.object, item.grantee);
+        EXECUTE format('GRANT %s TO %I', item.privilege, item.grantee);
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION apply_grants() IS
-    'Grants what grant_hq() and grant_pushd() have remembered. For superusers; owned by the '
-    'extension.';
+COMMENT ON FUNCTION apply_grants() IS 'Grants what grant_hq() and grant_pushd() have remembered.';
 
 CREATE FUNCTION remember_grant(role name, purpose text) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -141,22 +159,21 @@ BEGIN
     PERFORM apply_grants();
 END
 $$;
-COMMENT ON FUNCTION remember_grant(name, text) IS
-    'Remembers and grants. For superusers; owned by the extension.';
+COMMENT ON FUNCTION remember_grant(name, text) IS 'Remembers and grants.';
 
 CREATE FUNCTION grant_hq(role name) RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$ SELECT remember_grant(role, 'hq') $$;
 COMMENT ON FUNCTION grant_hq(name) IS
-    'Lets the role emit, kill, ask for rooms, see the operators'' views, and, if it owns HQ''s tables, '
-    'attach and detach. For superusers, before or after attach(). Owned by the extension.';
+    'Lets the role emit, kill, ask for rooms, see the operators'' views, and, if it owns HQ''s '
+    'tables, attach and detach. Before or after attach().';
 
 CREATE FUNCTION grant_pushd(role name) RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$ SELECT remember_grant(role, 'pushd') $$;
 COMMENT ON FUNCTION grant_pushd(name) IS
-    'Lets the role be that of vantage6-pushd: the daemon''s functions and nothing else. For '
-    'superusers, before or after attach(). Owned by the extension.';
+    'Lets the role be that of vantage6-pushd: the daemon''s functions and nothing else. Before or '
+    'after attach().';
 
 CREATE FUNCTION make(schema name) RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -208,7 +225,7 @@ END
 $$;
 COMMENT ON FUNCTION make(name) IS
     'The part of attach() that defines things; touches no row of HQ. V6002-V6004; 55P03 if HQ''s '
-    'tables are locked for 10 s. Owned by the extension.';
+    'tables are locked for 10 s.';
 
 CREATE FUNCTION refill_logic() RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -231,8 +248,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION refill_logic() IS
-    'The part of attach() that reads HQ''s rows: fills node_at and what is noted of tasks, and announced '
-    'with whom HQ calls online. Owned by the agent.';
+    'The part of attach() that reads HQ''s rows: fills node_at and what is noted of tasks, and '
+    'announced with whom HQ calls online.';
 
 CREATE FUNCTION attach(schema name) RETURNS text
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -247,7 +264,7 @@ $$;
 COMMENT ON FUNCTION attach(name) IS
     'Attaches the extension to the tables of vantage6 in the schema; run it by their owner or a '
     'superuser, again after an upgrade of either. Errors: V6002-V6004; 55P03 if the tables are '
-    'locked for 10 s. SECURITY INVOKER; owned by the extension.';
+    'locked for 10 s. SECURITY INVOKER.';
 
 CREATE FUNCTION detach() RETURNS text
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -283,8 +300,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION detach() IS
-    'Takes what attach() made off HQ''s tables, and forgets who is connected, instructions that are still to be told, '
-    'and what nodes sent that is not in HQ''s tables yet; their rows stay: whose '
-    'status is online stays so, until HQ or the next attach() sees to it. Events stay. Run '
-    'it by their owner or a superuser. V6004; 55P03 if the tables are locked for 10 s. Owned by the '
-    'extension.';
+    'Takes what attach() made off HQ''s tables, and forgets who is connected, instructions that '
+    'are still to be told, and what nodes sent that is not in HQ''s tables yet; their rows stay: '
+    'whose status is online stays so, until HQ or the next attach() sees to it. Events stay. Run '
+    'it by their owner or a superuser. V6004; 55P03 if the tables are locked for 10 s.';

@@ -13,7 +13,8 @@ COMMENT ON COLUMN connections.principal_id IS 'Principal: a row of HQ''s authent
 COMMENT ON COLUMN connections.kind IS 'node or user';
 COMMENT ON COLUMN connections.name IS 'Name of the principal; NULL until it was announced';
 COMMENT ON COLUMN connections.namespace IS 'Socket.IO namespace';
-COMMENT ON COLUMN connections.transport IS 'websocket or polling; an upgrade is seen some seconds later';
+COMMENT ON COLUMN connections.transport IS
+    'websocket or polling; an upgrade is seen some seconds later';
 COMMENT ON COLUMN connections.address IS 'Network address of the client';
 COMMENT ON COLUMN connections.connected_at IS 'When it was registered';
 COMMENT ON COLUMN connections.expires_at IS 'When its token expires';
@@ -24,7 +25,8 @@ CREATE VIEW recent_events AS
     FROM event AS e ORDER BY e.id DESC LIMIT 1000;
 COMMENT ON VIEW recent_events IS 'The last 1000 rows of the log, newest first';
 COMMENT ON COLUMN recent_events.id IS 'Id: whoever saw another event committed drew a greater one';
-COMMENT ON COLUMN recent_events.emitted_at IS 'When it was emitted; its transaction committed later';
+COMMENT ON COLUMN recent_events.emitted_at IS
+    'When it was emitted; its transaction committed later';
 COMMENT ON COLUMN recent_events.namespace IS 'Socket.IO namespace';
 COMMENT ON COLUMN recent_events.name IS 'Name';
 COMMENT ON COLUMN recent_events.rooms IS 'Rooms that it went to';
@@ -42,12 +44,14 @@ CREATE VIEW pending_instructions AS
     FROM unwanted_dataframe AS u;
 COMMENT ON VIEW pending_instructions IS
     'What nodes are told to do, and will be told again until they have acknowledged or done it';
-COMMENT ON COLUMN pending_instructions.id IS 'Id; NULL for a row of HQ''s dataframetobedeletedatnode';
+COMMENT ON COLUMN pending_instructions.id IS
+    'Id; NULL for a row of HQ''s dataframetobedeletedatnode';
 COMMENT ON COLUMN pending_instructions.node_id IS 'Node';
 COMMENT ON COLUMN pending_instructions.name IS 'Name of the event';
 COMMENT ON COLUMN pending_instructions.args IS 'Beginning of its argument or list of arguments';
 COMMENT ON COLUMN pending_instructions.created_at IS 'Since when';
-COMMENT ON COLUMN pending_instructions.expires_at IS 'Until when; NULL: as long as HQ''s row stands';
+COMMENT ON COLUMN pending_instructions.expires_at IS
+    'Until when; NULL: as long as HQ''s row stands';
 COMMENT ON COLUMN pending_instructions.sent_at IS
     'When it was last sent; NULL: not yet. Of a row of HQ, when it was last handed on to be sent';
 COMMENT ON COLUMN pending_instructions.sends IS 'How often it was sent; NULL for a row of HQ';
@@ -77,7 +81,20 @@ COMMENT ON COLUMN status.pending IS 'Presence still to be looked at';
 COMMENT ON COLUMN status.last_event IS 'Greatest id in the log';
 COMMENT ON COLUMN status.oldest_event IS 'When the oldest event in the log was emitted';
 COMMENT ON COLUMN status.bell IS 'worker or notify: see bell()';
-COMMENT ON COLUMN status.notify_queue IS 'Fill of the notification queue, 0 to 1; at 1 commits fail';
+COMMENT ON COLUMN status.notify_queue IS
+    'Fill of the notification queue, 0 to 1; at 1 commits fail';
+
+DO $$
+DECLARE
+    f record;
+BEGIN
+    FOR f IN SELECT p.oid::regprocedure AS function, obj_description(p.oid, 'pg_proc') AS comment,
+                    audience(p.proname, 'extension') AS audience
+             FROM pg_proc AS p WHERE p.pronamespace = 'vantage6_events'::regnamespace LOOP
+        EXECUTE format('COMMENT ON FUNCTION %s IS %L', f.function, concat_ws(' ', f.comment, f.audience));
+    END LOOP;
+END
+$$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA vantage6_events FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA vantage6_events FROM PUBLIC;

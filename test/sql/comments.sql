@@ -28,10 +28,21 @@ UNION ALL
 SELECT 'extension', extname FROM pg_extension
 WHERE extname = 'vantage6_events' AND obj_description(oid, 'pg_extension') IS NULL
 ORDER BY 1, 2;
--- Each function that others may call says who owns it.
-SELECT p.oid::regprocedure FROM pg_proc p
-WHERE p.pronamespace = 'vantage6_events'::regnamespace
-  AND obj_description(p.oid, 'pg_proc') !~* 'owned\s+by the\s+(extension|agent)' ORDER BY 1;
+-- Each function says once who may call it and who owns it, and that is so.
+CREATE ROLE regress_operator;
+SELECT vantage6_events.grant_hq('regress_operator');
+SELECT p.oid::regprocedure, f.comment FROM pg_proc p, LATERAL (
+    SELECT obj_description(p.oid, 'pg_proc') AS comment, format('For %s. Owned by the %s.', CASE
+        WHEN has_function_privilege('regress_pushd', p.oid, 'EXECUTE') THEN 'vantage6-pushd'
+        WHEN has_function_privilege('regress_operator', p.oid, 'EXECUTE') THEN 'HQ and operators'
+        WHEN has_function_privilege('regress_hq', p.oid, 'EXECUTE') THEN 'the agent'
+        ELSE 'superusers' END,
+        CASE p.proowner WHEN 'regress_hq'::regrole THEN 'agent' ELSE 'extension' END) AS wanted) f
+WHERE p.pronamespace = 'vantage6_events'::regnamespace AND p.prorettype <> 'trigger'::regtype
+  AND NOT (f.comment LIKE '%. ' || f.wanted AND f.comment NOT LIKE '%wned by%wned by%')
+ORDER BY p.oid::regprocedure::text COLLATE "C";
+DROP OWNED BY regress_operator;
+DROP ROLE regress_operator;
 -- Each setting says what it is, and setting() knows it.
 SELECT name FROM pg_settings WHERE name LIKE 'vantage6_events.%' AND short_desc !~ '\.$' ORDER BY 1;
 SELECT count(vantage6_events.setting(split_part(name, '.', 2))) > 10 AS known FROM pg_settings
