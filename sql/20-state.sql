@@ -2,6 +2,7 @@
 --
 -- instance     a running vantage6-pushd; each open() of one is an incarnation with its own number
 -- lease        a client that is connected, kept by the incarnation that holds its socket
+-- resumable    a connection that its client may resume, whether it lives or has ended
 -- pending      a principal whose presence is to be looked at, and when
 -- announced    what clients were last told of a principal's presence
 -- epoch        a value that changes whenever the leases may have been lost
@@ -39,34 +40,53 @@ CREATE UNLOGGED TABLE lease (
     address text,
     connected_at timestamptz NOT NULL,
     expires_at timestamptz,
-    pid text,
-    since pg_snapshot,
-    replayed json
+    key text
 );
 CREATE INDEX lease_principal_id ON lease (principal_id);
 CREATE INDEX lease_incarnation ON lease (incarnation);
-CREATE INDEX lease_pid ON lease (pid) WHERE pid IS NOT NULL;
+CREATE INDEX lease_key ON lease (key) WHERE key IS NOT NULL;
 COMMENT ON TABLE lease IS 'Connected clients whose principal is known';
 COMMENT ON COLUMN lease.sid IS 'Socket.IO id of the client''s connection to one namespace';
 COMMENT ON COLUMN lease.incarnation IS 'Incarnation that holds the connection';
 COMMENT ON COLUMN lease.nsp IS 'Socket.IO namespace';
 COMMENT ON COLUMN lease.principal_id IS 'Principal that the client''s token names';
-COMMENT ON COLUMN lease.subject IS 'What the sub of that token says';
+COMMENT ON COLUMN lease.subject IS
+    'The sub of that token; empty: another connection has resumed this one';
 COMMENT ON COLUMN lease.kind IS 'node or user';
 COMMENT ON COLUMN lease.transport IS 'websocket or polling; an upgrade is seen some seconds later';
 COMMENT ON COLUMN lease.address IS 'Network address of the client, as the daemon sees it';
 COMMENT ON COLUMN lease.connected_at IS 'When it was registered with this incarnation';
 COMMENT ON COLUMN lease.expires_at IS 'When the client''s token expires, or NULL';
-COMMENT ON COLUMN lease.pid IS
-    'Secret name of the connection, by which its client may claim it later; NULL: never';
-COMMENT ON COLUMN lease.since IS
-    'Snapshot when the connection of that pid was first registered: what it sees was not for it; '
-    'NULL: nobody knows any more';
-COMMENT ON COLUMN lease.replayed IS
-    'To which sid, and after which place in the log, it was last sent what it had missed';
-COMMENT ON INDEX lease_pid IS 'Whose connection is claimed?';
+COMMENT ON COLUMN lease.key IS 'Key of the connection in resumable; NULL: it cannot be resumed';
 COMMENT ON INDEX lease_principal_id IS 'Is this principal connected?';
 COMMENT ON INDEX lease_incarnation IS 'Ending an incarnation';
+COMMENT ON INDEX lease_key IS 'Who is connected under this key?';
+
+CREATE UNLOGGED TABLE resumable (
+    key text PRIMARY KEY,
+    principal_id integer NOT NULL,
+    subject text NOT NULL,
+    nsp text NOT NULL,
+    since pg_snapshot,
+    replayed json,
+    holder text,
+    ended_at timestamptz
+);
+CREATE INDEX resumable_ended_at ON resumable (ended_at);
+COMMENT ON TABLE resumable IS 'Connections of users that their clients may resume';
+COMMENT ON COLUMN resumable.key IS
+    'Secret name of the connection that only its client knows: its pid';
+COMMENT ON COLUMN resumable.principal_id IS 'Principal of the connection';
+COMMENT ON COLUMN resumable.subject IS 'The sub of its token';
+COMMENT ON COLUMN resumable.nsp IS 'Its Socket.IO namespace';
+COMMENT ON COLUMN resumable.since IS
+    'Snapshot when it was first registered: what it sees was not for it; NULL: not known any more';
+COMMENT ON COLUMN resumable.replayed IS
+    'The sid and the place that its client last resumed it with and was sent missed events, or '
+    'NULL';
+COMMENT ON COLUMN resumable.holder IS 'sid of the lease that holds it; NULL: it has ended';
+COMMENT ON COLUMN resumable.ended_at IS 'When it ended, or NULL';
+COMMENT ON INDEX resumable_ended_at IS 'Which are too old?';
 
 -- Logged, unlike the instance: what was taken before a crash must not be taken again after it.
 CREATE TABLE received (
@@ -100,34 +120,11 @@ COMMENT ON SEQUENCE deferred_id_seq IS 'Keys of deferred';
 SELECT pg_catalog.pg_extension_config_dump('deferred', '');
 SELECT pg_catalog.pg_extension_config_dump('deferred_id_seq', '');
 
-CREATE UNLOGGED TABLE parted (
-    pid text PRIMARY KEY,
-    principal_id integer NOT NULL,
-    subject text NOT NULL,
-    nsp text NOT NULL,
-    since pg_snapshot,
-    replayed json,
-    parted_at timestamptz NOT NULL
-);
-CREATE INDEX parted_parted_at ON parted (parted_at);
-COMMENT ON TABLE parted IS 'Connections that have ended, and whose clients may come back';
-COMMENT ON COLUMN parted.pid IS 'Secret name of the connection';
-COMMENT ON COLUMN parted.principal_id IS 'Whose it was';
-COMMENT ON COLUMN parted.subject IS 'What the sub of its token said';
-COMMENT ON COLUMN parted.nsp IS 'Its namespace';
-COMMENT ON COLUMN parted.since IS
-    'Snapshot when it was first registered; NULL: nobody knows any more';
-COMMENT ON COLUMN parted.replayed IS
-    'To which sid, and after which place in the log, it was last sent what it had missed';
-COMMENT ON COLUMN parted.parted_at IS 'When it ended';
-COMMENT ON INDEX parted_parted_at IS 'Which are too old?';
-
 CREATE TABLE secret (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     value text NOT NULL
 );
-COMMENT ON TABLE secret IS
-    'What pushd signs places in the log with; one row, made by the first open()';
+COMMENT ON TABLE secret IS 'What pushd signs offsets with; one row, made by the first open()';
 COMMENT ON COLUMN secret.one IS 'Keeps the table at one row';
 COMMENT ON COLUMN secret.value IS 'The secret';
 

@@ -16,9 +16,9 @@ COMMENT ON FUNCTION utc_now() IS
     'The time as HQ keeps it: UTC, without time zone, whatever the setting TimeZone.';
 
 CREATE FUNCTION expect(principals integer[], grace interval) RETURNS void
-    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
-    INSERT INTO vantage6_events.pending (principal_id, due)
+    INSERT INTO pending (principal_id, due)
     SELECT p, clock_timestamp() + grace FROM (SELECT DISTINCT unnest(principals) AS p) AS x
     ORDER BY p
 $$;
@@ -27,7 +27,7 @@ COMMENT ON FUNCTION expect(integer[], interval) IS 'Makes the principals pending
 -- Tells that a principal left and joined rooms. Users' names go to users only.
 CREATE FUNCTION announce_rooms(kind text, name text, left_rooms text[], joined_rooms text[])
     RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
     room text;
@@ -35,11 +35,10 @@ DECLARE
     who text := left(name, 1000);
 BEGIN
     FOREACH room IN ARRAY array_remove(left_rooms, 'all_nodes') LOOP
-        PERFORM vantage6_events.announce(
-            'message', to_json(who || ' left room ' || room), ARRAY[room || suffix]);
+        PERFORM announce('message', to_json(who || ' left room ' || room), ARRAY[room || suffix]);
     END LOOP;
     FOREACH room IN ARRAY array_remove(joined_rooms, 'all_nodes') LOOP
-        PERFORM vantage6_events.announce(
+        PERFORM announce(
             'message', to_json(initcap(kind) || ' <' || who || '> joined room <' || room || '>'),
             ARRAY[room || suffix]);
     END LOOP;
@@ -49,12 +48,12 @@ COMMENT ON FUNCTION announce_rooms(text, text, text[], text[]) IS
     'Sends the messages that a principal left and joined public rooms.';
 
 CREATE FUNCTION announce_node(event text, node announced, rooms text[]) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
     rooms := array_remove(rooms, 'all_nodes');
     IF cardinality(rooms) > 0 THEN
-        PERFORM vantage6_events.announce(event, json_build_object(
+        PERFORM announce(event, json_build_object(
             'id', node.principal_id, 'name', left(node.name, 1000), 'org_id', node.organization_id),
             rooms, node.principal_id);
     END IF;
@@ -65,7 +64,7 @@ COMMENT ON FUNCTION announce_node(text, announced, text[]) IS
 
 -- Takes the row of HQ and writes the status; false if somebody else holds it.
 CREATE FUNCTION write_status(principal integer, online boolean) RETURNS boolean
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
     wanted text := CASE WHEN online THEN 'online' ELSE 'offline' END;
@@ -78,10 +77,10 @@ BEGIN
                            WHERE s.id = principal);
     END IF;
     IF was.status IS DISTINCT FROM wanted OR online AND (was.last_seen IS NULL OR
-            was.last_seen < vantage6_events.utc_now() - interval '30 seconds') THEN
+            was.last_seen < utc_now() - interval '30 seconds') THEN
         UPDATE vantage6_events.principal_status AS s
         SET status = wanted,
-            last_seen = CASE WHEN online THEN vantage6_events.utc_now() ELSE s.last_seen END
+            last_seen = CASE WHEN online THEN utc_now() ELSE s.last_seen END
         WHERE s.id = principal;
     END IF;
     IF NOT online THEN
@@ -97,7 +96,7 @@ COMMENT ON FUNCTION write_status(integer, boolean) IS
     'HQ''s row is locked.';
 
 CREATE FUNCTION states(principals integer[], online integer[]) RETURNS SETOF announced
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 BEGIN
     RETURN QUERY
@@ -105,7 +104,7 @@ BEGIN
            coalesce(r.rooms, '{}'), clock_timestamp()
     FROM vantage6_events.principal AS p
     LEFT JOIN (SELECT x.principal_id AS id, array_agg(x.room ORDER BY x.room COLLATE "C") AS rooms
-               FROM vantage6_events.public_rooms_of(online) AS x GROUP BY x.principal_id) AS r
+               FROM public_rooms_of(online) AS x GROUP BY x.principal_id) AS r
         ON r.id = p.id
     WHERE p.id = ANY (principals);
 END
@@ -116,19 +115,19 @@ COMMENT ON FUNCTION states(integer[], integer[]) IS
 
 -- Locks the announced rows of the principals, made where missing, as far as nobody else holds them.
 CREATE FUNCTION lock_announced(principals integer[]) RETURNS integer[]
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
     missing integer[];
 BEGIN
     -- An insert waits for whoever changes a row that is there already.
     missing := ARRAY(SELECT unnest(principals)
-                     EXCEPT SELECT a.principal_id FROM vantage6_events.announced AS a
+                     EXCEPT SELECT a.principal_id FROM announced AS a
                      WHERE a.principal_id = ANY (principals));
-    INSERT INTO vantage6_events.announced
-    SELECT s.* FROM vantage6_events.states(missing, '{}') AS s ORDER BY s.principal_id
+    INSERT INTO announced
+    SELECT s.* FROM states(missing, '{}') AS s ORDER BY s.principal_id
     ON CONFLICT DO NOTHING;
-    RETURN ARRAY(SELECT a.principal_id FROM vantage6_events.announced AS a
+    RETURN ARRAY(SELECT a.principal_id FROM announced AS a
                  WHERE a.principal_id = ANY (principals)
                  ORDER BY a.principal_id FOR UPDATE SKIP LOCKED);
 END
@@ -138,32 +137,34 @@ COMMENT ON FUNCTION lock_announced(integer[]) IS
 
 -- told is locked; false if the principal's turn must come again.
 CREATE FUNCTION reconcile(told announced, state announced) RETURNS boolean
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
-DECLARE -- of who is not online there are none
-    left_rooms text[] := ARRAY(SELECT unnest(told.rooms) EXCEPT SELECT unnest(state.rooms) ORDER BY 1);
-    joined_rooms text[] := ARRAY(SELECT unnest(state.rooms) EXCEPT SELECT unnest(told.rooms) ORDER BY 1);
+DECLARE -- a principal that is not online is in no rooms
+    left_rooms text[] := ARRAY(
+        SELECT unnest(told.rooms) EXCEPT SELECT unnest(state.rooms) ORDER BY 1);
+    joined_rooms text[] := ARRAY(
+        SELECT unnest(state.rooms) EXCEPT SELECT unnest(told.rooms) ORDER BY 1);
 BEGIN
     IF told.online AND NOT state.online AND EXISTS (
-            SELECT FROM vantage6_events.pending AS p
+            SELECT FROM pending AS p
             WHERE p.principal_id = told.principal_id AND p.due > clock_timestamp()) THEN
         RETURN true; -- a grace runs: the later row will see to it
     END IF;
-    IF NOT vantage6_events.write_status(told.principal_id, state.online) THEN
+    IF NOT write_status(told.principal_id, state.online) THEN
         RETURN false;
     END IF;
     IF told.kind = 'node' AND told.online THEN
-        PERFORM vantage6_events.announce_node('node-offline', told, left_rooms);
+        PERFORM announce_node('node-offline', told, left_rooms);
     END IF;
     IF state.kind = 'node' AND state.online THEN
-        PERFORM vantage6_events.announce_node('node-online', state, joined_rooms);
+        PERFORM announce_node('node-online', state, joined_rooms);
     END IF;
-    PERFORM vantage6_events.announce_rooms(told.kind, told.name, left_rooms, '{}');
-    PERFORM vantage6_events.announce_rooms(state.kind, state.name, '{}', joined_rooms);
+    PERFORM announce_rooms(told.kind, told.name, left_rooms, '{}');
+    PERFORM announce_rooms(state.kind, state.name, '{}', joined_rooms);
     IF state.changed_at IS NULL THEN -- HQ has removed it
-        DELETE FROM vantage6_events.announced AS a WHERE a.principal_id = told.principal_id;
+        DELETE FROM announced AS a WHERE a.principal_id = told.principal_id;
     ELSIF (told.online, told.rooms) IS DISTINCT FROM (state.online, state.rooms) THEN
-        UPDATE vantage6_events.announced AS a
+        UPDATE announced AS a
         SET (kind, name, organization_id, online, rooms, changed_at)
           = (state.kind, state.name, state.organization_id, state.online, state.rooms,
              clock_timestamp())
@@ -177,62 +178,62 @@ COMMENT ON FUNCTION reconcile(announced, announced) IS
     'it must be tried again.';
 
 CREATE FUNCTION reconcile_all(principals integer[]) RETURNS integer[]
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
 DECLARE
-    locked integer[] := vantage6_events.lock_announced(principals);
+    locked integer[] := lock_announced(principals);
     present integer[];
     done integer[] := '{}';
     item record;
 BEGIN
     -- After the locks: nobody has told anything since.
-    present := ARRAY(SELECT DISTINCT l.principal_id FROM vantage6_events.lease AS l
+    present := ARRAY(SELECT DISTINCT l.principal_id FROM lease AS l
                     WHERE l.principal_id = ANY (locked) AND l.nsp = '/tasks');
     FOR item IN
-        SELECT a AS told, coalesce(s, (a.principal_id, a.kind, a.name, a.organization_id, false, '{}',
-                               NULL)::vantage6_events.announced) AS state
-        FROM vantage6_events.announced AS a
-        LEFT JOIN vantage6_events.states(locked, present) AS s ON s.principal_id = a.principal_id
+        SELECT a AS told, coalesce(s, (a.principal_id, a.kind, a.name, a.organization_id, false,
+                                       '{}', NULL)::announced) AS state
+        FROM announced AS a
+        LEFT JOIN states(locked, present) AS s ON s.principal_id = a.principal_id
         WHERE a.principal_id = ANY (locked) ORDER BY a.principal_id
     LOOP
-        IF vantage6_events.reconcile(item.told, item.state) THEN
+        IF reconcile(item.told, item.state) THEN
             done := done || (item.told).principal_id;
         END IF;
     END LOOP;
-    -- Whom neither HQ nor we know is done with. (Whom only HQ knows, upkeep() has forgotten just now: next time.)
+    -- A principal that neither HQ nor we know is done with. (One that only HQ knows, upkeep() has
+    -- forgotten just now: next time.)
     RETURN done || ARRAY(SELECT unnest(principals)
-                         EXCEPT SELECT a.principal_id FROM vantage6_events.announced AS a
+                         EXCEPT SELECT a.principal_id FROM announced AS a
                          EXCEPT SELECT p.id FROM vantage6_events.principal AS p);
 END
 $$;
 COMMENT ON FUNCTION reconcile_all(integer[]) IS
     'Reconciles the principals that nobody else is at; returns those done.';
 
-CREATE FUNCTION presence_logic(max_rows integer, moved integer[] DEFAULT '{}') RETURNS double precision
+CREATE FUNCTION presence_logic(max_rows integer, moved integer[] DEFAULT '{}')
+    RETURNS double precision
     LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms'
+    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '500ms'
 AS $$
 DECLARE
     taken bigint[];
     done integer[];
     wait double precision;
 BEGIN
-    PERFORM vantage6_events.expect(moved, '0');
-    taken := ARRAY(SELECT p.id FROM vantage6_events.pending AS p
+    PERFORM expect(moved, '0');
+    taken := ARRAY(SELECT p.id FROM pending AS p
                    WHERE p.due <= clock_timestamp()
                    ORDER BY p.due, p.id LIMIT max_rows FOR UPDATE SKIP LOCKED);
-    done := vantage6_events.reconcile_all(ARRAY(
-        SELECT DISTINCT p.principal_id FROM vantage6_events.pending AS p WHERE p.id = ANY (taken)));
-    DELETE FROM vantage6_events.pending AS p
-    WHERE p.id = ANY (taken) AND p.principal_id = ANY (done);
-    UPDATE vantage6_events.pending AS p SET due = clock_timestamp() + interval '1 second'
+    done := reconcile_all(ARRAY(
+        SELECT DISTINCT p.principal_id FROM pending AS p WHERE p.id = ANY (taken)));
+    DELETE FROM pending AS p WHERE p.id = ANY (taken) AND p.principal_id = ANY (done);
+    UPDATE pending AS p SET due = clock_timestamp() + interval '1 second'
     WHERE p.id = ANY (taken);
     IF cardinality(taken) >= max_rows THEN
         RETURN 0;
     END IF;
     -- What is due and was not taken is in another daemon's hands.
-    SELECT extract(epoch FROM min(p.due) - clock_timestamp()) INTO wait
-    FROM vantage6_events.pending AS p;
+    SELECT extract(epoch FROM min(p.due) - clock_timestamp()) INTO wait FROM pending AS p;
     RETURN CASE WHEN wait < 0.1 THEN 0.1 ELSE wait END;
 END
 $$;

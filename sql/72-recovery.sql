@@ -1,104 +1,134 @@
--- Recovery: a client that lost its connection comes back, proves who it is, and gets what it missed.
+-- Recovery: a client that lost its connection connects again, proves its identity, and receives
+-- what it missed.
 --
--- pid      the secret name of a connection, which only its client knows; it is told in the answer to CONNECT
--- parted   a connection that has ended in a way after which its client may come back
--- claim    a client that connects and names the pid of an earlier connection of its user. It is good once: for one
---          that has parted or for one that seems to live still, which then is over
--- since    what a connection begins at. One that goes on under its name keeps it: until its client shows a place it
---          may have heard nothing, whatever was sent to it. After a crash nobody knows it any more, nor of the second of two
---          that are registered again under one name
--- place    what a client has heard of the log: everything that snapshot prev sees, and of what cur sees the
---          events up to an id. pushd signs it and appends it to each event
+-- resume  to go on as an earlier connection by naming its key, which only its client knows. A key
+--         is good once: the new connection takes it over, or it is gone if that is not recovered
+-- holder  the connection that has the key. More may live under it: a daemon that has not noticed
+--         the end of a connection registers it again. All are over when the key is taken over
+-- since   the snapshot when the connection began. Until its client shows a place, it may have
+--         received nothing, whatever was sent to it. A crash makes it unknown
+-- place   what an offset says that a client has received: all that snapshot prev sees, and, of what
+--         cur sees, the events up to an id. pushd signs offsets and appends one to each event
+-- replay  what was missed, sent before the answer to CONNECT. A client that shows the same place
+--         again never got that answer, but may have got a part of the replay: socket.io-client
+--         keeps that, and would deliver it twice
 --
--- replay   what was missed, sent before CONNECT is answered. Who claims the same place once more never got that answer,
---          but may have got a part of the replay, which socket.io-client keeps and would hand out twice
+-- A client receives everything that it missed, and once, or is told that it is not recovered.
 --
--- What was missed is all or nothing, and once: "not recovered" rather than a part of it, or it again.
+-- Rows of resumable are locked before leases, and in the order of their keys. So the end of a
+-- connection, its registration again and its takeover come one after the other, and each finds what
+-- the one before has left.
 
-CREATE FUNCTION part(leases lease[], reasons text[]) RETURNS void
-    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-AS $$
-    INSERT INTO vantage6_events.parted AS p (pid, principal_id, subject, nsp, since, replayed, parted_at)
-    SELECT DISTINCT ON (l.pid) l.pid, l.principal_id, l.subject, l.nsp, l.since,
-           first_value(l.replayed) OVER (PARTITION BY l.pid ORDER BY l.replayed IS NULL, l.sid), clock_timestamp()
-    FROM unnest(leases, reasons) AS l (sid, incarnation, nsp, principal_id, subject, kind, transport, address,
-                                       connected_at, expires_at, pid, since, replayed, reason)
-    WHERE l.pid IS NOT NULL AND l.kind = 'user'
-      AND l.reason NOT IN ('client namespace disconnect', 'parse error', 'refused', 'dismissed')
-    ORDER BY l.pid, pg_snapshot_xmax(l.since) NULLS FIRST
-    ON CONFLICT ON CONSTRAINT parted_pkey DO UPDATE
-    SET parted_at = excluded.parted_at, replayed = coalesce(excluded.replayed, p.replayed)
-$$;
-COMMENT ON FUNCTION part(lease[], text[]) IS
-    'Remembers connections that have ended for these reasons, in Socket.IO''s words, if their '
-    'clients may come back.';
+CREATE TYPE socket AS (
+    sid text, nsp text, subject text, transport text, address text, expires double precision,
+    pid text, again boolean, was text, place json, most_bytes bigint, expired boolean);
+COMMENT ON TYPE socket IS 'A connection that connect() is to register';
+COMMENT ON COLUMN socket.sid IS 'Its Socket.IO id';
+COMMENT ON COLUMN socket.nsp IS 'Its Socket.IO namespace';
+COMMENT ON COLUMN socket.subject IS 'The sub of its token';
+COMMENT ON COLUMN socket.transport IS 'websocket or polling';
+COMMENT ON COLUMN socket.address IS 'Network address of the client';
+COMMENT ON COLUMN socket.expires IS 'When its token expires, in seconds since 1970, or NULL';
+COMMENT ON COLUMN socket.pid IS 'Its secret name, by which its client may resume it later, or NULL';
+COMMENT ON COLUMN socket.again IS 'true: it was registered before';
+COMMENT ON COLUMN socket.was IS 'pid of the connection that it resumes, or NULL';
+COMMENT ON COLUMN socket.place IS
+    '{"prev", "cur", "id"} of its offset; NULL: it has received nothing; {}: not known';
+COMMENT ON COLUMN socket.most_bytes IS 'What may be replayed to it; NULL: any number';
+COMMENT ON COLUMN socket.expired IS
+    'true: its token has expired, and only resuming proves who its client is';
 
-CREATE FUNCTION claims(sockets json)
-    RETURNS TABLE (sid text, was text, principal_id integer, subject text, since pg_snapshot, replayed json, parted_at timestamptz)
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION end_leases(sids text[], forgotten text[] DEFAULT '{}') RETURNS SETOF lease
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
-DECLARE
-    leases vantage6_events.lease[];
-    taken text[] := '{}';
 BEGIN
-    -- Twice: what is looked for may be registered again meanwhile, by a daemon that has not noticed its end. Then it is
-    -- not in parted any more, and is seen to live only now.
-    FOR turn IN 1 .. 2 LOOP
-        -- Those that seem to live are over. Their daemons are told by way of rights: whoever has no subject is nobody.
-        WITH live AS (
-            SELECT l FROM vantage6_events.lease AS l
-            WHERE (l.pid, l.nsp, l.subject) IN (
-                SELECT s.was, s.nsp, s.subject FROM json_to_recordset(sockets) AS s (was text, nsp text, subject text)
-                WHERE s.was <> ALL (taken))
-            ORDER BY l.sid FOR NO KEY UPDATE
-        ), over AS (
-            UPDATE vantage6_events.lease AS l SET pid = NULL, subject = '' FROM live AS v WHERE l.sid = (v.l).sid)
-        SELECT array_agg(v.l) INTO leases FROM live AS v;
-        IF leases IS NOT NULL THEN
-            PERFORM vantage6_events.part(leases, array_fill('taken over'::text, ARRAY[cardinality(leases)]));
-            INSERT INTO vantage6_events.rights_change (scopes)
-            SELECT array_agg('socket_' || l.sid) FROM unnest(leases) AS l;
-            PERFORM vantage6_events.ring();
-        END IF;
-        -- A statement of its own: one that was ending has been waited for above, and has parted since.
-        FOR sid, was, principal_id, subject, since, replayed, parted_at IN
-            WITH claim AS ( -- of two for one pid, one
-                SELECT DISTINCT ON (s.was, s.nsp, s.subject) s.sid, s.was, s.nsp, s.subject
-                FROM json_to_recordset(sockets) AS s (sid text, was text, nsp text, subject text)
-                WHERE s.was <> ALL (taken) ORDER BY s.was, s.nsp, s.subject, s.sid)
-            DELETE FROM vantage6_events.parted AS p USING claim AS c
-            WHERE p.pid = c.was AND p.nsp = c.nsp AND p.subject = c.subject
-            RETURNING c.sid, p.pid, p.principal_id, p.subject, p.since, p.replayed, p.parted_at
-        LOOP
-            taken := taken || was;
-            RETURN NEXT;
-        END LOOP;
-    END LOOP;
+    PERFORM FROM resumable AS r
+    WHERE r.key IN (SELECT l.key FROM unnest(sids) AS s JOIN lease AS l ON l.sid = s)
+    ORDER BY r.key FOR UPDATE;
+    DELETE FROM resumable AS r USING unnest(forgotten) AS s JOIN lease AS l ON l.sid = s
+    WHERE r.key = l.key AND r.holder = l.sid;
+    UPDATE resumable AS r SET holder = NULL, ended_at = clock_timestamp()
+    FROM unnest(sids) AS s JOIN lease AS l ON l.sid = s
+    WHERE r.key = l.key AND (r.holder = l.sid OR r.holder IS NULL);
+    RETURN QUERY DELETE FROM lease AS l WHERE l.sid IN (SELECT unnest(sids)) RETURNING l.*;
 END
 $$;
-COMMENT ON FUNCTION claims(json) IS
-    'Takes the pids that sockets ("sid", "nsp", "subject", "was") claim, and returns whose they '
-    'were, since which snapshot they were connected, what was last sent to them again and when '
-    'they parted.';
+COMMENT ON FUNCTION end_leases(text[], text[]) IS
+    'Ends the leases of the sids, and returns them; forgotten are those that cannot be resumed.';
+
+-- The daemons of connections that seemed to live are told by rights_since(): without a subject they
+-- are nobody's.
+CREATE FUNCTION resume(sockets socket[]) RETURNS resumable[]
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
+AS $$
+DECLARE
+    asked socket[] := ARRAY( -- of several that name one key, the first
+        SELECT DISTINCT ON (s.was, s.nsp, s.subject) s FROM unnest(sockets) AS s
+        WHERE s.was IS NOT NULL ORDER BY s.was, s.nsp, s.subject, s.sid);
+    taken resumable[];
+    over text[];
+BEGIN
+    IF cardinality(asked) = 0 THEN
+        RETURN '{}';
+    END IF;
+    WITH taken_over AS (
+        UPDATE resumable AS r
+        SET holder = s.sid, ended_at = coalesce(r.ended_at, clock_timestamp())
+        FROM unnest(asked) AS s
+        WHERE r.key = s.was AND r.nsp = s.nsp AND r.subject = s.subject
+        RETURNING r)
+    SELECT array_agg(t.r) INTO taken FROM taken_over AS t;
+    WITH ended AS (
+        UPDATE lease AS l SET key = NULL, subject = '' FROM unnest(taken) AS t
+        WHERE l.key = t.key RETURNING l.sid)
+    SELECT array_agg('socket_' || e.sid ORDER BY e.sid) INTO over FROM ended AS e;
+    IF over IS NOT NULL THEN
+        INSERT INTO rights_change (scopes) VALUES (over);
+        PERFORM ring();
+    END IF;
+    RETURN taken;
+END
+$$;
+COMMENT ON FUNCTION resume(socket[]) IS
+    'Gives the sockets what they resume, each once, and returns that: with the new holder, and '
+    'when it ended, which is now if it seemed to live.';
+
+CREATE FUNCTION go_on(socket socket, missed json) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
+AS $$
+BEGIN
+    DELETE FROM resumable AS r WHERE r.key = socket.pid;
+    UPDATE resumable AS r SET ended_at = NULL, replayed =
+        CASE WHEN json_array_length(missed -> 'events') > 0
+             THEN json_build_object('sid', socket.sid, 'place', socket.place) END
+    WHERE r.key = socket.was;
+    UPDATE lease AS l SET key = socket.was WHERE l.sid = socket.sid;
+END
+$$;
+COMMENT ON FUNCTION go_on(socket, json) IS
+    'The socket is recovered: it goes on under the key that it has resumed, and is sent what was '
+    'missed.';
 
 CREATE FUNCTION rights_same(principal integer, since pg_snapshot) RETURNS boolean
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
     SELECT NOT EXISTS (
-        SELECT FROM unnest(vantage6_events.rights_scopes(since)) AS s
+        SELECT FROM unnest(rights_scopes(since)) AS s
         WHERE s IN ('all', 'users', 'principal_' || principal)
-           OR s = 'organization_' || (SELECT p.organization_id FROM vantage6_events.principal AS p WHERE p.id = principal))
+           OR s = 'organization_' || (SELECT p.organization_id FROM vantage6_events.principal AS p
+                                      WHERE p.id = principal))
 $$;
 COMMENT ON FUNCTION rights_same(integer, pg_snapshot) IS
     'Whether no change that this snapshot does not see may concern the rooms of the user.';
 
--- Bounded by what the log has had since, whoever it was for: that is what it costs. And by what fits into the queue of
--- the client: the frame of each is the payload, the namespace, and the place, which is two snapshots, an id and a signature.
-CREATE FUNCTION missed_events(principal integer, namespace text, rooms text[], prev pg_snapshot, cur pg_snapshot,
-                              upto bigint, most integer, most_bytes bigint)
+-- Bounded by what the log has had since, whoever it was for: that is what it costs. And by what
+-- fits into the client's queue: the frame of an event is its payload, the namespace and the offset,
+-- which is two snapshots, an id and a signature.
+CREATE FUNCTION missed_events(principal integer, namespace text, rooms text[], prev pg_snapshot,
+                              cur pg_snapshot, upto bigint, most integer, most_bytes bigint)
     RETURNS json
     LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+    SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off SET jit = off
 AS $$
 DECLARE
     prev_max xid8 := pg_snapshot_xmax(prev);
@@ -110,33 +140,68 @@ BEGIN
             SELECT x.id, x.payload, NOT pg_visible_in_snapshot(x.xid, cur) AS later,
                    x.namespace = missed_events.namespace AND x.rooms && missed_events.rooms
                    AND x.except_principal IS DISTINCT FROM principal AS its
-            FROM ((SELECT * FROM vantage6_events.event AS a WHERE a.xid >= prev_max)
+            FROM ((SELECT * FROM event AS a WHERE a.xid >= prev_max)
                   UNION ALL
-                  (SELECT * FROM vantage6_events.event AS b WHERE b.xid = ANY (prev_open))) AS x
+                  (SELECT * FROM event AS b WHERE b.xid = ANY (prev_open))) AS x
             WHERE NOT (pg_visible_in_snapshot(x.xid, cur) AND x.id <= upto)
             LIMIT most + 1
-        ), size AS (
-            SELECT count(*) AS events, coalesce(sum(frame + octet_length(e.payload)) FILTER (WHERE e.its), 0) AS bytes
+        ), total AS (
+            SELECT count(*) AS events,
+                   sum(frame + octet_length(e.payload)) FILTER (WHERE e.its) AS bytes
             FROM since AS e)
-        SELECT CASE WHEN z.events <= most AND (z.bytes <= most_bytes) IS NOT FALSE THEN json_build_object(
-            'prev', prev, 'cur', cur, 'events', coalesce((
-                SELECT json_agg(json_build_array(e.id, e.payload, e.later) ORDER BY e.later, e.id) FROM since AS e WHERE e.its),
-                '[]')) END
-        FROM size AS z);
+        SELECT json_build_object('prev', prev, 'cur', cur, 'events', coalesce((
+            SELECT json_agg(json_build_array(e.id, e.payload, e.later) ORDER BY e.later, e.id)
+            FROM since AS e WHERE e.its), '[]'))
+        FROM total AS t WHERE t.events <= most AND (t.bytes > most_bytes) IS NOT TRUE);
 END
 $$;
-COMMENT ON FUNCTION missed_events(integer, text, text[], pg_snapshot, pg_snapshot, bigint, integer, bigint) IS
-    'What a client of the principal in these rooms has not heard since its place (prev, cur, '
+COMMENT ON FUNCTION missed_events(integer, text, text[], pg_snapshot, pg_snapshot, bigint, integer,
+                                  bigint) IS
+    'What a client of the principal in these rooms has not received since its place (prev, cur, '
     'upto): {"prev", "cur", "events": [[id, payload, whether cur does not see it]]}, in the order '
-    'in which it is to be heard; NULL if the log has had more than most events since, or it would '
-    'be sent more than most_bytes (NULL: any number).';
+    'in which it is to receive them; NULL if the log has had more than most events since, or if '
+    'they take more than most_bytes (NULL: any number).';
 
-CREATE FUNCTION tidy_parted() RETURNS void
+CREATE FUNCTION missed(socket socket, was resumable, rooms text[]) RETURNS json
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
+AS $$
+DECLARE
+    prev pg_snapshot := was.since;
+    cur pg_snapshot := was.since;
+    upto bigint := 0;
+BEGIN
+    IF (was.ended_at > clock_timestamp() - least(setting('recovery')::interval,
+                                                 setting('retention')::interval)) IS NOT TRUE
+       -- The same socket asks again if its link was lost: nothing was sent to it.
+       OR was.replayed ->> 'sid' <> socket.sid
+          AND (was.replayed -> 'place')::text = coalesce(socket.place::text, 'null') THEN
+        RETURN NULL;
+    END IF;
+    -- A place of an earlier connection says that the client has received nothing of this one.
+    IF socket.place IS NOT NULL AND (pg_snapshot_xmax((socket.place ->> 'prev')::pg_snapshot)
+                                     < pg_snapshot_xmax(was.since)) IS NOT TRUE THEN
+        prev := socket.place ->> 'prev';
+        cur := socket.place ->> 'cur';
+        upto := socket.place ->> 'id';
+    END IF;
+    IF prev IS NULL OR NOT rights_same(was.principal_id, prev) THEN
+        RETURN NULL;
+    END IF;
+    RETURN missed_events(was.principal_id, was.nsp, rooms, prev, cur, upto,
+                         setting('recovery_events')::integer, socket.most_bytes);
+END
+$$;
+COMMENT ON FUNCTION missed(socket, resumable, text[]) IS
+    'What the socket, which has resumed that connection and is in these rooms, missed, as '
+    'missed_events() returns it; NULL if it cannot be recovered.';
+
+CREATE FUNCTION tidy_resumable() RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$
-    DELETE FROM parted AS p WHERE p.pid IN (
-        SELECT q.pid FROM parted AS q
-        WHERE q.parted_at < now() - greatest(setting('resume_identity')::interval, setting('recovery')::interval)
-        ORDER BY q.parted_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
+    DELETE FROM resumable AS r WHERE r.key IN (
+        SELECT s.key FROM resumable AS s
+        WHERE s.ended_at < now() - greatest(setting('resume_identity')::interval,
+                                            setting('recovery')::interval)
+        ORDER BY s.ended_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
 $$;
-COMMENT ON FUNCTION tidy_parted() IS 'Forgets connections that ended too long ago to be resumed.';
+COMMENT ON FUNCTION tidy_resumable() IS 'Forgets connections that ended too long ago.';

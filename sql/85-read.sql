@@ -1,9 +1,9 @@
 -- events_since: what pushd reads.
 --
--- cursor  (S, hi): the snapshot of the last read and the greatest id delivered. S alone loses events
---         when xids are used again after a crash, hi alone those that were open at the last read
--- page    at most max_rows events, and no more of them once their payloads make max_bytes; the upper
---         snapshot is fixed by the first page and each goes on after the last id of the one before
+-- cursor  (S, hi): the snapshot of the last read and the greatest id delivered. S alone loses
+--         events when xids are used again after a crash, hi alone those open at the last read
+-- page    at most max_rows events, and no more of them once their payloads make max_bytes; the
+--         upper snapshot is fixed by the first page, and each goes on after the one before
 --
 -- New is id > hi, or id <= hi and written by a transaction that S did not see ended: one that began
 -- later (xid >= xmax) or ran then (xip). Written "id + 0" so that only the index on (xid, id) fits:
@@ -16,7 +16,7 @@ CREATE FUNCTION events_since(since pg_snapshot, hi bigint, seen_tli integer, upt
     RETURNS TABLE (id bigint, xid xid8, nsp text, rooms text, except_principal integer,
                    payload text, snapshot pg_snapshot, epoch text, more boolean, ack bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path = pg_catalog, pg_temp
+    SET search_path = pg_catalog, vantage6_events, pg_temp
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off
     SET enable_bitmapscan = off
@@ -30,7 +30,7 @@ DECLARE
     since_open xid8[] := ARRAY(SELECT pg_snapshot_xip(since));
 BEGIN
     snapshot := upper_snapshot;
-    epoch := (SELECT e.value FROM vantage6_events.epoch AS e);
+    epoch := (SELECT e.value FROM epoch AS e);
     RETURN NEXT;
 
     RETURN QUERY
@@ -39,21 +39,22 @@ BEGIN
            CASE WHEN p.durable THEN coalesce(p.repeats, p.id) END
     FROM (SELECT n.*, row_number() OVER w AS number, lead(n.id) OVER w IS NOT NULL AS more,
                  sum(octet_length(n.payload)) OVER w - octet_length(n.payload) AS before
-          FROM ((SELECT e.* FROM vantage6_events.event AS e
+          FROM ((SELECT e.* FROM event AS e
                  WHERE e.id > greatest(hi, after) AND pg_visible_in_snapshot(e.xid, upper_snapshot)
                  ORDER BY e.id LIMIT max_rows + 1)
                 UNION ALL
-                (SELECT e.* FROM vantage6_events.event AS e
+                (SELECT e.* FROM event AS e
                  WHERE after < hi AND e.xid >= since_max AND e.id + 0 <= hi AND e.id + 0 > after
                    AND pg_visible_in_snapshot(e.xid, upper_snapshot)
                  ORDER BY e.id + 0 LIMIT max_rows + 1)
                 UNION ALL
-                (SELECT e.* FROM vantage6_events.event AS e
-                 WHERE after < hi AND e.xid = ANY (since_open) AND e.id + 0 <= hi AND e.id + 0 > after
+                (SELECT e.* FROM event AS e
+                 WHERE after < hi AND e.xid = ANY (since_open)
+                   AND e.id + 0 <= hi AND e.id + 0 > after
                    AND pg_visible_in_snapshot(e.xid, upper_snapshot)
                  ORDER BY e.id + 0 LIMIT max_rows + 1)
                 UNION ALL -- after a failover, once: what was written on a timeline not seen yet
-                (SELECT e.* FROM vantage6_events.event AS e
+                (SELECT e.* FROM event AS e
                  WHERE seen_tli IS NOT NULL AND after < hi AND e.tli > seen_tli
                    AND e.id + 0 <= hi AND e.id + 0 > after
                    AND e.xid < since_max AND NOT e.xid = ANY (since_open)
@@ -64,7 +65,8 @@ BEGIN
     ORDER BY p.id;
 END
 $$;
-COMMENT ON FUNCTION events_since(pg_snapshot, bigint, integer, pg_snapshot, bigint, integer, integer) IS
+COMMENT ON FUNCTION events_since(pg_snapshot, bigint, integer, pg_snapshot, bigint, integer,
+                                 integer) IS
     'The events that are new since the cursor (since, hi), in the order of their ids. The first '
     'row is the head: its snapshot is the upper one (upto, or the present one if upto is NULL), '
     'its epoch that of the leases (NULL: open() must be called). Then the events with id > after '

@@ -63,7 +63,8 @@ BEGIN
         RETURN NULL;
     END IF;
     BEGIN
-        PERFORM tidy_tasks(), tidy_instructions(), tidy_rights(), tidy_announced(), tidy_parted(), tidy_received();
+        PERFORM tidy_tasks(), tidy_instructions(), tidy_rights(), tidy_announced(), tidy_resumable(),
+                tidy_received();
     EXCEPTION WHEN lock_not_available THEN
         NULL; -- next time; bells and beats do not wait for it
     END;

@@ -34,9 +34,9 @@ AS $$
     SELECT 'SCHEMA', 'vantage6_events', 'USAGE'
     UNION ALL
     SELECT 'TABLE', 'vantage6_events.' || t, 'SELECT, INSERT, UPDATE, DELETE'
-    FROM unnest(ARRAY['instance', 'lease', 'pending', 'announced', 'done_once', 'node_at', 'open_run',
+    FROM unnest(ARRAY['instance', 'resumable', 'lease', 'pending', 'announced', 'done_once', 'node_at', 'open_run',
                       'child_task', 'dependency', 'ready_task', 'instruction', 'killed_run',
-                      'unwanted_dataframe', 'log_line', 'relayed', 'received', 'deferred', 'rights_change', 'parted']) AS t
+                      'unwanted_dataframe', 'log_line', 'relayed', 'received', 'deferred', 'rights_change']) AS t
     UNION ALL
     SELECT 'TABLE', 'vantage6_events.attachment', 'SELECT'
     UNION ALL
@@ -292,7 +292,7 @@ BEGIN
         PERFORM agent_privileges(att.hq_schema, att.hq_version, att.agent, false);
         PERFORM apply_grants();
     END IF;
-    PERFORM empty_tables('instance', 'lease', 'parted', 'pending', 'announced', 'done_once', 'node_at',
+    PERFORM empty_tables('instance', 'resumable', 'lease', 'pending', 'announced', 'done_once', 'node_at',
                          'open_run', 'child_task', 'dependency', 'ready_task', 'instruction', 'killed_run',
                          'unwanted_dataframe', 'log_line', 'relayed', 'deferred');
     DELETE FROM attachment;

@@ -16,7 +16,7 @@ DO $$
 DECLARE
     until timestamptz := clock_timestamp() + interval '10 s';
     tries integer := 0; -- time alone may pass while the machine stands still
-    first CONSTANT name[] := '{attachment, epoch, instance, lease, pending, announced}';
+    first CONSTANT name[] := '{attachment, epoch, instance, resumable, lease, pending, announced}';
     mine text;
     others text;
     hqs text;
@@ -75,7 +75,8 @@ BEGIN
             WHEN 'sequence' THEN format('ALTER EXTENSION vantage6_events DROP SEQUENCE %s', item.identity)
                 || CASE WHEN item.owned THEN '' -- goes with its table
                    ELSE format(';ALTER SEQUENCE %s SET SCHEMA vantage6_events_before', item.identity) END
-            WHEN 'type' THEN CASE WHEN item.owned THEN '' END -- from PostgreSQL 17 on those of tables are members
+            WHEN 'type' THEN CASE WHEN item.owned THEN '' -- a table's, a member from PostgreSQL 17 on
+                ELSE format('DROP TYPE %s', item.identity) END
             WHEN 'schema' THEN ''
         END;
         IF act IS NULL THEN

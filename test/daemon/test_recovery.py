@@ -172,14 +172,14 @@ def test_who_seems_to_live_still_is_taken_over(limited, clients):
 
 
 def test_a_claim_that_meets_the_end_of_its_connection_is_good(v5, clients):
-    """Its lease is being made a parted one by a transaction that has not committed yet."""
+    """Its lease is being ended by a transaction that has not committed yet."""
     page = clients(Raw(v5, USER, headers=PAGE))
     v5.joined(page)
     db = v5.connect("postgres")
     db.autocommit = False
     with db.cursor() as cursor:
         cursor.execute("""SELECT vantage6_events.disconnect(l.incarnation, json_build_array(json_build_object('sid', l.sid)))
-                          FROM vantage6_events.lease l WHERE l.pid = %s""", [answer(page)["pid"]])
+                          FROM vantage6_events.lease l WHERE l.key = %s""", [answer(page)["pid"]])
     second = clients(Raw(v5, USER, headers=PAGE, instance=1, connect=False))
     second.send("40/tasks," + json.dumps({"pid": answer(page)["pid"]}))
     wait_for(lambda: v5.sql("SELECT FROM pg_stat_activity WHERE usename = 'pushd' AND wait_event_type = 'Lock'", user="postgres"),
@@ -196,11 +196,11 @@ def test_not_recovered_is_connected_all_the_same(limited, clients):
     world.joined(page)
     for turn, spoil in enumerate((
             lambda: world.sql('INSERT INTO "UserPermission" (user_id, rule_id) VALUES (13, 6)'),
-            lambda: world.sql("UPDATE vantage6_events.parted SET parted_at = parted_at - interval '3 min'", user="postgres")), 1):
+            lambda: world.sql("UPDATE vantage6_events.resumable SET ended_at = ended_at - interval '3 min'", user="postgres")), 1):
         emit(world, turn)
         wait_for(lambda: turn in numbers(page), "it to hear")  # noqa: B023
         page.order("cut")
-        wait_for(lambda: world.sql("SELECT FROM vantage6_events.parted", user="postgres"), "it to be away")
+        wait_for(lambda: world.sql("SELECT FROM vantage6_events.resumable WHERE holder IS NULL", user="postgres"), "it to be away")
         emit(world, -turn)
         spoil()
         wait_for(lambda: page.connects == turn + 1, "it to be back")  # noqa: B023
@@ -262,11 +262,11 @@ def test_a_claim_that_loses_its_link_is_made_again(v5, clients):
     page = clients(Raw(v5, USER, headers=PAGE))
     v5.joined(page)
     page.close()
-    wait_for(lambda: v5.sql("SELECT FROM vantage6_events.parted WHERE pid = %s", answer(page)["pid"], user="postgres"), "it to be away")
+    wait_for(lambda: v5.sql("SELECT FROM vantage6_events.resumable WHERE key = %s AND holder IS NULL", answer(page)["pid"], user="postgres"), "it to be away")
     emit(v5, 1)
     with v5.connect("postgres") as db, db.cursor() as cursor:
         db.autocommit = False
-        cursor.execute("LOCK TABLE vantage6_events.parted IN EXCLUSIVE MODE")
+        cursor.execute("LOCK TABLE vantage6_events.resumable IN EXCLUSIVE MODE")
         second = claim_unanswered(v5, page, clients, instance=1)
         wait_for(lambda: v5.sql("""SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                                    WHERE usename = 'pushd' AND wait_event_type = 'Lock'""", user="postgres"), "the claim to wait")
@@ -315,7 +315,7 @@ def test_the_real_client_whose_replay_is_cut_off_hears_nothing_twice(v5, clients
     wait_for(lambda: numbers(page) == [0], "the first")
     with v5.connect("postgres") as db, db.cursor() as cursor:  # it cannot come back before all are there
         db.autocommit = False
-        cursor.execute("LOCK TABLE vantage6_events.parted IN EXCLUSIVE MODE")
+        cursor.execute("LOCK TABLE vantage6_events.resumable IN EXCLUSIVE MODE")
         page.order("interrupt", 5)
         page.order("cut")
         wait_for(lambda: page.disconnects == 1, "it to be away")

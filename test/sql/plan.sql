@@ -19,8 +19,7 @@ BEGIN
     END LOOP;
     FOR setting IN SELECT unnest(proconfig) FROM pg_proc
                    WHERE oid = 'vantage6_events.events_since'::regproc LOOP
-        PERFORM set_config(split_part(setting, '=', 1), split_part(setting, '=', 2), true)
-        WHERE setting NOT LIKE 'search_path=%';
+        PERFORM set_config(split_part(setting, '=', 1), split_part(setting, '=', 2), true);
     END LOOP;
     EXECUTE 'PREPARE read (bigint, integer, bigint, integer, pg_snapshot, xid8, xid8[]) AS' || q;
     RETURN 'prepared';

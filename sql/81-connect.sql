@@ -1,0 +1,115 @@
+-- connect: registers connections, and returns the rooms of each and what it is to receive first.
+--
+-- What pushd asks for is parsed once. Then the leases that the connections had end, those that
+-- resume an earlier connection take it over, all get a lease, and one statement reads the answer.
+
+CREATE FUNCTION register(incarnation bigint, sockets socket[], taken resumable[]) RETURNS integer[]
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
+AS $$
+DECLARE
+    known integer[];
+BEGIN
+    WITH proven AS (
+        SELECT s.* FROM unnest(sockets) AS s LEFT JOIN unnest(taken) AS t ON t.holder = s.sid
+        -- An expired token says who its bearer was. What it resumes proves that it still is.
+        WHERE s.subject <> '' AND (s.expired IS NOT TRUE OR t.ended_at >
+                                   clock_timestamp() - setting('resume_identity')::interval)
+          -- A connection that another one resumes is over, though its own daemon has not noticed.
+          AND NOT EXISTS (SELECT FROM unnest(taken) AS o WHERE o.key = s.pid)
+    ), named AS ( -- a subject that names two principals names none
+        SELECT p.subject, min(p.id) AS id, min(p.kind) AS kind
+        FROM vantage6_events.principal AS p WHERE p.subject IN (SELECT s.subject FROM proven AS s)
+        GROUP BY p.subject HAVING count(*) = 1
+    ), leased AS (
+        INSERT INTO lease AS l (sid, incarnation, nsp, principal_id, subject, kind, transport,
+                                address, connected_at, expires_at, key)
+        SELECT s.sid, register.incarnation, s.nsp, n.id, s.subject, n.kind, s.transport, s.address,
+               clock_timestamp(), to_timestamp(CASE
+                   WHEN s.expires < 0 THEN 0 WHEN s.expires < 253402300800 THEN s.expires
+                   WHEN s.expires > 0 THEN 'infinity' END), s.pid
+        FROM proven AS s JOIN named AS n USING (subject) ORDER BY s.sid
+        RETURNING l.*
+    ), kept AS ( -- of two under one key nobody knows which one lives: the first holds it
+        INSERT INTO resumable AS r (key, principal_id, subject, nsp, since, holder)
+        SELECT DISTINCT ON (l.key) l.key, l.principal_id, l.subject, l.nsp,
+               CASE WHEN s.again IS NOT TRUE THEN pg_current_snapshot() END, l.sid
+        FROM leased AS l JOIN proven AS s USING (sid)
+        WHERE l.kind = 'user' AND l.key IS NOT NULL ORDER BY l.key, l.sid
+        ON CONFLICT (key) DO UPDATE SET holder = excluded.holder, ended_at = NULL,
+            since = coalesce(excluded.since, r.since)
+        WHERE r.holder IS NULL AND r.subject = excluded.subject)
+    SELECT array_agg(DISTINCT l.principal_id) INTO known FROM leased AS l;
+    RETURN known;
+END
+$$;
+COMMENT ON FUNCTION register(bigint, socket[], resumable[]) IS
+    'Writes the leases of the sockets, some of which have resumed what was taken for them, and '
+    'returns their principals.';
+
+-- One statement: the snapshot is that of the rooms, of the instructions and of what was missed.
+CREATE FUNCTION answer(sockets socket[], taken resumable[], known integer[])
+    RETURNS TABLE (sid text, principal_id integer, kind text, rooms text, greeting json,
+                   snapshot pg_snapshot, recovers boolean, missed json)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
+AS $$
+    WITH room AS (
+        SELECT r.principal_id, string_agg(r.room, ',' ORDER BY r.room COLLATE "C") AS list
+        FROM rooms_of(known) AS r GROUP BY r.principal_id)
+    SELECT s.sid, r.principal_id, CASE WHEN r.list IS NOT NULL THEN l.kind END, r.list,
+           CASE WHEN l.kind = 'node' THEN greeting(l.principal_id, l.nsp) END,
+           pg_current_snapshot(), l.kind = 'user' AND l.key IS NOT NULL,
+           CASE WHEN t.key IS NOT NULL THEN missed(s, t, string_to_array(r.list, ',')) END
+    FROM unnest(sockets) AS s
+    LEFT JOIN lease AS l ON l.sid = s.sid
+    LEFT JOIN room AS r ON r.principal_id = l.principal_id
+    LEFT JOIN unnest(taken) AS t ON t.holder = s.sid AND t.principal_id = r.principal_id
+$$;
+COMMENT ON FUNCTION answer(socket[], resumable[], integer[]) IS
+    'What connect() returns of the sockets, of which known are the principals.';
+
+CREATE FUNCTION connect_logic(incarnation bigint, sockets json)
+    RETURNS TABLE (sid text, principal_id integer, kind text, rooms text, greeting json,
+                   snapshot pg_snapshot, recovers boolean, missed json)
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, vantage6_events, pg_temp
+    SET lock_timeout = '100ms' -- reads wait behind it
+AS $$
+DECLARE
+    asked socket[] := ARRAY(
+        SELECT DISTINCT ON (s.sid) s FROM json_populate_recordset(NULL::socket, sockets) AS s
+        ORDER BY s.sid);
+    sids text[] := ARRAY(SELECT s.sid FROM unnest(asked) AS s);
+    replaced integer[];
+    known integer[];
+    taken resumable[];
+BEGIN
+    PERFORM check_incarnation(incarnation);
+    PERFORM FROM resumable AS r
+    WHERE r.key IN (SELECT unnest(ARRAY[s.pid, s.was]) FROM unnest(asked) AS s)
+    ORDER BY r.key FOR UPDATE;
+    replaced := ARRAY(SELECT l.principal_id FROM end_leases(sids) AS l);
+    taken := resume(asked);
+    known := register(incarnation, asked, taken);
+    PERFORM expect(replaced || known, '0');
+    PERFORM greeted(known, replaced);
+    FOR sid, principal_id, kind, rooms, greeting, snapshot, recovers, missed IN
+        SELECT * FROM answer(asked, taken, known)
+    LOOP
+        IF missed IS NOT NULL THEN
+            PERFORM go_on(s, missed) FROM unnest(asked) AS s WHERE s.sid = connect_logic.sid;
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+    DELETE FROM resumable AS r USING unnest(taken) AS t -- not recovered: good once
+    WHERE r.key = t.key AND r.ended_at IS NOT NULL;
+END
+$$;
+COMMENT ON FUNCTION connect_logic(bigint, json) IS
+    'Registers connections, again if need be. sockets: up to 1000 objects with the fields of the '
+    'type socket. One row each: principal_id, kind and rooms (joined by commas) are NULL if not '
+    'exactly one principal has the subject; greeting is NULL or an array of events for this socket '
+    'alone, each {"payload": text, "ack"}: with "ack" the next follows its acknowledgement, which '
+    'is said to ack() unless it is 0; snapshot is that of the rooms; recovers: its client may '
+    'resume it later; missed: it is recovered, and goes on as "was", after these events: {"prev", '
+    '"cur", "events": [[id, payload, whether cur does not see it]]}. Errors: V6010; 55P03 if HQ''s '
+    'tables are locked for 0.1 s.';
