@@ -11,7 +11,8 @@ CREATE VIEW pg_temp.traces AS
     SELECT 'trigger' AS what, relname || ' ' || tgname AS item, '' AS value
     FROM rel JOIN pg_trigger t ON tgrelid = rel.oid WHERE NOT tgisinternal
     UNION ALL
-    SELECT relkind::text, relname, coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's'::"char" ELSE 'r' END, relowner))::text FROM rel
+    SELECT relkind::text, relname, coalesce(relacl, acldefault(CASE relkind
+        WHEN 'S' THEN 's'::"char" ELSE 'r' END, relowner))::text FROM rel
     UNION ALL
     SELECT 'column', relname || ' ' || attname, coalesce(attacl::text, '')
     FROM rel JOIN pg_attribute ON attrelid = rel.oid WHERE attnum > 0
@@ -20,18 +21,21 @@ CREATE VIEW pg_temp.traces AS
     WHERE nspname = 'HQ''s tables'
     UNION ALL
     SELECT 'ours', proname || pg_get_function_identity_arguments(oid),
-           array(SELECT x::text FROM unnest(coalesce(proacl, acldefault('f', proowner))) x ORDER BY 1)::text
+           array(SELECT x::text FROM unnest(coalesce(proacl, acldefault('f', proowner))) x
+               ORDER BY 1)::text
     FROM pg_proc WHERE pronamespace = 'vantage6_events'::regnamespace
     UNION ALL
     SELECT 'ours', relname,
-           array(SELECT x::text FROM unnest(coalesce(relacl, acldefault('r', relowner))) x ORDER BY 1)::text
+           array(SELECT x::text FROM unnest(coalesce(relacl, acldefault('r', relowner))) x
+               ORDER BY 1)::text
     FROM pg_class WHERE relnamespace = 'vantage6_events'::regnamespace AND relkind IN ('r', 'v');
 CREATE TABLE pg_temp.before AS SELECT * FROM pg_temp.traces;
 \set ECHO all
 SET ROLE regress_hq;
 SELECT vantage6_events.attach('HQ''s tables');
 RESET ROLE;
-SELECT what, name, owner::regrole, whole FROM vantage6_events.made() ORDER BY what, name COLLATE "C";
+SELECT what, name, owner::regrole, whole FROM vantage6_events.made()
+    ORDER BY what, name COLLATE "C";
 SELECT hq_schema, hq_version, agent FROM vantage6_events.status;
 SELECT * FROM vantage6_events.node_at ORDER BY 1;
 -- Again, and by a superuser: the same.

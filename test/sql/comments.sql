@@ -9,7 +9,8 @@ WHERE c.relnamespace = 'vantage6_events'::regnamespace AND c.relkind NOT IN ('c'
   AND NOT (c.relkind IN ('i', 'I') AND (c.relname ~ '_pkey$|_key$' OR c.relispartition))
   AND obj_description(c.oid, 'pg_class') IS NULL
 UNION ALL
-SELECT 'column', c.oid::regclass || '.' || a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+SELECT 'column', c.oid::regclass || '.' || a.attname FROM pg_class c
+    JOIN pg_attribute a ON a.attrelid = c.oid
 WHERE c.relnamespace = 'vantage6_events'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'c')
   AND a.attnum > 0 AND NOT a.attisdropped AND col_description(c.oid, a.attnum) IS NULL
 UNION ALL
@@ -20,7 +21,8 @@ SELECT 'type', t.oid::regtype::text FROM pg_type t
 WHERE t.typnamespace = 'vantage6_events'::regnamespace AND t.typrelid = 0 AND t.typelem = 0
   AND obj_description(t.oid, 'pg_type') IS NULL
 UNION ALL
-SELECT 'trigger', tgname FROM pg_trigger WHERE NOT tgisinternal AND obj_description(oid, 'pg_trigger') IS NULL
+SELECT 'trigger', tgname FROM pg_trigger WHERE NOT tgisinternal
+    AND obj_description(oid, 'pg_trigger') IS NULL
 UNION ALL
 SELECT 'schema', nspname FROM pg_namespace
 WHERE nspname = 'vantage6_events' AND obj_description(oid, 'pg_namespace') IS NULL

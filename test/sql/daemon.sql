@@ -14,10 +14,12 @@ SELECT * FROM vantage6_events.open('i1', '0.9');
 SELECT * FROM vantage6_events.open('i1', NULL);
 SELECT * FROM vantage6_events.open('an instance', '1.0.0');
 SELECT * FROM vantage6_events.open(NULL, '1.0.0');
-SELECT incarnation, system_id ~ '^\d+$' AS system_id, tli > 0 AS tli, epoch LIKE system_id || '-' || tli || '-%' AS epoch,
+SELECT incarnation, system_id ~ '^\d+$' AS system_id, tli > 0 AS tli,
+    epoch LIKE system_id || '-' || tli || '-%' AS epoch,
     snapshot IS NOT NULL AS snapshot, hi FROM vantage6_events.open('i1', '1.0.0');
 SELECT incarnation AS one, epoch FROM vantage6_events.open('i1', '1.2.3') \gset
-SELECT incarnation AS two, epoch = :'epoch' AS same_epoch FROM vantage6_events.open('i2', '1.0.0') \gset
+SELECT incarnation AS two, epoch = :'epoch' AS same_epoch
+    FROM vantage6_events.open('i2', '1.0.0') \gset
 \echo :two :same_epoch
 RESET ROLE;
 SELECT incarnation, name, version FROM vantage6_events.instance ORDER BY 1;
@@ -27,8 +29,10 @@ SET ROLE regress_pushd;
 -- One row per socket; nothing for whom nobody knows.
 SELECT sid, principal_id, kind, rooms, greeting, snapshot IS NOT NULL AS snapshot
 FROM vantage6_events.connect(:one, '[
-    {"sid": "a", "nsp": "/tasks", "subject": "1", "transport": "websocket", "address": "::1", "expires": 1900000000},
-    {"sid": "b", "nsp": "/tasks", "subject": "13", "transport": "polling", "address": "10.0.0.1", "expires": null},
+    {"sid": "a", "nsp": "/tasks", "subject": "1", "transport": "websocket", "address": "::1",
+        "expires": 1900000000},
+    {"sid": "b", "nsp": "/tasks", "subject": "13", "transport": "polling", "address": "10.0.0.1",
+        "expires": null},
     {"sid": "c", "nsp": "/other", "subject": "2"},
     {"sid": "d", "nsp": "/tasks", "subject": "14"},
     {"sid": "e", "nsp": "/tasks", "subject": "99"},
@@ -36,37 +40,46 @@ FROM vantage6_events.connect(:one, '[
     {"sid": "g", "nsp": "/tasks", "subject": null},
     {"sid": "h", "nsp": "/tasks", "subject": "1; DROP TABLE node"}]') ORDER BY sid;
 RESET ROLE;
-SELECT sid, instance, principal_id, kind, namespace, transport, address, connected_at <= clock_timestamp() AS since,
+SELECT sid, instance, principal_id, kind, namespace, transport, address,
+    connected_at <= clock_timestamp() AS since,
     expires_at = to_timestamp(1900000000) AS expires FROM vantage6_events.connections ORDER BY sid;
 -- connect writes no row of HQ.
 SELECT count(*) FROM authenticatable WHERE status = 'online';
 -- Registered again, by another instance: it is its client now.
 SET ROLE regress_pushd;
-SELECT sid, principal_id FROM vantage6_events.connect(:two, '[{"sid": "a", "nsp": "/tasks", "subject": "1"}]');
-SELECT sid, principal_id FROM vantage6_events.connect(:two, '[{"sid": "b", "nsp": "/tasks", "subject": "99"}]');
+SELECT sid, principal_id FROM vantage6_events.connect(:two,
+    '[{"sid": "a", "nsp": "/tasks", "subject": "1"}]');
+SELECT sid, principal_id FROM vantage6_events.connect(:two,
+    '[{"sid": "b", "nsp": "/tasks", "subject": "99"}]');
 SELECT * FROM vantage6_events.connect(:two, '[]');
-SELECT vantage6_events.disconnect(:one, '[{"sid": "a", "by_client": true}, {"sid": "c", "by_client": true}, {"sid": "nobody"}]');
+SELECT vantage6_events.disconnect(:one,
+    '[{"sid": "a", "by_client": true}, {"sid": "c", "by_client": true}, {"sid": "nobody"}]');
 RESET ROLE;
 SELECT sid, instance FROM vantage6_events.connections ORDER BY sid;
 -- Batches of a thousand.
 SELECT count(*), count(principal_id) FROM vantage6_events.connect(:two, (
-    SELECT json_agg(json_build_object('sid', 's' || i, 'nsp', '/tasks', 'subject', i % 30)) FROM generate_series(1, 1000) AS i));
+    SELECT json_agg(json_build_object('sid', 's' || i, 'nsp', '/tasks', 'subject', i % 30))
+        FROM generate_series(1, 1000) AS i));
 SELECT vantage6_events.disconnect(:two, (
-    SELECT json_agg(json_build_object('sid', 's' || i, 'by_client', true)) FROM generate_series(1, 1000) AS i));
+    SELECT json_agg(json_build_object('sid', 's' || i, 'by_client', true))
+        FROM generate_series(1, 1000) AS i));
 -- ping
 SET ROLE regress_pushd;
 SELECT * FROM vantage6_events.receive(:two, 's', '[
     {"seq": 1, "sid": "a", "principal": 1, "nsp": "/tasks", "event": ["ping"]},
     {"seq": 2, "sid": "d", "principal": 14, "nsp": "/tasks", "event": ["ping"]},
     {"seq": 3, "sid": "a", "principal": 2, "nsp": "/tasks", "event": ["ping"]},
-    {"seq": 4, "sid": "a", "principal": 1, "nsp": "/tasks", "event": ["algorithm_log", {"run_id": 1, "log": "x"}]},
+    {"seq": 4, "sid": "a", "principal": 1, "nsp": "/tasks",
+        "event": ["algorithm_log", {"run_id": 1, "log": "x"}]},
     {"seq": 5, "sid": "a", "principal": 1, "nsp": "/tasks", "event": [{"no": "name"}]}]');
 RESET ROLE;
 SELECT id, last_seen IS NOT NULL AS seen FROM authenticatable WHERE status = 'online';
 UPDATE authenticatable SET status = 'offline' WHERE id = 1;
-SELECT * FROM vantage6_events.receive(:two, 's', '[{"seq": 5, "sid": "a", "principal": 1, "nsp": "/tasks", "event": ["ping"]}]');
+SELECT * FROM vantage6_events.receive(:two, 's',
+    '[{"seq": 5, "sid": "a", "principal": 1, "nsp": "/tasks", "event": ["ping"]}]');
 SELECT status AS not_taken_twice FROM authenticatable WHERE id = 1;
-SELECT * FROM vantage6_events.receive(:two, 's', '[{"seq": 6, "sid": "a", "principal": 1, "nsp": "/tasks", "event": ["ping"]}]');
+SELECT * FROM vantage6_events.receive(:two, 's',
+    '[{"seq": 6, "sid": "a", "principal": 1, "nsp": "/tasks", "event": ["ping"]}]');
 SELECT status FROM authenticatable WHERE id = 1;
 SELECT * FROM vantage6_events.receive(:two, 's', '[]');
 -- beat keeps nodes seen, when that is 30 s old.
@@ -74,13 +87,16 @@ UPDATE authenticatable SET last_seen = '2000-01-01' WHERE id IN (1, 14);
 SET ROLE regress_pushd;
 SELECT vantage6_events.beat(:two);
 RESET ROLE;
-SELECT id, last_seen > '2001-01-01' AS refreshed FROM authenticatable WHERE id IN (1, 14) ORDER BY id;
+SELECT id, last_seen > '2001-01-01' AS refreshed FROM authenticatable WHERE id IN (1, 14)
+    ORDER BY id;
 -- A dead instance is ended, its clients with grace; it is told so when it comes back.
 SELECT vantage6_events.presence(100);
-UPDATE vantage6_events.instance SET beat_at = now() - interval '19 seconds' WHERE incarnation = :one;
+UPDATE vantage6_events.instance SET beat_at = now() - interval '19 seconds'
+    WHERE incarnation = :one;
 SELECT vantage6_events.beat(:two);
 SELECT name FROM vantage6_events.instance ORDER BY 1;
-UPDATE vantage6_events.instance SET beat_at = now() - interval '21 seconds' WHERE incarnation = :one;
+UPDATE vantage6_events.instance SET beat_at = now() - interval '21 seconds'
+    WHERE incarnation = :one;
 SELECT vantage6_events.beat(:two);
 SELECT name FROM vantage6_events.instance ORDER BY 1;
 SELECT sid, instance FROM vantage6_events.connections ORDER BY sid;
@@ -95,7 +111,8 @@ RESET ROLE;
 UPDATE vantage6_events.lease SET incarnation = 999 WHERE sid = 'a';
 SELECT vantage6_events.beat(:two);
 SELECT sid, instance FROM vantage6_events.connections ORDER BY sid;
-SELECT due > clock_timestamp() AS grace FROM vantage6_events.pending WHERE principal_id = 1 ORDER BY id DESC LIMIT 1;
+SELECT due > clock_timestamp() AS grace FROM vantage6_events.pending WHERE principal_id = 1
+    ORDER BY id DESC LIMIT 1;
 -- Two principals under one subject: none.
 \set ECHO none
 \i test/hq/regress-down.psql

@@ -7,9 +7,11 @@ CREATE TABLE pg_temp.seen AS SELECT 0::bigint AS id;
 CREATE FUNCTION pg_temp.ready() RETURNS TABLE (rooms text, payload text) LANGUAGE sql AS $$
     WITH new AS (SELECT e.* FROM vantage6_events.event e, pg_temp.seen s WHERE e.id > s.id),
     mark AS (UPDATE pg_temp.seen SET id = (SELECT max(e.id) FROM vantage6_events.event e))
-    SELECT array_to_string(n.rooms, ' '), n.payload FROM new n WHERE n.name = 'new_task_update' ORDER BY n.id
+    SELECT array_to_string(n.rooms, ' '), n.payload FROM new n WHERE n.name = 'new_task_update'
+        ORDER BY n.id
 $$;
-CREATE FUNCTION pg_temp.finish(r integer, new_status text DEFAULT 'completed') RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION pg_temp.finish(r integer, new_status text DEFAULT 'completed') RETURNS void
+    LANGUAGE sql AS $$
     UPDATE run SET status = new_status, finished_at = now() WHERE id = r
 $$;
 \set ECHO all
@@ -27,16 +29,20 @@ SELECT * FROM pg_temp.ready();
 UPDATE run SET finished_at = NULL WHERE id = 3;
 SELECT pg_temp.finish(3);
 SELECT * FROM pg_temp.ready();
--- Two tasks to wait for, of which one has no runs; three organizations; a status alone is not the end.
-INSERT INTO task (id, collaboration_id, job_id, parent_id) VALUES (11, 1, 7, NULL), (12, 1, 7, NULL), (13, 1, 7, 11), (14, 1, 7, NULL);
-INSERT INTO run (id, task_id, organization_id, status) VALUES (31, 11, 1, 'pending'), (32, 12, 2, 'pending'),
+-- Two tasks to wait for, of which one has no runs; three organizations; a status alone is not the
+-- end.
+INSERT INTO task (id, collaboration_id, job_id, parent_id)
+    VALUES (11, 1, 7, NULL), (12, 1, 7, NULL), (13, 1, 7, 11), (14, 1, 7, NULL);
+INSERT INTO run (id, task_id, organization_id, status) VALUES (31, 11, 1, 'pending'),
+    (32, 12, 2, 'pending'),
     (33, 13, 1, 'pending'), (34, 13, 3, 'pending'), (35, 13, 3, 'pending');
 INSERT INTO task_depends_on VALUES (13, 11), (13, 12), (13, 14);
 SELECT count(*) FROM pg_temp.ready();
 UPDATE run SET status = 'completed' WHERE id = 31;
 SELECT pg_temp.finish(32);
 SELECT * FROM pg_temp.ready();
--- In the same transaction, several last runs: once. Not before its commit, and not if it rolls back.
+-- In the same transaction, several last runs: once. Not before its commit, and not if it rolls
+-- back.
 BEGIN;
 SELECT pg_temp.finish(31);
 SELECT * FROM pg_temp.ready();
@@ -53,7 +59,8 @@ SELECT * FROM pg_temp.ready();
 -- One that has no unfinished run itself, one of no collaboration: nobody has anything to run.
 INSERT INTO task (id, collaboration_id) VALUES (15, 1), (16, 1), (17, NULL);
 INSERT INTO task_depends_on VALUES (16, 15), (17, 15);
-INSERT INTO run (id, task_id, organization_id, status, finished_at) VALUES (36, 15, 1, 'active', NULL), (37, 16, 1, 'failed', now()), (38, 17, 1, 'pending', NULL);
+INSERT INTO run (id, task_id, organization_id, status, finished_at)
+    VALUES (36, 15, 1, 'active', NULL), (37, 16, 1, 'failed', now()), (38, 17, 1, 'pending', NULL);
 SELECT count(*) FROM pg_temp.ready();
 SELECT pg_temp.finish(36, 'failed');
 SELECT * FROM pg_temp.ready();
@@ -65,7 +72,8 @@ INSERT INTO run (id, task_id, organization_id, status) VALUES (39, 18, 2, 'pendi
 SELECT * FROM pg_temp.ready();
 -- A dependency that was moved or taken back.
 INSERT INTO task (id, collaboration_id) VALUES (19, 1), (20, 1), (21, 1);
-INSERT INTO run (id, task_id, organization_id, status) VALUES (40, 19, 1, 'active'), (41, 20, 1, 'active'), (42, 21, 1, 'pending');
+INSERT INTO run (id, task_id, organization_id, status) VALUES (40, 19, 1, 'active'),
+    (41, 20, 1, 'active'), (42, 21, 1, 'pending');
 INSERT INTO task_depends_on VALUES (21, 19), (21, 20);
 SELECT count(*) FROM pg_temp.ready();
 UPDATE task_depends_on SET depends_on_id = 18 WHERE depends_on_id = 20 AND task_id = 21;
@@ -77,12 +85,15 @@ SELECT * FROM pg_temp.ready();
 INSERT INTO organization (id, name) SELECT i, 'o' || i FROM generate_series(1001, 1110) AS i;
 INSERT INTO task (id, collaboration_id) VALUES (22, 1), (23, 1);
 INSERT INTO task_depends_on VALUES (23, 22);
-INSERT INTO run (task_id, organization_id, status) SELECT 23, i, 'pending' FROM generate_series(1001, 1110) AS i;
+INSERT INTO run (task_id, organization_id, status) SELECT 23, i, 'pending'
+    FROM generate_series(1001, 1110) AS i;
 INSERT INTO run (id, task_id, organization_id, status) VALUES (43, 22, 1, 'active');
 SELECT count(*) FROM pg_temp.ready();
 SELECT pg_temp.finish(43);
-SELECT max(cardinality(rooms)), count(DISTINCT r), count(*), count(*) FILTER (WHERE r = 'collaboration_1/users') AS users
-FROM vantage6_events.event, unnest(rooms) AS r WHERE payload = '["new_task_update",{"id":23,"parent_id":null}]'
+SELECT max(cardinality(rooms)), count(DISTINCT r), count(*),
+    count(*) FILTER (WHERE r = 'collaboration_1/users') AS users
+FROM vantage6_events.event, unnest(rooms) AS r
+    WHERE payload = '["new_task_update",{"id":23,"parent_id":null}]'
   AND id > (SELECT id FROM pg_temp.seen);
 -- Runs as they change: of another task, of another organization, no task, deleted.
 UPDATE run SET task_id = 19, organization_id = 2 WHERE id = 39;
@@ -99,7 +110,8 @@ CREATE VIEW pg_temp.noted AS
     SELECT 'open_run' AS what, o::text AS item FROM vantage6_events.open_run AS o
     UNION ALL SELECT 'child_task', c::text FROM vantage6_events.child_task AS c
     UNION ALL SELECT 'dependency', d::text FROM vantage6_events.dependency AS d
-    UNION ALL SELECT 'unwanted_dataframe', (id, node_id, df_name, session_id)::text FROM vantage6_events.unwanted_dataframe;
+    UNION ALL SELECT 'unwanted_dataframe', (id, node_id, df_name, session_id)::text
+        FROM vantage6_events.unwanted_dataframe;
 CREATE TABLE pg_temp.before AS TABLE pg_temp.noted;
 SELECT vantage6_events.attach('HQ''s tables');
 SELECT * FROM pg_temp.before EXCEPT TABLE pg_temp.noted;

@@ -13,7 +13,8 @@ SELECT vantage6_events.emit('text', '{"a": 1}'::text, 'everyone');
 SELECT vantage6_events.emit('rooms', '{"a": 1}', ARRAY['node_1', 'user_11', 'node_1']);
 SELECT vantage6_events.emit('rooms', '{"a": 1}'::json, ARRAY['node_1']);
 SELECT vantage6_events.emit('rooms', '{"a": 1}'::jsonb, '{node_1,node_2}'::text[]);
-SELECT vantage6_events.emit(event => 'named', args => '[]', rooms => '{node_1}', namespace => '/other');
+SELECT vantage6_events.emit(event => 'named', args => '[]', rooms => '{node_1}',
+    namespace => '/other');
 SELECT vantage6_events.emit('no-args', NULL, 'everyone', durable => NULL);
 -- An array is the list of arguments, any other value the only one; white space only in strings.
 SELECT count(vantage6_events.emit('args', a, 'everyone')) FROM unnest(ARRAY[
@@ -24,7 +25,8 @@ RESET ROLE;
 SELECT namespace, rooms, payload FROM vantage6_events.event ORDER BY id;
 SELECT DISTINCT slot BETWEEN 0 AND 2 AS slot, tli = vantage6_events.timeline() AS tli,
     emitted_at <= now() AS time, durable, except_principal FROM vantage6_events.event;
-SELECT count(*) AS not_json FROM vantage6_events.event WHERE payload::json ->> 0 IS DISTINCT FROM name;
+SELECT count(*) AS not_json FROM vantage6_events.event
+    WHERE payload::json ->> 0 IS DISTINCT FROM name;
 -- The transaction, not the savepoint; what is rolled back was not said.
 TRUNCATE vantage6_events.event;
 BEGIN;

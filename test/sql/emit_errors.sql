@@ -4,7 +4,8 @@
 \set ECHO none
 \i test/hq/regress-up.psql
 SET ROLE regress_hq;
-CREATE FUNCTION pg_temp.refusal(event text, args text DEFAULT NULL, rooms text[] DEFAULT '{everyone}',
+CREATE FUNCTION pg_temp.refusal(event text, args text DEFAULT NULL,
+    rooms text[] DEFAULT '{everyone}',
     namespace text DEFAULT '/tasks', durable boolean DEFAULT false, ttl interval DEFAULT NULL)
     RETURNS text LANGUAGE plpgsql AS $$
 DECLARE s text; m text; d text; h text;
@@ -28,8 +29,10 @@ SELECT pg_temp.refusal('x', rooms => '{}');
 SELECT pg_temp.refusal('x', rooms => array_fill('everyone'::text, ARRAY[101]));
 SELECT pg_temp.refusal('x', rooms => array_fill('everyone'::text, ARRAY[100]));
 SELECT pg_temp.refusal(e) FROM unnest(ARRAY[
-    '', 'a b', 'a"b', E'a\nb', 'é', repeat('é', 100), repeat('e', 129), NULL, repeat('e', 128)]) AS e;
-SELECT pg_temp.refusal(e) FROM unnest(ARRAY['connect', 'connect_error', 'disconnect', 'disconnecting',
+    '', 'a b', 'a"b', E'a\nb', 'é', repeat('é', 100), repeat('e', 129), NULL,
+        repeat('e', 128)]) AS e;
+SELECT pg_temp.refusal(e)
+    FROM unnest(ARRAY['connect', 'connect_error', 'disconnect', 'disconnecting',
     'newListener', 'removeListener', 'Connect', 'connected']) AS e;
 SELECT pg_temp.refusal('x', args => a) FROM unnest(ARRAY['{', '', 'x', '[1,]', '{"a":1} 2']) AS a;
 -- The limit counts what is stored: ["x","..."] is 8 bytes and the string.

@@ -1,5 +1,6 @@
--- The owner of HQ's tables may put triggers on them. Whatever the extension does with their rows, for
--- whomever, they run as the agent, and get nobody's rights: deferred ones too, which would run at commit.
+-- The owner of HQ's tables may put triggers on them. Whatever the extension does with their rows,
+-- for whomever, they run as the agent, and get nobody's rights: deferred ones too, which would run
+-- at commit.
 \set hq 5
 \set attach on
 \set ECHO none
@@ -19,7 +20,8 @@ DECLARE
     act text;
 BEGIN
     FOREACH act IN ARRAY ARRAY['RESET ROLE', 'RESET SESSION AUTHORIZATION', 'SET ROLE NONE',
-                               'ALTER ROLE regress_hq SUPERUSER', 'GRANT pg_monitor TO regress_hq'] LOOP
+                               'ALTER ROLE regress_hq SUPERUSER',
+                                   'GRANT pg_monitor TO regress_hq'] LOOP
         BEGIN
             EXECUTE act;
             gained := concat_ws(', ', nullif(gained, ''), act);
@@ -35,9 +37,12 @@ DECLARE
 BEGIN
     FOR t IN SELECT c.oid FROM pg_class AS c WHERE c.relnamespace = '"HQ''s tables"'::regnamespace
              AND c.relkind = 'r' AND c.relname <> 'caught' LOOP
-        EXECUTE format('CREATE TRIGGER before_row BEFORE INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION trap()', t);
-        EXECUTE format('CREATE TRIGGER after_row AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION trap()', t);
-        EXECUTE format('CREATE TRIGGER statement AFTER INSERT OR UPDATE OR DELETE ON %s EXECUTE FUNCTION trap()', t);
+        EXECUTE format('CREATE TRIGGER before_row BEFORE INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW'
+                       ' EXECUTE FUNCTION trap()', t);
+        EXECUTE format('CREATE TRIGGER after_row AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW'
+                       ' EXECUTE FUNCTION trap()', t);
+        EXECUTE format('CREATE TRIGGER statement AFTER INSERT OR UPDATE OR DELETE ON %s'
+                       ' EXECUTE FUNCTION trap()', t);
         EXECUTE format('CREATE CONSTRAINT TRIGGER deferred AFTER INSERT OR UPDATE OR DELETE ON %s'
                        ' DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION trap()', t);
     END LOOP;
@@ -45,20 +50,27 @@ END $$;
 RESET ROLE;
 CREATE ROLE regress_operator;
 SELECT vantage6_events.grant_hq('regress_operator');
--- The daemon: connect, presence, all that nodes send, a beat that folds logs and tries again what waited.
+-- The daemon: connect, presence, all that nodes send, a beat that folds logs and tries again what
+-- waited.
 SELECT incarnation AS mine FROM vantage6_events.instance \gset
-SELECT array_agg(format('{"sid": "s%s", "nsp": "/tasks", "subject": "%s"}', id, keycloak_id)) AS sockets
+SELECT array_agg(format('{"sid": "s%s", "nsp": "/tasks", "subject": "%s"}', id,
+    keycloak_id)) AS sockets
 FROM authenticatable \gset
 SET ROLE regress_pushd;
 SELECT count(*) FROM vantage6_events.connect(:mine, array_to_json(:'sockets'::json[]));
 SELECT count(*) > 0 AS present FROM vantage6_events.presence(100);
 SELECT taken, report FROM vantage6_events.receive(:mine, 'a stream', '[
     {"seq": 1, "sid": "s2", "principal": 2, "nsp": "/tasks", "event": ["ping"]},
-    {"seq": 2, "sid": "s2", "principal": 2, "nsp": "/tasks", "event": ["algorithm_status_change", {"status": "active", "run_id": 2}]},
-    {"seq": 3, "sid": "s1", "principal": 1, "nsp": "/tasks", "event": ["algorithm_log", {"run_id": 1, "log": "a line"}]},
-    {"seq": 4, "sid": "s3", "principal": 3, "nsp": "/tasks", "event": ["node_info_update", {"encryption": "False", "allowed_users": ["a", "b"]}]},
-    {"seq": 5, "sid": "s3", "principal": 3, "nsp": "/tasks", "event": ["node_info_update", {"encryption": "True"}]},
-    {"seq": 6, "sid": "s1", "principal": 1, "nsp": "/tasks", "event": ["dataframe_deleted", {"session_id": 1, "df_name": "df_old"}]}]');
+    {"seq": 2, "sid": "s2", "principal": 2, "nsp": "/tasks", "event": ["algorithm_status_change",
+        {"status": "active", "run_id": 2}]},
+    {"seq": 3, "sid": "s1", "principal": 1, "nsp": "/tasks",
+        "event": ["algorithm_log", {"run_id": 1, "log": "a line"}]},
+    {"seq": 4, "sid": "s3", "principal": 3, "nsp": "/tasks",
+        "event": ["node_info_update", {"encryption": "False", "allowed_users": ["a", "b"]}]},
+    {"seq": 5, "sid": "s3", "principal": 3, "nsp": "/tasks",
+        "event": ["node_info_update", {"encryption": "True"}]},
+    {"seq": 6, "sid": "s1", "principal": 1, "nsp": "/tasks",
+        "event": ["dataframe_deleted", {"session_id": 1, "df_name": "df_old"}]}]');
 RESET ROLE;
 UPDATE vantage6_events.log_line SET at = at - interval '1 hour';
 INSERT INTO vantage6_events.deferred (principal_id, name, arg, since)
@@ -79,7 +91,8 @@ SELECT vantage6_events.detach();
 -- All as the agent, and nothing gained.
 SELECT who, gained, count(*) > 0 AS caught FROM caught GROUP BY 1, 2;
 SELECT rolsuper FROM pg_roles WHERE rolname = 'regress_hq';
-SELECT tab, op, string_agg(DISTINCT fired, ', ' ORDER BY fired) FROM caught GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT tab, op, string_agg(DISTINCT fired, ', ' ORDER BY fired) FROM caught GROUP BY 1, 2
+    ORDER BY 1, 2;
 \set ECHO none
 DROP OWNED BY regress_operator;
 DROP ROLE regress_operator;

@@ -4,8 +4,10 @@
 \set ECHO none
 \i test/hq/regress-up.psql
 \i test/hq/receive.psql
-CREATE FUNCTION pg_temp.logs(principal integer, run integer, VARIADIC lines text[]) RETURNS text LANGUAGE sql AS $$
-    SELECT string_agg(pg_temp.said(principal, 'algorithm_log', json_build_object('run_id', run, 'log', l)::text), ' ' ORDER BY n)
+CREATE FUNCTION pg_temp.logs(principal integer, run integer, VARIADIC lines text[]) RETURNS text
+    LANGUAGE sql AS $$
+    SELECT string_agg(pg_temp.said(principal, 'algorithm_log',
+        json_build_object('run_id', run, 'log', l)::text), ' ' ORDER BY n)
     FROM unnest(lines) WITH ORDINALITY AS x (l, n)
 $$;
 CREATE FUNCTION pg_temp.beat() RETURNS boolean LANGUAGE sql AS $$
@@ -29,9 +31,12 @@ BEGIN
     END LOOP;
     RETURN log;
 END $$;
-SELECT count(*), count(*) FILTER (WHERE concat(log, vantage6_events.joined_lines(ARRAY[a, b, c], right(log, 1)))
-                                        IS DISTINCT FROM pg_temp.one_by_one(log, ARRAY[a, b, c])) AS otherwise
-FROM unnest(ARRAY[NULL, '', 'l', E'l\n']) AS log, unnest(ARRAY['', 'x', E'x\n', E'\n', E'x\n\ny']) AS a,
+SELECT count(*), count(*) FILTER (WHERE concat(log, vantage6_events.joined_lines(ARRAY[a, b, c],
+    right(log, 1)))
+                                        IS DISTINCT FROM pg_temp.one_by_one(log,
+                                            ARRAY[a, b, c])) AS otherwise
+FROM unnest(ARRAY[NULL, '', 'l', E'l\n']) AS log,
+    unnest(ARRAY['', 'x', E'x\n', E'\n', E'x\n\ny']) AS a,
      unnest(ARRAY['', 'x', E'x\n', E'\n']) AS b, unnest(ARRAY['', 'x', E'x\n', E'\n']) AS c;
 -- Nothing is written while lines come; when none has come for 5 s, all is.
 SELECT pg_temp.logs(1, 1, 'one', E'two\n', 'three'), pg_temp.logs(3, 3, 'new line'), pg_temp.beat();

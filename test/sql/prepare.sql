@@ -1,5 +1,6 @@
--- With the plain bell a transaction that emits cannot be prepared: PostgreSQL refuses it (prepare.out). With the
--- doorbell it can (prepare_1.out). A server whose max_prepared_transactions is 0 refuses any (prepare_2.out, prepare_3.out).
+-- With the plain bell a transaction that emits cannot be prepared: PostgreSQL refuses it
+-- (prepare.out). With the doorbell it can (prepare_1.out). A server whose max_prepared_transactions
+-- is 0 refuses any (prepare_2.out, prepare_3.out).
 \set hq 5
 \set attach on
 \set ECHO none

@@ -4,13 +4,16 @@
 \set ECHO none
 \i test/hq/regress-up.psql
 CREATE TABLE pg_temp.seen AS SELECT 0::bigint AS id;
-CREATE FUNCTION pg_temp.news() RETURNS TABLE (rooms text, except_principal integer, payload text) LANGUAGE sql AS $$
+CREATE FUNCTION pg_temp.news() RETURNS TABLE (rooms text, except_principal integer, payload text)
+    LANGUAGE sql AS $$
     WITH new AS (SELECT e.* FROM vantage6_events.event e, pg_temp.seen s WHERE e.id > s.id),
     mark AS (UPDATE pg_temp.seen SET id = (SELECT max(e.id) FROM vantage6_events.event e))
     SELECT array_to_string(n.rooms, ' '), n.except_principal, n.payload FROM new n ORDER BY n.id
 $$;
-CREATE FUNCTION pg_temp.arrive(sid text, principal integer, nsp text DEFAULT '/tasks') RETURNS text LANGUAGE sql AS $$
-    SELECT kind FROM vantage6_events.connect((SELECT max(incarnation) FROM vantage6_events.instance),
+CREATE FUNCTION pg_temp.arrive(sid text, principal integer, nsp text DEFAULT '/tasks') RETURNS text
+    LANGUAGE sql AS $$
+    SELECT kind FROM vantage6_events.connect((SELECT max(incarnation)
+        FROM vantage6_events.instance),
         json_build_array(json_build_object('sid', sid, 'nsp', nsp, 'subject',
             '00000000-0000-4000-8000-' || lpad(principal::text, 12, '0'))))
 $$;
@@ -23,12 +26,14 @@ CREATE FUNCTION pg_temp.later() RETURNS void LANGUAGE sql AS $$
     UPDATE vantage6_events.pending SET due = '2000-01-01'
 $$;
 CREATE VIEW pg_temp.hq AS
-    SELECT id, status, abs(extract(epoch FROM last_seen - clock_timestamp() AT TIME ZONE 'UTC')) < 60 AS now_utc
+    SELECT id, status, abs(extract(epoch
+        FROM last_seen - clock_timestamp() AT TIME ZONE 'UTC')) < 60 AS now_utc
     FROM authenticatable WHERE id IN (1, 3, 11, 13, 14) ORDER BY id;
 SELECT 1 FROM vantage6_events.open('regress', '1.0.0') \g /dev/null
 SET TimeZone = 'Pacific/Auckland';
 \set ECHO all
-SELECT pg_temp.arrive('a', 3), pg_temp.arrive('b', 13), pg_temp.arrive('c', 14), pg_temp.arrive('d', 11);
+SELECT pg_temp.arrive('a', 3), pg_temp.arrive('b', 13), pg_temp.arrive('c', 14),
+    pg_temp.arrive('d', 11);
 SELECT vantage6_events.presence(100);
 SELECT * FROM pg_temp.news();
 SELECT * FROM pg_temp.hq;
@@ -62,7 +67,8 @@ SET vantage6_events.drain_grace = '5min';
 SELECT pg_temp.leave('d', false), vantage6_events.presence(100) BETWEEN 250 AND 300 AS grace;
 RESET vantage6_events.drain_grace;
 -- A connection in another namespace is not presence.
-SELECT pg_temp.arrive('e', 1, '/other'), vantage6_events.presence(100) BETWEEN 200 AND 300 AS other_grace;
+SELECT pg_temp.arrive('e', 1, '/other'),
+    vantage6_events.presence(100) BETWEEN 200 AND 300 AS other_grace;
 SELECT * FROM pg_temp.news();
 -- Rights that changed are told when presence is next looked at.
 SELECT pg_temp.arrive('d2', 11), pg_temp.later(), vantage6_events.presence(100);
@@ -85,7 +91,8 @@ SELECT count(pg_temp.arrive('g' || i, i)) FROM generate_series(11, 15) AS i;
 SELECT vantage6_events.presence(3), vantage6_events.presence(3);
 -- The leases were lost: all that were told online have a minute to come back.
 SELECT count(*) FROM pg_temp.news();
-TRUNCATE vantage6_events.lease, vantage6_events.instance, vantage6_events.pending, vantage6_events.epoch;
+TRUNCATE vantage6_events.lease, vantage6_events.instance, vantage6_events.pending,
+    vantage6_events.epoch;
 SELECT epoch IS NOT NULL AS epoch FROM vantage6_events.open('regress', '1.0.0');
 SELECT vantage6_events.presence(100) BETWEEN 45 AND 60 AS grace;
 SELECT count(pg_temp.arrive('h' || i, i)) FROM generate_series(11, 14) AS i;

@@ -15,7 +15,9 @@ SELECT p.oid::regprocedure FROM pg_proc p WHERE pronamespace = 'vantage6_events'
   AND has_function_privilege('regress_pushd', p.oid, 'EXECUTE') ORDER BY p.proname COLLATE "C";
 SELECT c.oid::regclass FROM pg_class c
 WHERE relnamespace IN ('vantage6_events'::regnamespace, '"HQ''s tables"'::regnamespace)
-  AND relkind IN ('r', 'p', 'v', 'S') AND (CASE WHEN relkind = 'S' THEN has_sequence_privilege('regress_pushd', c.oid, 'USAGE, SELECT, UPDATE')
+  AND relkind IN ('r', 'p', 'v', 'S')
+      AND (CASE WHEN relkind = 'S' THEN has_sequence_privilege('regress_pushd', c.oid,
+      'USAGE, SELECT, UPDATE')
        ELSE has_any_column_privilege('regress_pushd', c.oid, 'SELECT, INSERT, UPDATE')
             OR has_table_privilege('regress_pushd', c.oid, 'DELETE, TRUNCATE, TRIGGER') END);
 SELECT has_schema_privilege('regress_pushd', 'HQ''s tables', 'USAGE'),
@@ -25,9 +27,12 @@ SELECT has_schema_privilege('regress_pushd', 'HQ''s tables', 'USAGE'),
 CREATE ROLE regress_operator;
 SELECT vantage6_events.grant_hq('regress_operator');
 SELECT p.oid::regprocedure FROM pg_proc p WHERE pronamespace = 'vantage6_events'::regnamespace
-  AND has_function_privilege('regress_operator', p.oid, 'EXECUTE') ORDER BY p.oid::regprocedure::text COLLATE "C";
-SELECT c.oid::regclass, c.relkind FROM pg_class c WHERE relnamespace = 'vantage6_events'::regnamespace
-  AND relkind IN ('r', 'p', 'v') AND has_any_column_privilege('regress_operator', c.oid, 'SELECT, INSERT, UPDATE') ORDER BY 1;
+  AND has_function_privilege('regress_operator', p.oid, 'EXECUTE')
+      ORDER BY p.oid::regprocedure::text COLLATE "C";
+SELECT c.oid::regclass, c.relkind FROM pg_class c
+    WHERE relnamespace = 'vantage6_events'::regnamespace
+  AND relkind IN ('r', 'p', 'v')
+      AND has_any_column_privilege('regress_operator', c.oid, 'SELECT, INSERT, UPDATE') ORDER BY 1;
 SET ROLE regress_operator;
 SELECT count(*) FROM vantage6_events.connections;
 SELECT hq_version FROM vantage6_events.status;
@@ -41,7 +46,8 @@ WHERE pronamespace = 'vantage6_events'::regnamespace AND prosecdef AND rolsuper
 ORDER BY p.oid::regprocedure::text COLLATE "C";
 -- Grants outlive attach().
 SELECT vantage6_events.attach('HQ''s tables');
-SELECT has_function_privilege('regress_pushd', 'vantage6_events.presence(integer, integer[])', 'EXECUTE'),
+SELECT has_function_privilege('regress_pushd', 'vantage6_events.presence(integer, integer[])',
+    'EXECUTE'),
        has_function_privilege('regress_operator', 'vantage6_events.rooms(integer)', 'EXECUTE');
 -- open() refuses what attach() did not make so, as after a restore without owners.
 CREATE ROLE regress_super SUPERUSER;
@@ -81,7 +87,8 @@ ROLLBACK;
 -- Neither does it when the agent lacks a right, or HQ has other tables now.
 REVOKE ALL ON SCHEMA vantage6_events FROM regress_hq;
 REVOKE UPDATE ON vantage6_events.lease FROM regress_hq;
-REVOKE EXECUTE ON FUNCTION vantage6_events.announce(text, json, text[], integer, boolean, bigint, text) FROM regress_hq;
+REVOKE EXECUTE ON FUNCTION vantage6_events.announce(text, json, text[], integer, boolean, bigint,
+    text) FROM regress_hq;
 SELECT * FROM vantage6_events.faults();
 SELECT * FROM vantage6_events.open('i', '1.0.0');
 SELECT vantage6_events.attach('HQ''s tables');
@@ -105,21 +112,28 @@ CREATE TRIGGER vantage6_events_on_run_inserted BEFORE INSERT ON "HQ's tables".ru
 SELECT * FROM vantage6_events.faults();
 ROLLBACK;
 -- The document's way to take grants back: nothing is left, but what the agent needs.
-CREATE TABLE pg_temp.roles AS SELECT unnest(ARRAY['regress_operator', 'regress_pushd', 'regress_hq']) AS somebody;
+CREATE TABLE pg_temp.roles AS
+    SELECT unnest(ARRAY['regress_operator', 'regress_pushd', 'regress_hq']) AS somebody;
 BEGIN;
 DELETE FROM vantage6_events.granted WHERE grantee IN (SELECT somebody FROM pg_temp.roles);
 REVOKE USAGE ON SCHEMA vantage6_events FROM regress_operator, regress_pushd, regress_hq;
 REVOKE SELECT ON vantage6_events.connections, vantage6_events.recent_events,
-    vantage6_events.pending_instructions, vantage6_events.status FROM regress_operator, regress_pushd, regress_hq;
+    vantage6_events.pending_instructions, vantage6_events.status
+        FROM regress_operator, regress_pushd, regress_hq;
 DO $$
 DECLARE
     f regprocedure;
 BEGIN
-    FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'vantage6_events'::regnamespace AND proname IN
-        ('emit', 'bell', 'rooms', 'may_receive', 'kill_task', 'kill_node', 'attach', 'make', 'detach', -- of grant_hq, then of grant_pushd
-         'open', 'connect', 'disconnect', 'events_since', 'beat', 'presence', 'receive', 'rights_since', 'ack')
+    FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'vantage6_events'::regnamespace
+        AND proname IN
+        -- of grant_hq, then of grant_pushd
+        ('emit', 'bell', 'rooms', 'may_receive', 'kill_task', 'kill_node', 'attach', 'make',
+            'detach',
+         'open', 'connect', 'disconnect', 'events_since', 'beat', 'presence', 'receive',
+             'rights_since', 'ack')
     LOOP
-        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM regress_operator, regress_pushd, regress_hq', f);
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM regress_operator, regress_pushd,
+            regress_hq', f);
     END LOOP;
 END
 $$;
@@ -127,21 +141,27 @@ SELECT vantage6_events.attach('HQ''s tables');
 SELECT * FROM vantage6_events.faults();
 SELECT somebody, has_schema_privilege(somebody, 'vantage6_events', 'USAGE') AS usage,
     (SELECT count(*) FROM pg_proc p WHERE pronamespace = 'vantage6_events'::regnamespace
-     AND prosecdef AND proname NOT IN ('announce', 'missed_events', 'upkeep') AND proowner <> somebody::regrole
+     AND prosecdef AND proname NOT IN ('announce', 'missed_events', 'upkeep')
+         AND proowner <> somebody::regrole
      AND has_function_privilege(somebody, p.oid, 'EXECUTE')) AS functions,
-    (SELECT count(*) FROM pg_class c WHERE relnamespace = 'vantage6_events'::regnamespace AND relkind = 'v'
+    (SELECT count(*) FROM pg_class c WHERE relnamespace = 'vantage6_events'::regnamespace
+        AND relkind = 'v'
      AND relowner <> somebody::regrole AND has_table_privilege(somebody, c.oid, 'SELECT')) AS views
 FROM pg_temp.roles ORDER BY 1;
 ROLLBACK;
--- Whoever emits has a search_path of his own, which is no way to anything: what is in it first is never called.
+-- Whoever emits has a search_path of his own, which is no way to anything: what is in it first is
+-- never called.
 \c -
 SET client_min_messages = warning;
 CREATE SCHEMA regress_evil;
-CREATE FUNCTION regress_evil.pg_current_xact_id() RETURNS xid8 LANGUAGE sql AS $$ SELECT (1 / 0)::text::xid8 $$;
+CREATE FUNCTION regress_evil.pg_current_xact_id() RETURNS xid8 LANGUAGE sql AS $$
+    SELECT (1 / 0)::text::xid8 $$;
 CREATE FUNCTION regress_evil.nextval(regclass) RETURNS bigint LANGUAGE sql AS $$ SELECT 1 / 0 $$;
 CREATE TABLE regress_evil.event (LIKE vantage6_events.event);
-CREATE FUNCTION regress_evil.equal(smallint, smallint) RETURNS boolean LANGUAGE sql AS $$ SELECT 1 / 0 = 1 $$;
-CREATE OPERATOR regress_evil.= (LEFTARG = smallint, RIGHTARG = smallint, FUNCTION = regress_evil.equal);
+CREATE FUNCTION regress_evil.equal(smallint, smallint) RETURNS boolean LANGUAGE sql AS $$
+    SELECT 1 / 0 = 1 $$;
+CREATE OPERATOR regress_evil.= (LEFTARG = smallint, RIGHTARG = smallint,
+    FUNCTION = regress_evil.equal);
 SET search_path = regress_evil, pg_catalog;
 SELECT vantage6_events.emit('x', '[1]'::json, 'node_1', durable => true) > 0 AS emitted;
 SELECT count(*) FROM event;
@@ -149,7 +169,8 @@ RESET search_path;
 SELECT count(*) FROM vantage6_events.instruction WHERE name = 'x';
 DROP SCHEMA regress_evil CASCADE;
 RESET client_min_messages;
--- Neither is pg_temp: it comes last, and what attach() makes is named with its schema, should it be missing.
+-- Neither is pg_temp: it comes last, and what attach() makes is named with its schema, should it be
+-- missing.
 SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'vantage6_events'::regnamespace
   AND (p.proconfig[1] ~ '^search_path=pg_catalog(, vantage6_events)?, pg_temp$') IS NOT TRUE
 ORDER BY p.oid::regprocedure::text COLLATE "C";

@@ -1,4 +1,5 @@
--- Rights that change while clients are connected: what is in the log, and what rights_since() says of them.
+-- Rights that change while clients are connected: what is in the log, and what rights_since() says
+-- of them.
 \set hq 5
 \set attach on
 \set ECHO none
@@ -9,16 +10,19 @@ CREATE FUNCTION pg_temp.scopes() RETURNS TABLE (scopes text) LANGUAGE sql SECURI
     WHERE NOT pg_visible_in_snapshot(r.xid, c.since) ORDER BY r.xid
 $$;
 -- As pushd asks; then the cursor moves on.
-CREATE FUNCTION pg_temp.rights() RETURNS TABLE (principal integer, rooms text, noted boolean) LANGUAGE sql SECURITY DEFINER AS $$
+CREATE FUNCTION pg_temp.rights() RETURNS TABLE (principal integer, rooms text, noted boolean)
+    LANGUAGE sql SECURITY DEFINER AS $$
     WITH moved AS (UPDATE pg_temp.cursor SET since = pg_current_snapshot())
-    SELECT r.principal_id, regexp_replace(r.rooms, '(,[^,]*/[^,]*|,everyone|,user_\d+|,node_\d+)', '', 'g'), r.noted
+    SELECT r.principal_id, regexp_replace(r.rooms, '(,[^,]*/[^,]*|,everyone|,user_\d+|,node_\d+)',
+        '', 'g'), r.noted
     FROM pg_temp.cursor AS c, vantage6_events.rights_since(
         (SELECT max(incarnation) FROM vantage6_events.instance), c.since, NULL, NULL) AS r
     ORDER BY r.principal_id
 $$;
 SELECT incarnation AS one FROM vantage6_events.open('regress', '1.0.0') \gset
 SELECT count(*) FROM vantage6_events.connect(:one, (
-    SELECT json_agg(json_build_object('sid', 's' || p.id, 'nsp', '/tasks', 'subject', p.subject)) FROM vantage6_events.principal AS p)) \g /dev/null
+    SELECT json_agg(json_build_object('sid', 's' || p.id, 'nsp', '/tasks', 'subject', p.subject))
+        FROM vantage6_events.principal AS p)) \g /dev/null
 SELECT count(*) FROM pg_temp.rights() \g /dev/null
 SET ROLE regress_hq;
 \set ECHO all
@@ -112,9 +116,11 @@ ALTER TABLE "HQ's tables"."UserPermission" ENABLE TRIGGER USER;
 SELECT * FROM pg_temp.rights();
 INSERT INTO "Permission" (user_id, role_id) VALUES (13, 1);
 SET ROLE regress_pushd;
-SELECT r.sid, r.rooms, r.known, r.noted, r.audited FROM vantage6_events.rights_since(:one, '3:3:', 's12', 4) AS r;
+SELECT r.sid, r.rooms, r.known, r.noted, r.audited
+    FROM vantage6_events.rights_since(:one, '3:3:', 's12', 4) AS r;
 RESET ROLE;
-SELECT r.sid, r.noted, r.audited FROM pg_temp.cursor AS c, vantage6_events.rights_since(:one, c.since, 's12', 4) AS r;
+SELECT r.sid, r.noted, r.audited
+    FROM pg_temp.cursor AS c, vantage6_events.rights_since(:one, c.since, 's12', 4) AS r;
 SELECT r.sid FROM pg_temp.cursor AS c, vantage6_events.rights_since(:one + 1, c.since, '', 4) AS r;
 -- The announcements: who leaves and joins what; a node that moves, in the rooms on either side.
 SELECT count(*) FROM vantage6_events.presence(1000);
@@ -122,11 +128,13 @@ UPDATE node SET collaboration_id = 1, organization_id = 3 WHERE id = 3;
 INSERT INTO "UserPermission" (user_id, rule_id) VALUES (15, 3);
 SELECT max(id) AS last FROM vantage6_events.event \gset
 SELECT count(*) FROM vantage6_events.presence(1000, '{3, 15, 15, 4711}');
-SELECT array_to_string(rooms, ' ') AS rooms, except_principal, payload FROM vantage6_events.event WHERE id > :last ORDER BY id;
+SELECT array_to_string(rooms, ' ') AS rooms, except_principal, payload FROM vantage6_events.event
+    WHERE id > :last ORDER BY id;
 DELETE FROM node WHERE id = 3;
 SELECT max(id) AS last FROM vantage6_events.event \gset
 SELECT count(*) FROM vantage6_events.presence(1000, '{3}');
-SELECT array_to_string(rooms, ' ') AS rooms, except_principal, payload FROM vantage6_events.event WHERE id > :last ORDER BY id;
+SELECT array_to_string(rooms, ' ') AS rooms, except_principal, payload FROM vantage6_events.event
+    WHERE id > :last ORDER BY id;
 SELECT count(*) FROM vantage6_events.announced WHERE principal_id = 3;
 \set ECHO none
 \i test/hq/regress-down.psql

@@ -6,9 +6,11 @@
 \set ECHO all
 ALTER TABLE run DISABLE TRIGGER USER;
 ALTER TABLE task DISABLE TRIGGER USER;
-INSERT INTO task (id, collaboration_id, parent_id) SELECT i, 1, CASE WHEN i % 10 = 0 THEN i - 1 END FROM generate_series(1001, 21000) AS i;
+INSERT INTO task (id, collaboration_id, parent_id) SELECT i, 1, CASE WHEN i % 10 = 0 THEN i - 1 END
+    FROM generate_series(1001, 21000) AS i;
 INSERT INTO run (id, task_id, organization_id, status, log)
-SELECT 100000 + i, 1001 + i / 10, 1 + i % 3, CASE WHEN i % 2 = 0 THEN 'completed' ELSE 'active' END, 'log' FROM generate_series(0, 199999) AS i;
+SELECT 100000 + i, 1001 + i / 10, 1 + i % 3, CASE WHEN i % 2 = 0 THEN 'completed'
+    ELSE 'active' END, 'log' FROM generate_series(0, 199999) AS i;
 INSERT INTO task_depends_on SELECT i, i - 2 FROM generate_series(1010, 20990, 10) AS i;
 ALTER TABLE run ENABLE TRIGGER USER;
 ALTER TABLE task ENABLE TRIGGER USER;
@@ -24,7 +26,8 @@ CREATE FUNCTION pg_temp.scans() RETURNS TABLE (relname name, n bigint) LANGUAGE 
               ('run', 'task', 'task_depends_on', 'open_run', 'child_task', 'dependency')),
     gone AS (DELETE FROM pg_temp.before),
     kept AS (INSERT INTO pg_temp.before SELECT * FROM now)
-    SELECT n.relname, n.seq_scan - coalesce(b.seq_scan, 0) FROM now AS n LEFT JOIN pg_temp.before AS b USING (relname)
+    SELECT n.relname, n.seq_scan - coalesce(b.seq_scan, 0) FROM now AS n LEFT
+        JOIN pg_temp.before AS b USING (relname)
     WHERE n.seq_scan > coalesce(b.seq_scan, 0) ORDER BY 1
 $$;
 -- Never analyzed, and then analyzed.
@@ -39,7 +42,8 @@ UPDATE run SET status = 'active', finished_at = NULL WHERE id = 100081;
 INSERT INTO task (id, collaboration_id, parent_id) VALUES (500000, 1, 1010);
 UPDATE task SET parent_id = 1011 WHERE id = 500000;
 INSERT INTO task_depends_on VALUES (500000, 1012);
-INSERT INTO dataframetobedeletedatnode (id, dataframe_name, session_id, node_id) VALUES (500000, 'x', 1, 1);
+INSERT INTO dataframetobedeletedatnode (id, dataframe_name, session_id, node_id)
+    VALUES (500000, 'x', 1, 1);
 DELETE FROM run WHERE id = 500000;
 SET CONSTRAINTS ALL IMMEDIATE;
 SELECT vantage6_events.kill_task(1019);

@@ -8,7 +8,8 @@ GRANT USAGE ON SCHEMA "HQ's tables" TO regress_app;
 GRANT ALL ON ALL TABLES IN SCHEMA "HQ's tables" TO regress_app;
 GRANT ALL ON ALL SEQUENCES IN SCHEMA "HQ's tables" TO regress_app;
 CREATE TABLE pg_temp.seen AS SELECT 0::bigint AS id;
-CREATE FUNCTION pg_temp.news() RETURNS TABLE (rooms text, payload text) LANGUAGE sql SECURITY DEFINER AS $$
+CREATE FUNCTION pg_temp.news() RETURNS TABLE (rooms text, payload text)
+    LANGUAGE sql SECURITY DEFINER AS $$
     WITH new AS (SELECT e.* FROM vantage6_events.event e, pg_temp.seen s WHERE e.id > s.id),
     mark AS (UPDATE pg_temp.seen SET id = (SELECT max(e.id) FROM vantage6_events.event e))
     SELECT array_to_string(n.rooms, ' '), n.payload FROM new n ORDER BY n.id
@@ -23,7 +24,8 @@ INSERT INTO run (id, task_id, organization_id, status) VALUES (23, 10, 3, 'pendi
 SELECT * FROM pg_temp.news();
 -- Several runs of one organization in one transaction: its nodes hear the task once.
 BEGIN;
-INSERT INTO run (id, task_id, organization_id, status) VALUES (24, 10, 1, 'pending'), (25, 10, 1, 'pending');
+INSERT INTO run (id, task_id, organization_id, status) VALUES (24, 10, 1, 'pending'),
+    (25, 10, 1, 'pending');
 SAVEPOINT a;
 INSERT INTO run (id, task_id, organization_id, status) VALUES (26, 10, 2, 'pending');
 ROLLBACK TO a;
@@ -64,7 +66,8 @@ SELECT * FROM pg_temp.news();
 -- The node of an organization in a collaboration, as nodes come, move and go.
 RESET ROLE;
 INSERT INTO authenticatable (id, type) VALUES (6, 'node'), (7, 'node');
-INSERT INTO node (id, name, organization_id, collaboration_id) VALUES (6, 'n6', 3, 2), (7, 'n7', NULL, 2);
+INSERT INTO node (id, name, organization_id, collaboration_id)
+    VALUES (6, 'n6', 3, 2), (7, 'n7', NULL, 2);
 UPDATE node SET organization_id = 3 WHERE id = 7;
 UPDATE node SET collaboration_id = NULL WHERE id = 5;
 UPDATE node SET name = 'renamed' WHERE id = 4;
