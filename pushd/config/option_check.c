@@ -5,7 +5,6 @@
 
 #include <arpa/inet.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/address.h"
@@ -21,8 +20,8 @@ enum { ADDRESS_MAX = 64, NAMESPACE_MAX = 64 };
 
 static bool is_port(const char *text)
 {
-    size_t n = strlen(text);
-    return n >= 1 && n <= 5 && strspn(text, DIGITS) == n && strtol(text, NULL, 10) <= 65535;
+    uint64_t n;
+    return strlen(text) <= 5 && units_parse(units_count, text, strlen(text), &n) && n <= UINT16_MAX;
 }
 
 /* A name would have to be looked up, at a time when the resolver may not answer yet. */
