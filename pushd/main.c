@@ -39,7 +39,7 @@ int main(int argc, char **argv)
         puts("vantage6-pushd " PUSHD_VERSION);
         break;
     case CONFIG_PRINT:
-        config_print(&config, stdout);
+        config_print(&config, conninfo_mask, stdout);
         break;
     case CONFIG_CHECK:
         status = check(&config);

@@ -88,8 +88,9 @@ struct config {
 int config_load(struct config *c, int argc, char **argv, char **environ, char *err, size_t errlen);
 void config_free(struct config *c);
 
-/* The effective values as a file that config_load() reads back; passwords in conninfo masked. */
-void config_print(const struct config *c, FILE *out);
+/* The effective values as a file that config_load() reads back. mask returns the conninfo without
+ * its passwords, malloc'd. */
+void config_print(const struct config *c, char *(*mask)(const char *conninfo), FILE *out);
 /* --help, made from the table. */
 void config_help(FILE *out);
 

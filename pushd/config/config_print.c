@@ -4,23 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/conninfo_mask.h"
 #include "config/option.h"
 
 enum { FLAG_SIZE = 64, FLAG_COLUMN = 24 };
 
-void config_print(const struct config *c, FILE *out)
+void config_print(const struct config *c, char *(*mask)(const char *conninfo), FILE *out)
 {
     const struct option *o;
     for (size_t i = 0; (o = option_at(i)) != NULL; i++) {
-        char *value = option_get(o, c);
-        if (value != NULL && strcmp(o->name, "conninfo") == 0) {
-            char *masked = conninfo_mask(value);
-            free(value);
-            value = masked;
-        }
-        fprintf(out, "%s =%s%s\n", o->name, value == NULL || *value == '\0' ? "" : " ",
-                value == NULL ? "" : value);
+        bool secret = strcmp(o->name, "conninfo") == 0;
+        char *value = secret ? mask(c->conninfo) : option_get(o, c);
+        fprintf(out, "%s =%s%s\n", o->name, *value == '\0' ? "" : " ", value);
         free(value);
     }
 }

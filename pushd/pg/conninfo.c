@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { CONNECT_SECONDS = 20 };
+#define MASK "***"
 
 /* A server that is gone without a word is noticed within half a minute. Events are read from the
  * primary only: a standby's snapshot omits transactions that run. */
@@ -21,10 +22,14 @@ static const struct {
 };
 enum { DEFAULTS = sizeof defaults / sizeof defaults[0] };
 
+static bool is_uri(const char *s)
+{
+    return strncmp(s, "postgres://", 11) == 0 || strncmp(s, "postgresql://", 13) == 0;
+}
+
 static bool is_connection_string(const char *s)
 {
-    return strchr(s, '=') || strncmp(s, "postgres://", 11) == 0 ||
-           strncmp(s, "postgresql://", 13) == 0;
+    return strchr(s, '=') || is_uri(s);
 }
 
 bool conninfo_check(const char *conninfo, char *err, size_t len)
@@ -53,6 +58,67 @@ bool conninfo_check(const char *conninfo, char *err, size_t len)
         *say ? ": " : "", say);
     PQfreemem(why);
     return false;
+}
+
+/* By its name too, since libpq does not mark all of them. */
+static bool is_secret(const PQconninfoOption *o)
+{
+    return *o->dispchar == '*' || strstr(o->keyword, "password") || strstr(o->keyword, "secret") ||
+           strstr(o->keyword, "scram");
+}
+
+/* True if what libpq takes for a host or a user may be a password, or a part of one: the only @ of
+ * a URI must be before each / and ?. */
+static bool is_ambiguous(const char *conninfo)
+{
+    const char *at = strchr(conninfo, '@');
+    if (!is_uri(conninfo) || !at)
+        return false;
+    const char *start = strstr(conninfo, "://") + 3;
+    return start + strcspn(start, "/?") < at || strchr(at + 1, '@');
+}
+
+/* A line of a file holds no such character. */
+static bool has_control(const char *s)
+{
+    for (; *s; s++)
+        if ((unsigned char)*s < ' ' || *s == 0x7f)
+            return true;
+    return false;
+}
+
+static void print_pair(const char *separator, const PQconninfoOption *o, FILE *out)
+{
+    const char *value = is_secret(o) ? MASK : o->val;
+    bool quoted = !*value || strpbrk(value, " '\\");
+    fprintf(out, "%s%s=%s", separator, o->keyword, quoted ? "'" : "");
+    for (; *value; value++)
+        fprintf(out, "%s%c", strchr("'\\", *value) ? "\\" : "", *value);
+    fputs(quoted ? "'" : "", out);
+}
+
+char *conninfo_mask(const char *conninfo)
+{
+    PQconninfoOption *parsed = PQconninfoParse(conninfo, NULL);
+    bool good = parsed && !is_ambiguous(conninfo);
+    const char *separator = "";
+    char *text = NULL;
+    size_t size;
+    FILE *out = must(open_memstream(&text, &size));
+    for (const PQconninfoOption *o = parsed; o && o->keyword; o++) {
+        if (!o->val)
+            continue;
+        good = good && (is_secret(o) || !has_control(o->val));
+        print_pair(separator, o, out);
+        separator = " ";
+    }
+    fclose(out);
+    must(text);
+    PQconninfoFree(parsed);
+    if (good)
+        return text;
+    free(text);
+    return alloc_text(MASK);
 }
 
 /* Set by the environment, or by the service file that it names. */

@@ -14,6 +14,10 @@
  */
 bool conninfo_check(const char *conninfo, char *err, size_t len);
 
+/* The settings of a connection string as key=value pairs, to be shown: *** stands for each secret,
+ * and for all of a string that libpq does not understand. malloc'd. */
+char *conninfo_mask(const char *conninfo);
+
 /* The servers of a connection string that names several, in the order in which they are tried; all
  * NULL: as it has them. The strings belong to it. */
 struct conninfo_order {

@@ -304,12 +304,18 @@ static void help_and_version_answer_whatever_else_is_wrong(void **state)
     refused(NULL, NULL, "--check-config", "found none");
 }
 
+static char *mask(const char *conninfo)
+{
+    assert_string_equal(conninfo, config.conninfo);
+    return strdup(*conninfo == '\0' ? "" : "user=masked");
+}
+
 static char *printed(void)
 {
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
-    config_print(&config, out);
+    config_print(&config, mask, out);
     fclose(out);
     return text;
 }
@@ -353,7 +359,7 @@ static void passwords_are_not_printed(void **state)
     (void)state;
     assert_loads(NULL, NULL, "--jwks-file|k|--conninfo|user=u password=hunter2");
     char *text = printed();
-    assert_non_null(strstr(text, "conninfo = user=u password=***\n"));
+    assert_non_null(strstr(text, "conninfo = user=masked\n"));
     assert_null(strstr(text, "hunter2"));
     free(text);
 }
