@@ -6,6 +6,7 @@
 #   make uninstall     remove what make install installed
 #   make demo          see it work
 #   make check         run every test, ending in one line of counts
+#   make docs          write the tables of options and settings into the documents
 #   make fuzz          fuzz the core: FUZZ=sio FUZZ_SECONDS=600 one target, so long
 #
 # The extension is built by PGXS in extension.mk and the daemon by pushd/Makefile, so that this file
@@ -25,7 +26,7 @@ PUSHD := build/release/vantage6-pushd
 SOAK = PUSHD=$(CURDIR)/$(PUSHD) $(PYTHON) -m pytest -q -p no:cacheprovider
 
 .PHONY: all extension pushd pushd-asan install installcheck unit unit-programs check check-now demo
-.PHONY: demo-now deps fuzz format format-check tidy soak soak-log bench bench-writes clean
+.PHONY: demo-now deps docs fuzz format format-check tidy soak soak-log bench bench-writes clean
 
 all: extension pushd
 
@@ -88,6 +89,11 @@ demo-now: all
 
 deps:
 	.ci/deps
+
+docs:
+	$(MAKE) -C pushd VARIANT=asan ../build/asan/print-options
+	test/options-tables
+	test/settings-table
 
 format:
 	clang-format -i $(wildcard src/*.[ch] pushd/*.[ch] pushd/*/*.[ch] test/unit/*.[ch] \

@@ -76,7 +76,7 @@ static bool check_namespaces(const struct config *c, struct complaint *to)
     return true;
 }
 
-/* While a client pays off a debt its pongs are not read. */
+/* A client that is over its rate is not read from, and so its pongs are not. */
 static bool check_rates(const struct config *c, struct complaint *to)
 {
     enum { DEBT_SECONDS = 60 };

@@ -3,7 +3,6 @@
  */
 #include "config/option.h"
 #include "base/alloc.h"
-#include "base/units.h"
 #include "base/words.h"
 
 #include <inttypes.h>
@@ -68,13 +67,9 @@ static bool set_number(const struct option *o, struct config *c, const char *tex
     char min[UNITS_TEXT], max[UNITS_TEXT];
     uint64_t n;
     if (!units_parse(units, text, strlen(text), &n) || n < o->min || n > o->max) {
-        units_print(units, o->min, min);
-        units_print(units, o->max, max);
+        option_limits(o, min, max);
         snprintf(err, errlen, "expected a %s from %s to %s, found \"%s\": write for example %s",
-                 o->kind == OPTION_DURATION ? "duration"
-                 : o->kind == OPTION_SIZE   ? "size"
-                                            : "number",
-                 min, max, text, o->fallback);
+                 o->value, min, max, text, o->fallback);
         return false;
     }
     if (o->kind == OPTION_DURATION)
@@ -144,6 +139,20 @@ char *option_get(const struct option *o, const struct config *c)
         break;
     }
     return alloc_text(number);
+}
+
+const char *option_words(const struct option *o)
+{
+    return o->kind == OPTION_CHOICE || o->kind == OPTION_SWITCH ? o->words : NULL;
+}
+
+bool option_limits(const struct option *o, char min[UNITS_TEXT], char max[UNITS_TEXT])
+{
+    if (o->kind == OPTION_TEXT || option_words(o) != NULL)
+        return false;
+    units_print(units_of(o->kind), o->min, min);
+    units_print(units_of(o->kind), o->max, max);
+    return true;
 }
 
 void option_clear(const struct option *o, struct config *c)

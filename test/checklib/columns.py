@@ -14,9 +14,7 @@ ELSEWHERE = {".git", "build", "expected", "log", "node_modules", "output_iso", "
              "test/upgrade"}
 MADE = re.compile(r"vantage6_events--.*\.sql")
 # Where lines are still to be broken. This only gets shorter.
-NOT_YET = {"documents": ("doc/vantage6-pushd.8", "doc/vantage6-pushd.ini"), "SQL": ("sql/", "test/"),
-           "C": ("pushd/config/option_table.c",), "Python": ("test/",),
-           "other files": ("pushd/Makefile",)}
+NOT_YET = {"SQL": ("sql/", "test/"), "Python": ("test/",), "other files": ("pushd/Makefile",)}
 
 
 def _kind(path):

@@ -75,6 +75,8 @@ def docs():
                   _missing_tests("doc/guarantees.md")}
     status, output = run(["test/settings-table", "--check"])
     checks["doc/sql.md has the settings of src/settings.def"] = [output] if status else []
+    status, output = run(["test/options-tables", "--check"])
+    checks["the documents have the options that the program has"] = [output] if status else []
     status, output = run(["test/doc-check"])
     lines = re.findall(r"^(ok|not ok) \d+ - (.*)$", output, re.MULTILINE)
     checks.update((name, [] if verdict == "ok" else [output]) for verdict, name in lines)

@@ -248,4 +248,5 @@ def test_version_and_help_answer_whatever_else_is_wrong(run):
     status, out, err = run("--help", ini="nonsense")
     assert (status, err) == (0, "")
     options = re.findall(r"^([a-z_]+) =", run("--print-config")[1], re.MULTILINE)
-    assert all(f"--{name.replace('_', '-')} " in out for name in options)
+    assert all(re.search(rf"^  --{name.replace('_', '-')}\s", out, re.MULTILINE) for name in options)
+    assert max(map(len, out.splitlines())) <= 80

@@ -375,11 +375,16 @@ static void help_names_every_option(void **state)
     fclose(out);
     for (size_t i = 0; (o = option_at(i)) != NULL; i++) {
         char flag[64];
-        snprintf(flag, sizeof flag, "  --%s ", o->name);
+        snprintf(flag, sizeof flag, "\n  --%s", o->name);
         for (char *c = flag; *c != '\0'; c++)
             *c = *c == '_' ? '-' : *c;
-        assert_non_null(strstr(text, flag));
+        const char *found = strstr(text, flag);
+        while (found != NULL && strchr(" \n", found[strlen(flag)]) == NULL)
+            found = strstr(found + 1, flag);
+        assert_non_null(found);
     }
+    for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1)
+        assert_in_range(strcspn(line, "\n"), 0, 80);
     free(text);
 }
 
