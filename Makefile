@@ -97,7 +97,8 @@ docs:
 
 format:
 	clang-format -i $(wildcard src/*.[ch] pushd/*.[ch] pushd/*/*.[ch] test/unit/*.[ch] \
-	    test/unit/*/*.[ch] test/fuzz/*.[ch] test/fuzz/*/*.[ch] test/conformance/*.[ch] test/*.c)
+	    test/unit/*/*.[ch] test/mock/*.[ch] test/fuzz/*.[ch] test/fuzz/*/*.[ch] \
+	    test/conformance/*.[ch] test/*.c)
 
 format-check tidy:
 	$(PYTHON) test/run-checks $@

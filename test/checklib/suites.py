@@ -44,7 +44,8 @@ def format_check():
     """clang-format has nothing to change."""
     _need_clang("clang-format")
     for path in _files("src/*.[ch]", "pushd/*.[ch]", "pushd/*/*.[ch]", "test/unit/*.[ch]", "test/unit/*/*.[ch]",
-                       "test/fuzz/*.[ch]", "test/fuzz/*/*.[ch]", "test/conformance/*.[ch]", "test/*.c"):
+                       "test/mock/*.[ch]", "test/fuzz/*.[ch]", "test/fuzz/*/*.[ch]", "test/conformance/*.[ch]",
+                       "test/*.c"):
         yield _judged(path, *run(["clang-format", "--dry-run", "--Werror", path]))
 
 

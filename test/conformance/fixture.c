@@ -21,10 +21,12 @@
 #include <sys/time.h>
 #include <uv.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "engineio/engine.h"
 #include "engineio/net.h"
 #include "engineio/session.h"
+#include "mock_backend.h"
 #include "net/server.h"
 #include "socketio/hub.h"
 
@@ -39,8 +41,7 @@ struct fixture {
     struct engine *engine;
     struct hub *hub; /* NULL in mode engine */
     struct server *server;
-    struct backend backend;
-    int64_t asked;
+    struct mock_backend mock;
 };
 
 /* --- mode engine --- */
@@ -74,62 +75,25 @@ static void echo_ended(void *ctx, struct session *s, const char *reason, bool by
 
 /* --- mode socket --- */
 
-/* A namespace of a client that has joined rooms. */
-struct membership {
-    struct membership *next;
-    char sid[32];
+struct member {
+    struct mock_socket socket;
     char rooms[512];
+    int64_t asked; /* acks that the socket was asked for; the last 64 that are open, a bit each */
+    uint64_t open;
 };
 
-/* An ack that a socket has been asked for. */
-struct question {
-    struct question *next;
-    char sid[32];
-    int64_t ack;
-};
-
-struct bearer {
-    struct membership *list;
-    struct question *asked;
-};
-
-static void ask(struct bearer *v, const char *sid, int64_t ack)
+static struct member *member(struct fixture *f, const char *sid)
 {
-    struct question *q = calloc(1, sizeof *q);
-    if (!q)
-        abort();
-    snprintf(q->sid, sizeof q->sid, "%s", sid);
-    q->ack = ack;
-    q->next = v->asked;
-    v->asked = q;
+    return (struct member *)mock_backend_socket(&f->mock, sid);
 }
 
 /* True for an answer that was asked for, the first time. */
-static bool take_question(struct bearer *v, const char *sid, int64_t ack)
+static bool take_question(struct member *m, int64_t ack)
 {
-    for (struct question **at = &v->asked; *at; at = &(*at)->next) {
-        struct question *q = *at;
-        if (q->ack == ack && strcmp(q->sid, sid) == 0) {
-            *at = q->next;
-            free(q);
-            return true;
-        }
-    }
-    return false;
-}
-
-static struct membership *membership(struct bearer *v, const char *sid)
-{
-    for (struct membership *m = v->list; m; m = m->next)
-        if (strcmp(m->sid, sid) == 0)
-            return m;
-    struct membership *m = calloc(1, sizeof *m);
-    if (!m)
-        abort();
-    snprintf(m->sid, sizeof m->sid, "%s", sid);
-    m->next = v->list;
-    v->list = m;
-    return m;
+    uint64_t bit = 1ull << (ack & 63);
+    bool open = ack >= m->asked - 64 && ack < m->asked && m->open & bit;
+    m->open &= ~bit;
+    return open;
 }
 
 /* Emit [name, args...], or answer the ack with [args...] if name is NULL; args is taken over. */
@@ -149,35 +113,6 @@ static void answer(struct fixture *f, const char *sid, const char *name, json_t 
     json_decref(args);
 }
 
-static void *arrive(void *ctx, struct client *c, const struct request *rq, uint64_t now)
-{
-    struct bearer *v = calloc(1, sizeof *v);
-    (void)ctx;
-    (void)c;
-    (void)rq;
-    (void)now;
-    if (!v)
-        abort();
-    return v;
-}
-
-static void leave(void *ctx, void *bearer)
-{
-    struct bearer *v = bearer;
-    struct membership *m;
-    struct question *q;
-    (void)ctx;
-    while ((m = v->list) != NULL) {
-        v->list = m->next;
-        free(m);
-    }
-    while ((q = v->asked) != NULL) {
-        v->asked = q->next;
-        free(q);
-    }
-    free(v);
-}
-
 static void admit(struct fixture *f, const char *sid, const char *rooms, uint64_t now)
 {
     hub_set_rooms(f->hub, &(struct registration){.sid = sid, .principal = 1, .rooms = rooms}, now);
@@ -186,9 +121,9 @@ static void admit(struct fixture *f, const char *sid, const char *rooms, uint64_
 static void connect_socket(void *ctx, void *bearer, const struct socket_info *s, const json_t *auth,
                            uint64_t now)
 {
-    struct fixture *f = ctx;
+    struct fixture *f = container_of(ctx, struct fixture, mock);
     const char *refuse = json_string_value(json_object_get(auth, "refuse"));
-    (void)bearer;
+    mock_backend_add(ctx, bearer, s);
     if (refuse) {
         hub_refuse(f->hub, s->sid, refuse, json_object_get(auth, "data"));
         return;
@@ -200,19 +135,9 @@ static void connect_socket(void *ctx, void *bearer, const struct socket_info *s,
     answer(f, s->sid, "auth", args, -1, NULL, NULL);
 }
 
-static void disconnect_socket(void *ctx, void *bearer, const char *sid, const char *reason,
-                              bool by_client)
+static void join(struct fixture *f, const char *sid, const char *room)
 {
-    (void)ctx;
-    (void)bearer;
-    (void)sid;
-    (void)reason;
-    (void)by_client;
-}
-
-static void join(struct fixture *f, struct bearer *v, const char *sid, const char *room)
-{
-    struct membership *m = membership(v, sid);
+    struct member *m = member(f, sid);
     size_t used = strlen(m->rooms);
     snprintf(m->rooms + used, sizeof m->rooms - used, "%s%s", used ? "," : "", room);
     admit(f, sid, m->rooms, uv_now(&f->loop));
@@ -234,7 +159,7 @@ static void room_emit(struct fixture *f, const char *nsp, const char *room, cons
     json_decref(args);
 }
 
-static void in_root(struct fixture *f, struct bearer *v, const struct incoming *e)
+static void in_root(struct fixture *f, const struct incoming *e)
 {
     const char *name = json_string_value(json_array_get(e->event, 0));
     const char *room = json_string_value(json_array_get(e->event, 1));
@@ -247,10 +172,11 @@ static void in_root(struct fixture *f, struct bearer *v, const struct incoming *
     else if (strcmp(name, "message-with-ack") == 0 && e->ack[0])
         answer(f, e->sid, NULL, json_incref(args), -1, e->ack, &e->with);
     else if (strcmp(name, "ask") == 0) {
-        ask(v, e->sid, f->asked);
-        answer(f, e->sid, "asked", json_incref(args), f->asked++, NULL, &e->with);
+        struct member *m = member(f, e->sid);
+        m->open |= 1ull << (m->asked & 63);
+        answer(f, e->sid, "asked", json_incref(args), m->asked++, NULL, &e->with);
     } else if (strcmp(name, "join") == 0 && room)
-        join(f, v, e->sid, room);
+        join(f, e->sid, room);
     else if (strcmp(name, "room-emit") == 0 && room)
         room_emit(f, e->nsp, room, e->event);
     json_decref(args);
@@ -258,17 +184,19 @@ static void in_root(struct fixture *f, struct bearer *v, const struct incoming *
 
 static void receive(void *ctx, void *bearer, const struct incoming *e)
 {
-    struct fixture *f = ctx;
+    struct fixture *f = container_of(ctx, struct fixture, mock);
+    mock_backend_receive(ctx, bearer, e);
     if (strcmp(e->nsp, "/") == 0)
-        in_root(f, bearer, e);
+        in_root(f, e);
     hub_taken(f->hub, e->sid, e->bytes);
 }
 
 static void acked(void *ctx, void *bearer, const char *sid, int64_t ack, const json_t *args,
                   const struct attachments *with)
 {
-    struct fixture *f = ctx;
-    if (take_question(bearer, sid, ack))
+    struct fixture *f = container_of(ctx, struct fixture, mock);
+    (void)bearer;
+    if (take_question(member(f, sid), ack))
         answer(f, sid, "answered", json_copy((json_t *)args), -1, NULL, with);
 }
 
@@ -327,16 +255,14 @@ static void start_core(struct fixture *f, bool sockets)
     engine_set_user(f->engine, &(struct engine_user){f, echo_opened, echo, echo_ended, NULL});
     if (!sockets)
         return;
-    f->backend = (struct backend){.ctx = f,
-                                  .acks = true,
-                                  .arrive = arrive,
-                                  .leave = leave,
-                                  .connect = connect_socket,
-                                  .disconnect = disconnect_socket,
-                                  .receive = receive,
-                                  .acked = acked};
     f->hub = hub_new(&f->config, &f->metrics, f->wheel, f->engine);
-    hub_set_backend(f->hub, &f->backend);
+    mock_backend_begin(&f->mock);
+    f->mock.socket_size = sizeof(struct member);
+    f->mock.backend.acks = true;
+    f->mock.backend.connect = connect_socket;
+    f->mock.backend.receive = receive;
+    f->mock.backend.acked = acked;
+    hub_set_backend(f->hub, &f->mock.backend);
 }
 
 /* pushd's flags after what the suites presume: the last of two counts. */

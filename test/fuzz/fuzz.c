@@ -1,23 +1,9 @@
 /* fuzz: see fuzz.h. */
 #include "fuzz.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-void fuzz_fail(const char *file, int line, const char *format, ...)
-{
-    va_list args;
-    fprintf(stderr, "%s:%d: ", file, line);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    abort();
-}
 
 uint8_t take_byte(struct input *in)
 {
@@ -89,39 +75,6 @@ size_t utf8_character(const uint8_t *p, const uint8_t *end)
         if (i >= (size_t)(end - p) || p[i] < low || p[i] > high)
             return 0;
     return n;
-}
-
-static size_t base64url(const void *data, size_t len, char *out)
-{
-    size_t n = (size_t)EVP_EncodeBlock((unsigned char *)out, data, (int)len);
-    while (n && out[n - 1] == '=')
-        n--;
-    for (size_t i = 0; i < n; i++)
-        out[i] = (char)(out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i]);
-    return n;
-}
-
-size_t sign_text(const char *secret, const char *text, size_t len, char *out)
-{
-    unsigned char mac[EVP_MAX_MD_SIZE];
-    unsigned mac_len = 0;
-    HMAC(EVP_sha256(), secret, (int)strlen(secret), (const unsigned char *)text, len, mac,
-         &mac_len);
-    return base64url(mac, mac_len, out);
-}
-
-char *sign_token(const char *secret, const char *header, size_t header_len, const char *payload,
-                 size_t payload_len, size_t *len)
-{
-    char *text = malloc((header_len + payload_len) * 4 / 3 + SIGNATURE_MAX + 16);
-    size_t n = base64url(header, header_len, text);
-    text[n++] = '.';
-    n += base64url(payload, payload_len, text + n);
-    size_t signed_len = n;
-    text[n++] = '.';
-    n += sign_text(secret, text, signed_len, text + n);
-    *len = n;
-    return realloc(text, n);
 }
 
 char *read_vector_file(const char *name)

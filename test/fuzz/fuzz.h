@@ -13,16 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "expect.h"
 
-/* What an oracle demands; if it is not so, a line says what was found and the target aborts. */
-#define expect(condition, ...)                                                                     \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            fuzz_fail(__FILE__, __LINE__, __VA_ARGS__);                                            \
-    } while (0)
-void fuzz_fail(const char *file, int line, const char *format, ...)
-    __attribute__((noreturn, format(printf, 3, 4)));
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct input {
     const uint8_t *at;
@@ -45,14 +38,6 @@ bool is_one_line(const char *text);
 
 /* The bytes of the character of UTF-8 that begins at p (RFC 3629, 4); 0 if there is none. */
 size_t utf8_character(const uint8_t *p, const uint8_t *end);
-
-enum { SIGNATURE_MAX = 128 };
-/* The signature of a text by HS256 with secret, in base64url; its length. out: SIGNATURE_MAX. */
-size_t sign_text(const char *secret, const char *text, size_t len, char *out);
-/* A token of these two JSON texts, signed by HS256 with secret: malloc'd, without a 0 at its end.
- */
-char *sign_token(const char *secret, const char *header, size_t header_len, const char *payload,
-                 size_t payload_len, size_t *len);
 
 /* A file of test/vectors, whole; NULL-terminated, malloc'd. */
 char *read_vector_file(const char *name);

@@ -14,6 +14,7 @@
 #include "auth/token.h"
 #include "config/config.h"
 #include "fuzz.h"
+#include "mock_token.h"
 
 enum { NOW = 1800000000, LEEWAY = 10 };
 

@@ -3,7 +3,7 @@
  * can do. After each step the counts are those of what is there, and no request and no WebSocket
  * is forgotten; at the end, silence ends all, and nothing is left.
  *
- * The first byte of an input says how the house is (bits of enum way). Then each line is a step: a
+ * The first byte of an input says how the stack is (bits of enum way). Then each line is a step: a
  * letter of STEPS, two characters that choose, and a text.
  */
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 #include "engineio/frame.h"
 #include "fuzz.h"
-#include "house.h"
+#include "stack_watch.h"
 
 /* A step, its choices and its text. */
 struct step {
@@ -20,38 +20,50 @@ struct step {
     size_t len;
 };
 
+/* "a,c" for the bits 0 and 2. */
+static const char *room_names(unsigned bits)
+{
+    static char names[2 * ROOMS + 1];
+    char *p = names;
+    for (int i = 0; i < ROOMS; i++)
+        if (bits >> i & 1)
+            p += sprintf(p, "%s%c", p > names ? "," : "", 'a' + i);
+    *p = '\0';
+    return names;
+}
+
 /* --- the steps --- */
 
 static void polling_handshake(const struct step *s)
 {
-    house_request(&(struct request){.authorization = house_header(s->first)}, false, s->second);
+    watch_request(&(struct request){.authorization = watch_header(s->first)}, false, s->second);
 }
 
 static void ws_handshake(const struct step *s)
 {
-    house_request(&(struct request){.authorization = house_header(s->first), .websocket = true},
+    watch_request(&(struct request){.authorization = watch_header(s->first), .websocket = true},
                   false, s->second);
 }
 
 static void get(const struct step *s)
 {
-    house_request(&(struct request){.method = METHOD_GET}, true, s->first);
+    watch_request(&(struct request){.method = METHOD_GET}, true, s->first);
 }
 
 static void post(const struct step *s)
 {
-    house_request(&(struct request){.method = METHOD_POST, .body = s->text, .body_len = s->len},
+    watch_request(&(struct request){.method = METHOD_POST, .body = s->text, .body_len = s->len},
                   true, s->first);
 }
 
 static void probe(const struct step *s)
 {
-    house_request(&(struct request){.websocket = true}, true, s->first);
+    watch_request(&(struct request){.websocket = true}, true, s->first);
 }
 
 static void odd_request(const struct step *s)
 {
-    house_request(&(struct request){.method = s->first % 4,
+    watch_request(&(struct request){.method = s->first % 4,
                                     .octet_stream = s->second & 1,
                                     .body = s->text,
                                     .body_len = s->len},
@@ -64,8 +76,8 @@ static struct handle *open_handle(bool websocket, unsigned n)
     struct handle *found[HANDLES];
     unsigned count = 0;
     for (int i = 0; i < HANDLES; i++)
-        if (paper.handles[i].state == HANDLE_OPEN && paper.handles[i].websocket == websocket)
-            found[count++] = &paper.handles[i];
+        if (stack.net.handle[i].state == HANDLE_OPEN && stack.net.handle[i].websocket == websocket)
+            found[count++] = &stack.net.handle[i];
     return count ? found[n % count] : NULL;
 }
 
@@ -73,7 +85,7 @@ static void message(const struct step *s, bool binary)
 {
     struct handle *h = open_handle(true, s->first);
     if (h && !h->paused)
-        engine_ws_message(h->session, h, binary, s->text, s->len, house.now);
+        engine_ws_message(h->session, h, binary, s->text, s->len, stack.now);
 }
 
 static void text_message(const struct step *s)
@@ -92,7 +104,7 @@ static void ws_gone(const struct step *s)
     if (!h)
         return;
     h->state = HANDLE_DONE;
-    engine_ws_gone(h->session, h, house.now);
+    engine_ws_gone(h->session, h, stack.now);
 }
 
 static void request_gone(const struct step *s)
@@ -101,7 +113,7 @@ static void request_gone(const struct step *s)
     if (!h)
         return;
     h->state = HANDLE_DONE;
-    engine_gone(house.engine, h, h->query, house.now);
+    engine_gone(stack.engine, h, h->query, stack.now);
 }
 
 static void stall(const struct step *s)
@@ -123,56 +135,62 @@ static void writable(const struct step *s)
 static void time_passes(const struct step *s)
 {
     static const uint64_t ms[] = {1, 49, 50, 100, 199, 200, 300, 500, 999, 1000, 2000, 5000};
-    house_pass(ms[s->first % 12]);
+    stack_pass(&stack, ms[s->first % 12]);
 }
 
-static struct guest *guest(unsigned n)
+static struct tracked *tracked(unsigned n)
 {
-    struct guest *found[SOCKETS];
     unsigned count = 0;
-    for (int i = 0; i < SOCKETS; i++)
-        if (paper.guests[i].here)
-            found[count++] = &paper.guests[i];
-    return count ? found[n % count] : NULL;
+    for
+        each_tracked(g) count++;
+    if (count == 0)
+        return NULL;
+    n %= count;
+    for
+        each_tracked(g) if (n-- == 0) return g;
+    return NULL;
 }
 
 static void accept(const struct step *s)
 {
-    struct guest *g = guest(s->first);
+    struct tracked *g = tracked(s->first);
     if (!g)
         return;
-    g->accepted = true;
-    hub_accept(house.hub, g->sid);
+    g->socket.accepted = true;
+    hub_accept(stack.hub, g->socket.sid);
 }
 
 static void refuse(const struct step *s)
 {
-    struct guest *g = guest(s->first);
+    struct tracked *g = tracked(s->first);
     char sid[SID_LEN + 1];
     if (!g)
         return;
-    bool stays = g->accepted;
-    strcpy(sid, g->sid);
-    hub_refuse(house.hub, sid, "No \"entry\"", NULL);
-    expect(g->here == stays, "expected a socket that is refused to be gone");
+    bool stays = g->socket.accepted;
+    strcpy(sid, g->socket.sid);
+    hub_refuse(stack.hub, sid, "No \"entry\"", NULL);
+    expect((mock_backend_socket(&stack.mock, sid) != NULL) == stays,
+           "expected a socket that is refused to be gone");
 }
 
 static void admit(const struct step *s)
 {
-    struct guest *g = guest(s->first);
+    struct tracked *g = tracked(s->first);
     char snapshot[32];
     if (!g)
         return;
     unsigned rooms = s->second % (1 << ROOMS), xid = s->len ? (unsigned char)s->text[0] : 0;
     int64_t principal = s->second % 5;
-    struct registration a = {
-        .sid = g->sid, .principal = principal, .rooms = paper_rooms(rooms), .snapshot = snapshot};
+    struct registration a = {.sid = g->socket.sid,
+                             .principal = principal,
+                             .rooms = room_names(rooms),
+                             .snapshot = snapshot};
     snprintf(snapshot, sizeof snapshot, "%u:%u:", xid + 1, xid + 1);
     json_t *greeting = s->second & 32 ? json_pack("[{sssi}{ss}]", "payload", "[\"first\"]", "ack",
                                                   (int)(s->len % 3), "payload", "[\"sync\",1]")
                                       : NULL;
     a.greeting = greeting;
-    if (g->accepted) {
+    if (g->socket.accepted) {
         g->nobody = !principal;
         g->waits = false;
         g->principal = principal;
@@ -183,32 +201,32 @@ static void admit(const struct step *s)
             g->settling = false;
         }
     }
-    hub_set_rooms(house.hub, &a, house.now);
+    hub_set_rooms(stack.hub, &a, stack.now);
     json_decref(greeting);
 }
 
 static void mute(const struct step *s)
 {
-    struct guest *g = guest(s->first);
+    struct tracked *g = tracked(s->first);
     if (g && (s->second & 1 || !g->nobody))
-        hub_mute(house.hub, g->sid, s->second & 1);
+        hub_mute(stack.hub, g->socket.sid, s->second & 1);
 }
 
 static void taken(const struct step *s)
 {
-    struct guest *g = guest(s->first);
+    struct tracked *g = tracked(s->first);
     if (!g || !g->untaken)
         return;
     size_t n = s->second % 2 ? g->untaken : 1;
     g->untaken -= n;
-    hub_taken(house.hub, g->sid, n);
+    hub_taken(stack.hub, g->socket.sid, n);
 }
 
 static void dismiss(const struct step *s)
 {
-    struct guest *g = guest(s->first);
+    struct tracked *g = tracked(s->first);
     if (g)
-        hub_dismiss(g->visit->client);
+        hub_dismiss(g->socket.client->client);
 }
 
 static void broken(const struct step *s)
@@ -222,7 +240,7 @@ static void broken(const struct step *s)
 /* To one socket: an event, or the answer to what it asked, with attachments. */
 static void emit(const struct step *s)
 {
-    struct guest *g = guest(s->first);
+    struct tracked *g = tracked(s->first);
     struct frame *frames[3];
     unsigned n = s->second % 4;
     const struct attachments with = {n, frames};
@@ -231,9 +249,9 @@ static void emit(const struct step *s)
     for (unsigned i = 0; i < n; i++)
         frames[i] = frame_new_binary(s->text, s->len);
     if (s->second & 4)
-        hub_emit(house.hub, g->sid, "[\"hello\"]", 9, s->second & 8 ? s->second : -1, &with);
+        hub_emit(stack.hub, g->socket.sid, "[\"hello\"]", 9, s->second & 8 ? s->second : -1, &with);
     else if (g->ack[0])
-        hub_ack(house.hub, g->sid, g->ack, "[1]", 3, n ? &with : NULL);
+        hub_ack(stack.hub, g->socket.sid, g->ack, "[1]", 3, n ? &with : NULL);
     for (unsigned i = 0; i < n; i++)
         frame_unref(frames[i]);
 }
@@ -246,7 +264,7 @@ static void event(const struct step *s)
     struct event e = {.id = 1,
                       .xid = xid,
                       .nsp = s->second & 4 ? "/" : "/tasks",
-                      .rooms = paper_rooms(rooms),
+                      .rooms = room_names(rooms),
                       .except = s->second >> 3 & 3,
                       .payload = payload,
                       .payload_len = sizes[s->second % 4],
@@ -255,62 +273,61 @@ static void event(const struct step *s)
     memset(payload, 'x', sizeof payload);
     memcpy(payload, "[\"", 2);
     memcpy(payload + e.payload_len - 2, "\"]", 2);
-    for (int i = 0; i < SOCKETS; i++) {
-        const struct guest *g = &paper.guests[i];
-        house.deliveries += g->here && g->rooms & rooms && strcmp(g->nsp, e.nsp) == 0 &&
-                            (!e.except || g->principal != e.except) && xid >= g->since;
-    }
-    hub_publish(house.hub, &e, house.now);
+    for
+        each_tracked(g) deliveries += g->rooms & rooms && strcmp(g->socket.nsp, e.nsp) == 0 &&
+                                      (!e.except || g->principal != e.except) && xid >= g->since;
+    hub_publish(stack.hub, &e, stack.now);
 }
 
 static void read_begin(const struct step *s)
 {
     (void)s;
-    hub_read_begin(house.hub);
-    for (int i = 0; i < SOCKETS; i++)
-        paper.guests[i].settling = true;
+    hub_read_begin(stack.hub);
+    for
+        each_tracked(g) g->settling = true;
 }
 
 static void read_end(const struct step *s)
 {
     (void)s;
-    hub_read_end(house.hub);
-    for (int i = 0; i < SOCKETS; i++)
-        if (paper.guests[i].settling)
-            paper.guests[i].since = 0;
+    hub_read_end(stack.hub);
+    for
+        each_tracked(g) if (g->settling) g->since = 0;
 }
 
 static void renew(const struct step *s)
 {
     (void)s;
-    hub_renew(house.hub, house.now);
-    for (int i = 0; i < SOCKETS; i++) {
-        paper.guests[i].rooms = 0;
-        paper.guests[i].waits = paper.guests[i].welcome;
-    }
+    hub_renew(stack.hub, stack.now);
+    for
+        each_tracked(g)
+        {
+            g->rooms = 0;
+            g->waits = g->welcome;
+        }
 }
 
 static void set_keys(const struct step *s)
 {
-    if (house.auth)
-        auth_set_keys(house.auth, s->first & 1 ? house.keys : NULL, house.now, house.now);
+    if (stack.auth)
+        auth_set_keys(stack.auth, s->first & 1 ? stack.keys : NULL, stack.now, stack.now);
 }
 
 static void close_some(const struct step *s)
 {
-    engine_close_some(house.engine, s->first % 4);
+    engine_close_some(stack.engine, s->first % 4);
 }
 
 static void drain(const struct step *s)
 {
     (void)s;
-    engine_drain(house.engine);
+    engine_drain(stack.engine);
 }
 
 static void flush(const struct step *s)
 {
     (void)s;
-    engine_flush(house.engine);
+    engine_flush(stack.engine);
 }
 
 static const struct {
@@ -365,11 +382,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input in = {data, size};
     const uint8_t *line;
     size_t len;
-    house_build(take_byte(&in));
+    watch_begin(take_byte(&in));
     while (take_line(&in, &line, &len)) {
         take_step(line, len);
-        house_stepped();
+        watch_step();
     }
-    house_end();
+    watch_end();
     return 0;
 }

@@ -9,9 +9,9 @@
 #include <cmocka.h>
 
 #include "engineio/session.h"
-#include "world.h"
+#include "mock_stack.h"
 
-static struct world w;
+static struct mock_stack m;
 
 #define POLLING "EIO=4&transport=polling"
 #define WEBSOCKET "EIO=4&transport=websocket"
@@ -24,20 +24,20 @@ static void set(char **option, const char *value)
 
 static int metric(enum metric_id id)
 {
-    return (int)w.metrics.value[id];
+    return (int)m.metrics.value[id];
 }
 
 static int sessions(void)
 {
-    return (int)engine_sessions(w.engine);
+    return (int)engine_sessions(m.engine);
 }
 
 static void refused_polling(int n, int status, const char *body, enum metric_id id)
 {
     int before = metric(id), all = sessions();
-    world_get(&w, n, POLLING);
-    assert_int_equal(w.place[n].status, status);
-    assert_string_equal(w.place[n].text, body);
+    stack_get(&m, n, POLLING);
+    assert_int_equal(m.net.handle[n].status, status);
+    assert_string_equal(m.net.handle[n].text, body);
     assert_int_equal(metric(id), before + 1);
     assert_int_equal(sessions(), all);
 }
@@ -45,9 +45,9 @@ static void refused_polling(int n, int status, const char *body, enum metric_id 
 static void refused_ws(int n, int status, const char *body, enum metric_id id)
 {
     int before = metric(id), all = sessions();
-    assert_false(world_ws(&w, n, WEBSOCKET, NULL));
-    assert_int_equal(w.place[n].status, status);
-    assert_string_equal(w.place[n].text, body);
+    assert_false(stack_ws(&m, n, WEBSOCKET, NULL));
+    assert_int_equal(m.net.handle[n].status, status);
+    assert_string_equal(m.net.handle[n].text, body);
     assert_int_equal(metric(id), before + 1);
     assert_int_equal(sessions(), all);
 }
@@ -56,17 +56,17 @@ static void so_many_in_all(void **state)
 {
     static const char body[] = "{\"code\":4,\"message\":\"Too many connections\"}";
     (void)state;
-    w.config.max_connections = 2;
-    world_start(&w);
-    world_get(&w, 0, POLLING);
-    w.peer = "192.0.2.2";
-    assert_true(world_ws(&w, 1, WEBSOCKET, NULL));
-    w.peer = "192.0.2.3";
+    m.config.max_connections = 2;
+    stack_start(&m);
+    stack_get(&m, 0, POLLING);
+    m.peer = "192.0.2.2";
+    assert_true(stack_ws(&m, 1, WEBSOCKET, NULL));
+    m.peer = "192.0.2.3";
     refused_polling(2, 503, body, METRIC_REFUSED_CONNECTIONS);
     refused_ws(3, 503, body, METRIC_REFUSED_CONNECTIONS);
-    engine_ws_gone(w.place[1].session, &w.place[1], w.now);
-    engine_flush(w.engine);
-    assert_true(world_ws(&w, 3, WEBSOCKET, NULL));
+    engine_ws_gone(m.net.handle[1].session, &m.net.handle[1], m.now);
+    engine_flush(m.engine);
+    assert_true(stack_ws(&m, 3, WEBSOCKET, NULL));
     refused_ws(4, 503, body, METRIC_REFUSED_CONNECTIONS);
 }
 
@@ -75,21 +75,21 @@ static void so_many_of_one_address(void **state)
     static const char body[] =
         "{\"code\":4,\"message\":\"Too many connections from this address\"}";
     (void)state;
-    w.config.max_connections_per_address = 2;
-    world_start(&w);
-    world_get(&w, 0, POLLING);
-    assert_true(world_ws(&w, 1, WEBSOCKET, NULL));
+    m.config.max_connections_per_address = 2;
+    stack_start(&m);
+    stack_get(&m, 0, POLLING);
+    assert_true(stack_ws(&m, 1, WEBSOCKET, NULL));
     refused_polling(2, 503, body, METRIC_REFUSED_ADDRESS);
     refused_ws(3, 503, body, METRIC_REFUSED_ADDRESS);
-    w.peer = "::ffff:192.0.2.1";
+    m.peer = "::ffff:192.0.2.1";
     refused_ws(3, 503, body, METRIC_REFUSED_ADDRESS);
-    w.peer = "192.0.2.2";
-    assert_true(world_ws(&w, 3, WEBSOCKET, NULL));
-    w.peer = "192.0.2.1";
-    engine_ws_gone(w.place[1].session, &w.place[1], w.now);
-    engine_flush(w.engine);
-    world_get(&w, 4, POLLING);
-    assert_int_equal(w.place[4].status, 200);
+    m.peer = "192.0.2.2";
+    assert_true(stack_ws(&m, 3, WEBSOCKET, NULL));
+    m.peer = "192.0.2.1";
+    engine_ws_gone(m.net.handle[1].session, &m.net.handle[1], m.now);
+    engine_flush(m.engine);
+    stack_get(&m, 4, POLLING);
+    assert_int_equal(m.net.handle[4].status, 200);
     assert_int_equal(metric(METRIC_REFUSED_CONNECTIONS), 0);
 }
 
@@ -105,27 +105,27 @@ static void so_many_that_poll(void **state)
     static const char body[] = "{\"code\":4,\"message\":\"Too many polling connections\"}";
     char sid[32];
     (void)state;
-    w.config.max_polling = 2;
-    world_start(&w);
-    snprintf(sid, sizeof sid, "%s", world_handshake(&w, NULL));
-    world_handshake(&w, NULL);
+    m.config.max_polling = 2;
+    stack_start(&m);
+    snprintf(sid, sizeof sid, "%s", stack_handshake(&m, NULL));
+    stack_handshake(&m, NULL);
     refused_polling(0, 503, body, METRIC_REFUSED_POLLING);
-    assert_true(world_ws(&w, 1, WEBSOCKET, NULL)); /* which does not poll */
+    assert_true(stack_ws(&m, 1, WEBSOCKET, NULL)); /* which does not poll */
     refused_polling(0, 503, body, METRIC_REFUSED_POLLING);
     /* One that becomes a WebSocket makes room for another; once. */
-    assert_true(world_ws(&w, 2, upgrade_query(sid), NULL));
+    assert_true(stack_ws(&m, 2, upgrade_query(sid), NULL));
     refused_polling(0, 503, body, METRIC_REFUSED_POLLING);
-    world_say(&w, 2, "2probe");
-    world_say(&w, 2, "5");
-    world_handshake(&w, NULL);
+    stack_say(&m, 2, "2probe");
+    stack_say(&m, 2, "5");
+    stack_handshake(&m, NULL);
     refused_polling(0, 503, body, METRIC_REFUSED_POLLING);
-    engine_ws_gone(w.place[2].session, &w.place[2], w.now);
-    engine_ws_gone(w.place[1].session, &w.place[1], w.now);
-    engine_flush(w.engine);
+    engine_ws_gone(m.net.handle[2].session, &m.net.handle[2], m.now);
+    engine_ws_gone(m.net.handle[1].session, &m.net.handle[1], m.now);
+    engine_flush(m.engine);
     refused_polling(0, 503, body, METRIC_REFUSED_POLLING);
     /* And so does one that ends. */
-    engine_close_some(w.engine, 1);
-    world_handshake(&w, NULL);
+    engine_close_some(m.engine, 1);
+    stack_handshake(&m, NULL);
     refused_polling(0, 503, body, METRIC_REFUSED_POLLING);
 }
 
@@ -134,23 +134,23 @@ static void so_many_new_ones_a_second(void **state)
     static const char body[] =
         "{\"code\":4,\"message\":\"Too many new connections from this address\"}";
     (void)state;
-    w.config.handshake_rate = 2;
-    world_start(&w);
-    assert_true(world_ws(&w, 0, WEBSOCKET, NULL));
-    world_get(&w, 1, POLLING);
+    m.config.handshake_rate = 2;
+    stack_start(&m);
+    assert_true(stack_ws(&m, 0, WEBSOCKET, NULL));
+    stack_get(&m, 1, POLLING);
     refused_polling(2, 429, body, METRIC_REFUSED_RATE);
     refused_ws(3, 429, body, METRIC_REFUSED_RATE);
-    w.peer = "192.0.2.2";
-    assert_true(world_ws(&w, 3, WEBSOCKET, NULL));
-    w.peer = "192.0.2.1";
-    world_pass(&w, 499);
+    m.peer = "192.0.2.2";
+    assert_true(stack_ws(&m, 3, WEBSOCKET, NULL));
+    m.peer = "192.0.2.1";
+    stack_pass(&m, 499);
     refused_polling(2, 429, body, METRIC_REFUSED_RATE);
-    world_pass(&w, 1);
-    assert_true(world_ws(&w, 5, WEBSOCKET, NULL)); /* counted once, though asked for twice */
+    stack_pass(&m, 1);
+    assert_true(stack_ws(&m, 5, WEBSOCKET, NULL)); /* counted once, though asked for twice */
     refused_ws(6, 429, body, METRIC_REFUSED_RATE);
-    world_pass(&w, 500);
-    world_get(&w, 6, POLLING);
-    assert_int_equal(w.place[6].status, 200);
+    stack_pass(&m, 500);
+    stack_get(&m, 6, POLLING);
+    assert_int_equal(m.net.handle[6].status, 200);
 }
 
 /* Each refusal has its own reason. */
@@ -166,19 +166,19 @@ static void refusals_are_counted_by_reason(void **state)
         {"EIO=4&transport=websocket", METRIC_REFUSED_MALFORMED},
     };
     (void)state;
-    world_start(&w);
+    stack_start(&m);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        world_get(&w, 0, cases[i].query);
+        stack_get(&m, 0, cases[i].query);
         assert_int_equal(metric(cases[i].metric), 1);
     }
-    world_post(&w, 0, POLLING, "");
+    stack_post(&m, 0, POLLING, "");
     assert_int_equal(metric(METRIC_REFUSED_METHOD), 1);
-    engine_drain(w.engine);
-    world_get(&w, 0, POLLING);
+    engine_drain(m.engine);
+    stack_get(&m, 0, POLLING);
     assert_int_equal(metric(METRIC_REFUSED_STOPPING), 1);
     double all = 0;
     for (int i = METRIC_REFUSED_MALFORMED; i <= METRIC_REFUSED_STOPPING; i++)
-        all += w.metrics.value[i];
+        all += m.metrics.value[i];
     assert_int_equal((int)all, 6);
 }
 
@@ -186,19 +186,19 @@ static const char *address_of(const char *peer, const char *forwarded_for)
 {
     static char text[64];
     static int n;
-    n = (n + 1) % (PLACES - 1);
-    w.peer = peer;
-    w.forwarded_for = forwarded_for;
-    assert_true(world_ws(&w, n, WEBSOCKET, NULL));
-    snprintf(text, sizeof text, "%s", w.place[n].session->address);
+    n = (n + 1) % (HANDLES - 1);
+    m.peer = peer;
+    m.forwarded_for = forwarded_for;
+    assert_true(stack_ws(&m, n, WEBSOCKET, NULL));
+    snprintf(text, sizeof text, "%s", m.net.handle[n].session->address);
     return text;
 }
 
 static void the_address_of_a_client_comes_from_trusted_proxies_only(void **state)
 {
     (void)state;
-    set(&w.config.trusted_proxies, "10.0.0.0/8");
-    world_start(&w);
+    set(&m.config.trusted_proxies, "10.0.0.0/8");
+    stack_start(&m);
     assert_string_equal(address_of("10.0.0.1", "203.0.113.9"), "203.0.113.9");
     assert_string_equal(address_of("10.0.0.1", "198.51.100.1, 203.0.113.9, 10.0.0.2"),
                         "203.0.113.9");
@@ -213,56 +213,56 @@ static void the_address_of_a_client_comes_from_trusted_proxies_only(void **state
 static void it_is_the_one_that_is_counted(void **state)
 {
     (void)state;
-    w.config.max_connections_per_address = 1;
-    set(&w.config.trusted_proxies, "10.0.0.0/8");
-    world_start(&w);
-    w.peer = "10.0.0.1";
-    w.forwarded_for = "203.0.113.1";
-    assert_true(world_ws(&w, 0, WEBSOCKET, NULL));
-    assert_false(world_ws(&w, 1, WEBSOCKET, NULL));
-    w.forwarded_for = "203.0.113.2";
-    assert_true(world_ws(&w, 1, WEBSOCKET, NULL));
-    w.peer = "192.0.2.1"; /* not trusted: whatever it writes, it is one */
-    w.forwarded_for = "203.0.113.3";
-    assert_true(world_ws(&w, 2, WEBSOCKET, NULL));
-    w.forwarded_for = "203.0.113.4";
-    assert_false(world_ws(&w, 3, WEBSOCKET, NULL));
+    m.config.max_connections_per_address = 1;
+    set(&m.config.trusted_proxies, "10.0.0.0/8");
+    stack_start(&m);
+    m.peer = "10.0.0.1";
+    m.forwarded_for = "203.0.113.1";
+    assert_true(stack_ws(&m, 0, WEBSOCKET, NULL));
+    assert_false(stack_ws(&m, 1, WEBSOCKET, NULL));
+    m.forwarded_for = "203.0.113.2";
+    assert_true(stack_ws(&m, 1, WEBSOCKET, NULL));
+    m.peer = "192.0.2.1"; /* not trusted: whatever it writes, it is one */
+    m.forwarded_for = "203.0.113.3";
+    assert_true(stack_ws(&m, 2, WEBSOCKET, NULL));
+    m.forwarded_for = "203.0.113.4";
+    assert_false(stack_ws(&m, 3, WEBSOCKET, NULL));
 }
 
 static void a_cookie_holds_the_sid_of_a_polling_handshake(void **state)
 {
     char query[128];
     (void)state;
-    set(&w.config.cookie, "io");
-    world_start(&w);
-    const char *sid = world_handshake(&w, NULL);
-    assert_string_equal(w.place[PLACES - 1].cookie, sid);
+    set(&m.config.cookie, "io");
+    stack_start(&m);
+    const char *sid = stack_handshake(&m, NULL);
+    assert_string_equal(m.net.handle[HANDLES - 1].cookie, sid);
     snprintf(query, sizeof query, POLLING "&sid=%s", sid);
-    world_post(&w, 0, query, "40/tasks,");
-    assert_string_equal(w.place[0].cookie, "");
-    world_get(&w, 0, POLLING "&sid=x");
-    assert_string_equal(w.place[0].cookie, "");
+    stack_post(&m, 0, query, "40/tasks,");
+    assert_string_equal(m.net.handle[0].cookie, "");
+    stack_get(&m, 0, POLLING "&sid=x");
+    assert_string_equal(m.net.handle[0].cookie, "");
 }
 
 static void none_unless_it_has_a_name(void **state)
 {
     (void)state;
-    world_start(&w);
-    world_handshake(&w, NULL);
-    assert_string_equal(w.place[PLACES - 1].cookie, "");
+    stack_start(&m);
+    stack_handshake(&m, NULL);
+    assert_string_equal(m.net.handle[HANDLES - 1].cookie, "");
 }
 
 static int setup(void **state)
 {
     (void)state;
-    world_setup(&w); /* each test starts it, with its limits */
+    stack_setup(&m, NULL); /* each test starts it, with its limits */
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    world_end(&w);
+    stack_end(&m);
     return 0;
 }
 

@@ -9,9 +9,9 @@
 #include <cmocka.h>
 
 #include "engineio/session.h"
-#include "world.h"
+#include "mock_stack.h"
 
-static struct world w;
+static struct mock_stack m;
 static struct session *opened;
 static char ended[64];
 static bool unwanted; /* a session is ended as it begins */
@@ -20,7 +20,7 @@ static bool too_much; /* a message pauses its session, for two reasons */
 static void on_opened(void *ctx, struct session *s, const struct request *rq, uint64_t now)
 {
     (void)now;
-    assert_ptr_equal(ctx, &w);
+    assert_ptr_equal(ctx, &m);
     assert_non_null(rq->query);
     assert_null(s->user);
     s->user = &opened;
@@ -55,67 +55,61 @@ static void on_ended(void *ctx, struct session *s, const char *reason, bool by_c
 static int setup(void **state)
 {
     (void)state;
-    world_setup(&w);
+    stack_setup(&m, NULL);
+    stack_start(&m);
+    m.net.engine = NULL;
     ended[0] = '\0';
     too_much = unwanted = false;
-    w.wheel = wheel_new(w.now);
-    w.engine = engine_new(&w.config, &w.metrics, w.wheel);
-    engine_set_net(w.engine, &world_net);
-    engine_set_user(w.engine, &(struct engine_user){&w, on_opened, on_message, on_ended, NULL});
+    engine_set_user(m.engine, &(struct engine_user){&m, on_opened, on_message, on_ended, NULL});
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    engine_close_some(w.engine, SIZE_MAX);
-    engine_flush(w.engine);
-    engine_free(w.engine);
-    assert_int_equal(wheel_next(w.wheel, w.now), -1);
-    wheel_free(w.wheel);
-    config_free(&w.config);
+    stack_end(&m);
     return 0;
 }
 
 static const char *query(void)
 {
     static char text[128];
-    snprintf(text, sizeof text, "EIO=4&transport=polling&sid=%s", world_handshake(&w, NULL));
+    snprintf(text, sizeof text, "EIO=4&transport=polling&sid=%s", stack_handshake(&m, NULL));
     return text;
 }
 
 static void open_ws(void)
 {
-    assert_true(world_ws(&w, 0, "EIO=4&transport=websocket", NULL));
-    world_received(&w, 0);
+    assert_true(stack_ws(&m, 0, "EIO=4&transport=websocket", NULL));
+    stack_received(&m, 0);
 }
 
 static void text_and_binary_over_polling(void **state)
 {
     (void)state;
     const char *q = query();
-    world_post(&w, 0, q,
+    stack_post(&m, 0, q,
                "4hello\x1e"
                "bAQIDBA==\x1e"
                "4");
-    assert_string_equal(w.place[0].text, "ok");
-    world_get(&w, 1, q);
-    assert_string_equal(w.place[1].text, "4hello\x1e"
-                                         "bAQIDBA==\x1e"
-                                         "4");
+    assert_string_equal(m.net.handle[0].text, "ok");
+    stack_get(&m, 1, q);
+    assert_string_equal(m.net.handle[1].text, "4hello\x1e"
+                                              "bAQIDBA==\x1e"
+                                              "4");
 }
 
 static void text_and_binary_over_websocket(void **state)
 {
     (void)state;
     open_ws();
-    world_say(&w, 0, "4hello");
-    world_say_binary(&w, 0, "1234", 4);
-    assert_string_equal(world_received(&w, 0), "4hello\nb1234\n");
-    world_say(&w, 0,
+    stack_say(&m, 0, "4hello");
+    stack_say_binary(&m, 0, "1234", 4);
+    assert_string_equal(stack_received(&m, 0), "4hello\nb1234\n");
+    stack_say(&m, 0,
               "4a\x1e"
               "4b"); /* a frame is one packet */
-    assert_string_equal(world_received(&w, 0), "4a\x1e"
+    assert_string_equal(stack_received(&m, 0), "4a\x1e"
                                                "4b\n");
 }
 
@@ -123,13 +117,13 @@ static void a_packet_that_is_none_ends_it_and_what_follows_is_not_read(void **st
 {
     (void)state;
     const char *q = query();
-    world_get(&w, 1, q);
-    world_post(&w, 0, q,
+    stack_get(&m, 1, q);
+    stack_post(&m, 0, q,
                "4a\x1e"
                "abc\x1e"
                "4b");
-    assert_int_equal(w.place[0].status, 400);
-    assert_string_equal(w.place[1].text, "1");
+    assert_int_equal(m.net.handle[0].status, 400);
+    assert_string_equal(m.net.handle[1].text, "1");
     assert_string_equal(ended, "parse error 1");
 }
 
@@ -137,10 +131,10 @@ static void a_client_that_closes_gets_a_noop(void **state)
 {
     (void)state;
     const char *q = query();
-    world_get(&w, 1, q);
-    world_post(&w, 0, q, "1");
-    assert_string_equal(w.place[0].text, "ok");
-    assert_string_equal(w.place[1].text, "6");
+    stack_get(&m, 1, q);
+    stack_post(&m, 0, q, "1");
+    assert_string_equal(m.net.handle[0].text, "ok");
+    assert_string_equal(m.net.handle[1].text, "6");
     assert_string_equal(ended, "transport close 1");
 }
 
@@ -150,35 +144,35 @@ static void each_reason_to_pause_is_taken_back_for_itself(void **state)
     open_ws();
     session_pause(opened, PAUSE_INBOX, true);
     session_pause(opened, PAUSE_EVENTS, true);
-    assert_true(w.place[0].paused);
+    assert_true(m.net.handle[0].paused);
     session_pause(opened, PAUSE_INBOX, false);
-    assert_true(w.place[0].paused);
+    assert_true(m.net.handle[0].paused);
     session_pause(opened, PAUSE_INBOX, false); /* twice is once */
-    assert_true(w.place[0].paused);
+    assert_true(m.net.handle[0].paused);
     session_pause(opened, PAUSE_EVENTS, false);
-    assert_false(w.place[0].paused);
+    assert_false(m.net.handle[0].paused);
 }
 
 static void a_paused_post_waits_for_the_last_reason(void **state)
 {
     (void)state;
     too_much = true;
-    world_post(&w, 0, query(), "4a");
+    stack_post(&m, 0, query(), "4a");
     session_pause(opened, PAUSE_EVENTS, false);
-    assert_int_equal(w.place[0].status, 0);
+    assert_int_equal(m.net.handle[0].status, 0);
     session_pause(opened, PAUSE_INBOX, false);
-    assert_string_equal(w.place[0].text, "ok");
+    assert_string_equal(m.net.handle[0].text, "ok");
 }
 
 static void a_session_may_end_as_it_begins(void **state)
 {
     (void)state;
     unwanted = true;
-    assert_false(world_ws(&w, 0, "EIO=4&transport=websocket", NULL)); /* no handle of it is left */
-    assert_true(w.place[0].closed);
+    assert_false(stack_ws(&m, 0, "EIO=4&transport=websocket", NULL)); /* no handle of it is left */
+    assert_true(m.net.handle[0].closed);
     const char *q = query();
-    world_get(&w, 1, q);
-    assert_int_equal(w.place[1].status, 400);
+    stack_get(&m, 1, q);
+    assert_int_equal(m.net.handle[1].status, 400);
 }
 
 static void an_end_soon_comes_with_the_end_of_the_turn(void **state)
@@ -186,10 +180,10 @@ static void an_end_soon_comes_with_the_end_of_the_turn(void **state)
     (void)state;
     open_ws();
     session_end_soon(opened, END_DISMISSED);
-    assert_false(w.place[0].closed);
+    assert_false(m.net.handle[0].closed);
     assert_string_equal(ended, "");
-    engine_flush(w.engine);
-    assert_true(w.place[0].closed);
+    engine_flush(m.engine);
+    assert_true(m.net.handle[0].closed);
     assert_string_equal(ended, "dismissed 1");
 }
 
