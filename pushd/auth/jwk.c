@@ -12,13 +12,13 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/base64url.h"
+#include "base/base64.h"
 
 enum { RSA_BITS_MIN = 2048, RSA_BITS_MAX = 16384, NUMBER_MAX = RSA_BITS_MAX / 8 };
 enum { P256_BYTES = 32, P256_SIGNATURE_BYTES = 64, ED25519_BYTES = 32 };
 
 struct number {
-    uint8_t bytes[BASE64URL_BYTES(NUMBER_MAX * 4 / 3 + 4)];
+    uint8_t bytes[BASE64_BYTES(NUMBER_MAX * 4 / 3 + 4)];
     size_t len;
 };
 
@@ -38,8 +38,8 @@ static bool read_number(const json_t *jwk, const char *name, struct number *n)
 {
     const char *text = member(jwk, name);
     size_t len = strlen(text);
-    return len > 0 && BASE64URL_BYTES(len) <= sizeof n->bytes &&
-           base64url_decode(text, len, n->bytes, &n->len);
+    return len > 0 && BASE64_BYTES(len) <= sizeof n->bytes &&
+           base64_decode(BASE64URL, text, len, n->bytes, &n->len);
 }
 
 static EVP_PKEY *from_params(const char *type, OSSL_PARAM *params)

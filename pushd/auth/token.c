@@ -14,7 +14,7 @@
 
 #include "auth/keyset.h"
 #include "base/alloc.h"
-#include "base/base64url.h"
+#include "base/base64.h"
 #include "base/words.h"
 
 /* A token taken apart. */
@@ -23,15 +23,15 @@ struct parts {
     json_t *payload; /* NULL until the signature is known to be good */
     const char *payload_text;
     size_t payload_len;
-    uint8_t bytes[BASE64URL_BYTES(TOKEN_MAX)]; /* of the signature */
+    uint8_t bytes[BASE64_BYTES(TOKEN_MAX)]; /* of the signature */
     struct signature signature;
 };
 
 static json_t *decode_object(const char *text, size_t len)
 {
-    uint8_t bytes[BASE64URL_BYTES(TOKEN_MAX)];
+    uint8_t bytes[BASE64_BYTES(TOKEN_MAX)];
     size_t n;
-    if (!base64url_decode(text, len, bytes, &n))
+    if (!base64_decode(BASE64URL, text, len, bytes, &n))
         return NULL;
     json_t *object = json_loadb((const char *)bytes, n, JSON_REJECT_DUPLICATES, NULL);
     if (!json_is_object(object)) {
@@ -76,7 +76,8 @@ static const char *split(const char *token, size_t len, struct parts *p)
     p->signature.signed_text = token;
     p->signature.signed_len = (size_t)(second - token);
     p->signature.bytes = p->bytes;
-    if (!base64url_decode(second + 1, (size_t)(end - second - 1), p->bytes, &p->signature.len))
+    if (!base64_decode(BASE64URL, second + 1, (size_t)(end - second - 1), p->bytes,
+                       &p->signature.len))
         return "its signature is not base64url";
     p->header = decode_object(token, (size_t)(first - token));
     if (p->header == NULL)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/decimal.h"
 #include "base/words.h"
 
 #define DIGITS "0123456789"
@@ -72,22 +73,13 @@ bool address_net_parse(const char *text, size_t len, struct address_net *out)
     bool mapped;
     if (!parse(text, head, &out->address, &mapped))
         return false;
-    unsigned max = out->address.v4 && !mapped ? V4_BITS : V6_BITS, bits = max;
-    if (slash) {
-        size_t digits = len - head - 1;
-        const char *at = slash + 1;
-        if (digits == 0 || digits > 3 || (digits > 1 && *at == '0'))
-            return false;
-        bits = 0;
-        for (const char *end = at + digits; at < end; at++) {
-            if (*at < '0' || *at > '9')
-                return false;
-            bits = bits * 10 + (unsigned)(*at - '0');
-        }
-    }
-    if (bits > max || (mapped && bits < MAPPED_BITS))
+    uint64_t max = out->address.v4 && !mapped ? V4_BITS : V6_BITS, bits = max;
+    if (slash &&
+        ((slash[1] == '0' && len - head > 2) || !decimal(slash + 1, len - head - 1, max, &bits)))
         return false;
-    out->bits = mapped ? bits - MAPPED_BITS : bits;
+    if (mapped && bits < MAPPED_BITS)
+        return false;
+    out->bits = (unsigned)(mapped ? bits - MAPPED_BITS : bits);
     return true;
 }
 

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 enum { MESSAGE_MAX = 2048 };
 
 static const struct {
@@ -32,30 +34,22 @@ void log_setup(enum log_level level, bool json)
     as_json = json;
 }
 
-/* The length of the printable UTF-8 character at s, 0 if it is none: a control, half a character.
- */
-static size_t printable(const unsigned char *s)
+/* The length of the printable character at s; 0 if it is none: a control, half a character. */
+static size_t printable(const char *s, const char *end)
 {
-    if (s[0] < 0x80)
-        return s[0] >= 0x20 && s[0] != 0x7f;
-    size_t n = s[0] >= 0xf0 && s[0] <= 0xf4 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc2 ? 2 : 0;
-    if (s[0] > 0xf4)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    bool too_long = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
-    bool no_character = (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf4 && s[1] > 0x8f);
-    bool control = s[0] == 0xc2 && s[1] < 0xa0;
-    return too_long || no_character || control ? 0 : n;
+    size_t n = utf8_length(s, end);
+    const unsigned char *c = (const unsigned char *)s;
+    bool control = n == 1 ? c[0] < 0x20 || c[0] == 0x7f : c[0] == 0xc2 && c[1] < 0xa0;
+    return control ? 0 : n;
 }
 
 /* Write s to out (four bytes for each of s, and one) with nothing in it that a terminal would obey.
  */
 static void escape(const char *s, char *out)
 {
-    while (*s != '\0') {
-        size_t n = printable((const unsigned char *)s);
+    const char *end = s + strlen(s);
+    while (s < end) {
+        size_t n = printable(s, end);
         if (n > 0) {
             memcpy(out, s, n);
             out += n;

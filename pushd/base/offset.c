@@ -1,8 +1,8 @@
 /* offset: see offset.h. Its text is "<prev>/<cur>/<id>/<signature>". */
 #include "base/offset.h"
 #include "base/alloc.h"
+#include "base/decimal.h"
 
-#include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -70,8 +70,9 @@ static bool part(const char **text, char *out, size_t size)
 
 bool offset_read(const struct offset_log *log, const char *text, struct offset *out)
 {
-    char digits[24], signature[SIGNATURE + 1], *end;
+    char digits[24], signature[SIGNATURE + 1];
     const char *at = text;
+    uint64_t id;
     if (!log->secret || strlen(text) > OFFSET_MAX || !part(&at, out->prev, sizeof out->prev) ||
         !part(&at, out->cur, sizeof out->cur) || !part(&at, digits, sizeof digits) ||
         strlen(at) != SIGNATURE)
@@ -79,7 +80,8 @@ bool offset_read(const struct offset_log *log, const char *text, struct offset *
     if (!sign(log, text, (size_t)(at - 1 - text), signature) ||
         CRYPTO_memcmp(at, signature, SIGNATURE) != 0)
         return false;
-    errno = 0;
-    out->id = strtoll(digits, &end, 10);
-    return errno == 0 && *digits && !*end;
+    if (!decimal(digits, strlen(digits), INT64_MAX, &id))
+        return false;
+    out->id = (int64_t)id;
+    return true;
 }

@@ -2,30 +2,24 @@
  * zeros and duplicates that it never writes. */
 #include "base/snapshot.h"
 #include "base/alloc.h"
+#include "base/decimal.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A decimal number at *p; 0 is no transaction and means that there was none. */
-static uint64_t number(const char **p)
+/* 0 is no transaction and means that there was none. */
+static uint64_t number(const char **p, const char *end)
 {
-    char *end;
-    if (!isdigit((unsigned char)**p) || **p == '0')
-        return 0;
-    errno = 0;
-    unsigned long long n = strtoull(*p, &end, 10);
-    *p = end;
-    return errno ? 0 : n;
+    uint64_t n;
+    return **p != '0' && decimal_take(p, end, UINT64_MAX, &n) ? n : 0;
 }
 
-static bool parse_xip(struct snapshot *s, const char *p)
+static bool parse_xip(struct snapshot *s, const char *p, const char *end)
 {
     if (!*p)
         return true;
     for (uint64_t last = 0;; p++) {
-        uint64_t xid = number(&p);
+        uint64_t xid = number(&p, end);
         if (xid <= last || xid < s->xmin || xid >= s->xmax)
             return false;
         s->xip[s->n++] = last = xid;
@@ -36,11 +30,11 @@ static bool parse_xip(struct snapshot *s, const char *p)
 
 struct snapshot *snapshot_parse(const char *text)
 {
-    const char *p = text;
-    uint64_t xmin = number(&p);
+    const char *p = text, *end = p + strlen(p);
+    uint64_t xmin = number(&p, end);
     if (!xmin || *p++ != ':')
         return NULL;
-    uint64_t xmax = number(&p);
+    uint64_t xmax = number(&p, end);
     if (xmax < xmin || *p++ != ':')
         return NULL;
     size_t commas = 1;
@@ -49,7 +43,7 @@ struct snapshot *snapshot_parse(const char *text)
     struct snapshot *s = alloc(sizeof *s + commas * sizeof s->xip[0]);
     s->xmin = xmin;
     s->xmax = xmax;
-    if (parse_xip(s, p))
+    if (parse_xip(s, p, end))
         return s;
     free(s);
     return NULL;

@@ -1,5 +1,6 @@
 /* units: see units.h. */
 #include "base/units.h"
+#include "base/decimal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,17 +14,14 @@ const struct unit units_count[] = {{"", 1}, {NULL, 0}};
 
 bool units_parse(const struct unit *units, const char *text, size_t len, uint64_t *out)
 {
-    uint64_t n = 0;
-    size_t i = 0;
-    for (; i < len && text[i] >= '0' && text[i] <= '9'; i++) {
-        if (i == 12)
-            return false; /* far above every limit, and far below an overflow */
-        n = n * 10 + (uint64_t)(text[i] - '0');
-    }
-    if (i == 0)
+    static const uint64_t most = 999999999999; /* far above every limit, and far below overflow */
+    const char *unit = text;
+    uint64_t n;
+    if (!decimal_take(&unit, text + len, most, &n))
         return false;
+    len -= (size_t)(unit - text);
     for (; units->name; units++)
-        if (strlen(units->name) == len - i && memcmp(units->name, text + i, len - i) == 0) {
+        if (strlen(units->name) == len && memcmp(units->name, unit, len) == 0) {
             *out = n * units->factor;
             return true;
         }

@@ -1,8 +1,8 @@
 /* url: see url.h. */
 #include "base/url.h"
+#include "base/decimal.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -41,15 +41,14 @@ static bool take_host(const char *text, size_t len, struct url *out)
 
 static bool take_port(const char *text, size_t len, bool https, struct url *out)
 {
-    size_t digits = strspn(text, DIGITS);
+    uint64_t n;
     snprintf(out->port, sizeof out->port, "%s", https ? "443" : "80");
     if (len == 0)
         return true;
-    if (digits != len || len >= sizeof out->port)
+    if (!decimal(text, len, 65535, &n) || n == 0)
         return false;
-    long n = strtol(text, NULL, 10);
-    snprintf(out->port, sizeof out->port, "%ld", n);
-    return n > 0 && n < 65536;
+    snprintf(out->port, sizeof out->port, "%u", (unsigned)n);
+    return true;
 }
 
 static bool is_visible(const char *text)

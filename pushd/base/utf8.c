@@ -1,9 +1,8 @@
 /* utf8: see utf8.h. */
 #include "base/utf8.h"
 
-/* Length of the character that begins here, by its first two bytes; 0 if none does. The range of
- * the second byte is what keeps out overlong forms, surrogates and what is too large. */
-static size_t length(const unsigned char *p, const unsigned char *end)
+/* The range of the second byte keeps out overlong forms, surrogates and what is too large. */
+static inline size_t length(const unsigned char *p, const unsigned char *end)
 {
     unsigned char low = 0x80, high = 0xbf;
     size_t n = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
@@ -17,20 +16,24 @@ static size_t length(const unsigned char *p, const unsigned char *end)
         low = 0x90;
     else if (*p == 0xf4)
         high = 0x8f;
-    return p[1] < low || p[1] > high ? 0 : n;
+    if (p[1] < low || p[1] > high)
+        return 0;
+    for (size_t i = 2; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    return n;
+}
+
+size_t utf8_length(const char *p, const char *end)
+{
+    return p < end ? length((const unsigned char *)p, (const unsigned char *)end) : 0;
 }
 
 bool utf8_valid(const char *text, size_t len)
 {
     const unsigned char *p = (const unsigned char *)text, *end = p + len;
-    while (p < end) {
-        size_t n = length(p, end);
-        if (n == 0)
-            return false;
-        for (size_t i = 2; i < n; i++)
-            if ((p[i] & 0xc0) != 0x80)
-                return false;
-        p += n;
-    }
-    return true;
+    size_t n = 1;
+    for (; p < end && n > 0; p += n)
+        n = length(p, end);
+    return n > 0;
 }

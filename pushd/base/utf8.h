@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The bytes of the character at p; 0 if there is none. */
+size_t utf8_length(const char *p, const char *end);
 bool utf8_valid(const char *text, size_t len);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/decimal.h"
 #include "base/units.h"
 #include "base/url.h"
 #include "base/words.h"
@@ -20,8 +21,8 @@ enum { ADDRESS_MAX = 64, NAMESPACE_MAX = 64 };
 
 static bool is_port(const char *text)
 {
-    uint64_t n;
-    return strlen(text) <= 5 && units_parse(units_count, text, strlen(text), &n) && n <= UINT16_MAX;
+    uint64_t port;
+    return decimal(text, strlen(text), 65535, &port);
 }
 
 /* A name would have to be looked up, at a time when the resolver may not answer yet. */

@@ -4,10 +4,10 @@
  * lws reads much that it should refuse. What a proxy before us might read as another request than
  * we do is refused here, since the answer to one client would reach another.
  */
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/decimal.h"
 #include "net/peer.h"
 
 bool peer_path(struct lws *wsi, const char *path, enum method *method)
@@ -166,6 +166,7 @@ bool peer_body(struct lws *wsi, long long *length)
         return false;
     /* Two are joined by a comma. */
     int n = lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_CONTENT_LENGTH);
-    *length = n > 0 && strspn(text, "0123456789") == (size_t)n ? strtoll(text, NULL, 10) : -2;
+    uint64_t bytes;
+    *length = n > 0 && decimal(text, (size_t)n, INT64_MAX, &bytes) ? (long long)bytes : -2;
     return *length != 0;
 }

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <uv.h>
 
+#include "base/base64.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "engineio/http_head.h"
@@ -35,10 +36,10 @@ static int refuse(struct server_scope *scope, struct lws *wsi, const struct requ
 /* What RFC 6455 (4.2.1) asks of the key: 16 bytes in base64. */
 static bool key_is_good(struct lws *wsi)
 {
-    static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     char key[32];
     const char *k = peer_header(wsi, WSI_TOKEN_KEY, key, sizeof key);
-    return k && strlen(k) == 24 && strspn(k, base64) == 22 && strcmp(k + 22, "==") == 0;
+    return k && strlen(k) == 24 && strspn(k, base64_digits[BASE64]) == 22 &&
+           strcmp(k + 22, "==") == 0;
 }
 
 /* lws would close the connection without an answer, or not look. */

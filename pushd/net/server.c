@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/decimal.h"
 #include "base/log.h"
 #include "net/peer.h"
 
@@ -112,8 +113,8 @@ static bool split(const char *listen, char *host, size_t size, int *port)
 {
     const char *colon = strrchr(listen, ':');
     size_t len = colon ? (size_t)(colon - listen) : 0;
-    char *end;
-    if (!colon)
+    uint64_t n;
+    if (!colon || !decimal(colon + 1, strlen(colon + 1), 65535, &n) || n == 0)
         return false;
     if (len >= 2 && listen[0] == '[' && listen[len - 1] == ']') {
         listen++;
@@ -123,9 +124,8 @@ static bool split(const char *listen, char *host, size_t size, int *port)
         return false;
     memcpy(host, listen, len);
     host[len] = '\0';
-    long n = strtol(colon + 1, &end, 10);
     *port = (int)n;
-    return end > colon + 1 && *end == '\0' && n > 0 && n < 65536;
+    return true;
 }
 
 /* lws must stop accepting before the system refuses: it spins on EMFILE. */

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "base/json_read.h"
+#include "base/utf8.h"
 
 const char sio_too_many[] = "too many attachments";
 const char sio_too_large[] = "packet too large";
@@ -32,22 +34,21 @@ static const char *parse_type(const char **p, const char *end, enum sio_type *ty
 static const char *parse_attachments(const char **p, const char *end, unsigned most,
                                      struct sio_packet *out)
 {
-    unsigned n = 0;
+    uint64_t n;
     const char *at = *p;
     if (out->type != SIO_BINARY_EVENT && out->type != SIO_BINARY_ACK)
         return NULL;
     out->type = out->type == SIO_BINARY_EVENT ? SIO_EVENT : SIO_ACK;
-    for (; at < end && *at >= '0' && *at <= '9'; at++)
-        n = n > most ? n : 10 * n + (unsigned)(*at - '0');
+    bool fits = decimal_take(&at, end, most, &n);
     if (at == *p)
         return "binary packet without a number of attachments";
     if (at == end || *at != '-')
         return "number of attachments without a '-'";
+    if (!fits)
+        return sio_too_many;
     if (n == 0)
         return "binary packet with 0 attachments";
-    if (n > most)
-        return sio_too_many;
-    out->attachments = n;
+    out->attachments = (unsigned)n;
     *p = at + 1;
     return NULL;
 }
@@ -58,14 +59,7 @@ static const char *check_nsp(const char *nsp, size_t len)
     for (size_t i = 0; i < len; i++)
         if ((unsigned char)nsp[i] < ' ') /* 0x1e would end the packet that it is sent back in */
             return "namespace holds a control character";
-    for (size_t i = 0; i < len; i++) {
-        if ((unsigned char)nsp[i] >= 0x80) {
-            json_t *text = json_stringn(nsp, len);
-            json_decref(text);
-            return text ? NULL : "namespace is not UTF-8";
-        }
-    }
-    return NULL;
+    return utf8_valid(nsp, len) ? NULL : "namespace is not UTF-8";
 }
 
 /* The namespace runs to the comma, or to the end of the packet if there is none. */

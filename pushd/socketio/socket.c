@@ -1,8 +1,8 @@
 /* socket: see socket.h. */
 #include "base/alloc.h"
+#include "base/decimal.h"
 #include "socketio/hub_state.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -275,13 +275,12 @@ void socket_acked(struct socket *k, const struct sio_packet *p, uint64_t now)
 {
     const struct backend *backend = k->client->hub->backend;
     struct attachments with = {p->attachments, p->attached};
-    char *end;
-    errno = 0;
-    long long ack = strtoll(p->ack, &end, 10);
-    if (k->muted || end == p->ack || errno != 0 || socket_instruction_acked(k, ack, now))
+    uint64_t ack;
+    if (k->muted || !decimal(p->ack, strlen(p->ack), INT64_MAX, &ack) ||
+        socket_instruction_acked(k, (int64_t)ack, now))
         return;
     if (backend->acked)
-        backend->acked(backend->ctx, k->client->bearer, k->sid, ack, p->data, &with);
+        backend->acked(backend->ctx, k->client->bearer, k->sid, (int64_t)ack, p->data, &with);
 }
 
 void socket_release(struct socket *k)

@@ -6,15 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t base64url(const void *data, size_t len, char *out)
-{
-    size_t n = (size_t)EVP_EncodeBlock((unsigned char *)out, data, (int)len);
-    while (n && out[n - 1] == '=')
-        n--;
-    for (size_t i = 0; i < n; i++)
-        out[i] = (char)(out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i]);
-    return n;
-}
+#include "base/base64.h"
 
 size_t sign_text(const char *secret, const char *text, size_t len, char *out)
 {
@@ -22,16 +14,16 @@ size_t sign_text(const char *secret, const char *text, size_t len, char *out)
     unsigned mac_len = 0;
     HMAC(EVP_sha256(), secret, (int)strlen(secret), (const unsigned char *)text, len, mac,
          &mac_len);
-    return base64url(mac, mac_len, out);
+    return base64_encode(BASE64URL, mac, mac_len, out);
 }
 
 char *sign_token(const char *secret, const char *header, size_t header_len, const char *payload,
                  size_t payload_len, size_t *len)
 {
     char *text = malloc((header_len + payload_len) * 4 / 3 + SIGNATURE_MAX + 16);
-    size_t n = base64url(header, header_len, text);
+    size_t n = base64_encode(BASE64URL, header, header_len, text);
     text[n++] = '.';
-    n += base64url(payload, payload_len, text + n);
+    n += base64_encode(BASE64URL, payload, payload_len, text + n);
     size_t signed_len = n;
     text[n++] = '.';
     n += sign_text(secret, text, signed_len, text + n);

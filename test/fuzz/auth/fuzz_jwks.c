@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "auth/token.h"
-#include "base/base64url.h"
+#include "base/base64.h"
 #include "config/config.h"
 #include "fuzz.h"
 
@@ -28,15 +28,15 @@ static size_t encode(const uint8_t *bytes, size_t n, char *out)
 static void check_base64url(const uint8_t *data, size_t size)
 {
     size_t n = 0, again = 0;
-    uint8_t *bytes = malloc(BASE64URL_BYTES(size)), *back = malloc(size + 2);
+    uint8_t *bytes = malloc(BASE64_BYTES(size)), *back = malloc(size + 2);
     char *text = malloc(size * 2 + 2);
-    if (base64url_decode((const char *)data, size, bytes, &n)) {
-        expect(n <= BASE64URL_BYTES(size), "%zu bytes of %zu characters", n, size);
+    if (base64_decode(BASE64URL, (const char *)data, size, bytes, &n)) {
+        expect(n <= BASE64_BYTES(size), "%zu bytes of %zu characters", n, size);
         size_t len = encode(bytes, n, text);
         expect(len == size && memcmp(text, data, len) == 0, "expected another spelling refused");
     }
     size_t len = encode(data, size, text);
-    expect(base64url_decode(text, len, back, &again) && again == size &&
+    expect(base64_decode(BASE64URL, text, len, back, &again) && again == size &&
                memcmp(back, data, size) == 0,
            "expected %.*s to be decoded", (int)len, text);
     free(text);
