@@ -59,11 +59,6 @@ void address_print(const struct address *a, char out[ADDRESS_TEXT])
         out[0] = '\0';
 }
 
-bool address_equal(const struct address *a, const struct address *b)
-{
-    return a->v4 == b->v4 && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
-}
-
 /* --- nets --- */
 
 bool address_net_parse(const char *text, size_t len, struct address_net *out)
@@ -89,7 +84,7 @@ static unsigned char mask(unsigned bits, unsigned i)
     return bits >= 8 * (i + 1) ? 0xff : bits <= 8 * i ? 0 : (unsigned char)(0xff << (8 - bits % 8));
 }
 
-bool address_net_has(const struct address_net *net, const struct address *a)
+static bool net_has(const struct address_net *net, const struct address *a)
 {
     unsigned char differs = net->address.v4 != a->v4;
     for (unsigned i = 0; i < sizeof a->bytes; i++)
@@ -128,7 +123,7 @@ void address_list_free(struct address_list *list)
 bool address_list_has(const struct address_list *list, const struct address *a)
 {
     for (size_t i = 0; i < list->n; i++)
-        if (address_net_has(&list->nets[i], a))
+        if (net_has(&list->nets[i], a))
             return true;
     return false;
 }

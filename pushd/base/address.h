@@ -20,7 +20,6 @@ struct address {
 /* Digits only: no port, no brackets, no zone, no blanks. */
 bool address_parse(const char *text, size_t len, struct address *out);
 void address_print(const struct address *a, char out[ADDRESS_TEXT]);
-bool address_equal(const struct address *a, const struct address *b);
 
 struct address_net {
     struct address address;
@@ -29,7 +28,6 @@ struct address_net {
 
 /* An address is a net of one. */
 bool address_net_parse(const char *text, size_t len, struct address_net *out);
-bool address_net_has(const struct address_net *net, const struct address *a);
 /* False if bits are set that do not count, as in 192.0.2.1/24: it does not say which is meant. */
 bool address_net_exact(const struct address_net *net);
 

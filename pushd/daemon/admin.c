@@ -6,7 +6,6 @@
 #include "daemon/admin.h"
 #include "base/alloc.h"
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -297,15 +296,6 @@ struct admin *admin_open(uv_loop_t *loop, const char *address, const struct admi
         return NULL;
     }
     return a;
-}
-
-int admin_port(const struct admin *a)
-{
-    struct sockaddr_storage where = {0};
-    int len = sizeof where;
-    uv_tcp_getsockname(&a->listener, (struct sockaddr *)&where, &len);
-    return ntohs(where.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&where)->sin6_port
-                                             : ((struct sockaddr_in *)&where)->sin_port);
 }
 
 void admin_close(struct admin *a)

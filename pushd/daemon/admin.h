@@ -23,8 +23,6 @@ struct admin_source {
 /* Listen on address (host:port, numeric). NULL with one line in err. The source is copied. */
 struct admin *admin_open(uv_loop_t *loop, const char *address, const struct admin_source *source,
                          char *err, size_t errlen);
-/* The port in use: what the system chose if the address had port 0. */
-int admin_port(const struct admin *a);
 /* Stop listening and close all connections; memory is freed when the loop has turned to the end. */
 void admin_close(struct admin *a);
 

@@ -85,9 +85,3 @@ const void *frame_ws(const struct frame *f, size_t *len)
     *len = f->size + f->header;
     return f->bytes + HEADER_ROOM - f->header;
 }
-
-const void *frame_data(const struct frame *f, size_t *len)
-{
-    *len = f->size;
-    return f->bytes + HEADER_ROOM;
-}

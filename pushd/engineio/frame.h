@@ -40,7 +40,5 @@ void frame_unref(struct frame *f);
 const void *frame_text(struct frame *f, size_t *len);
 /* With the header of an unmasked, final WebSocket frame, text or binary (RFC 6455, 5.2). */
 const void *frame_ws(const struct frame *f, size_t *len);
-/* The packet, or the bytes of the binary message. */
-const void *frame_data(const struct frame *f, size_t *len);
 
 #endif

@@ -142,6 +142,8 @@ static void close_transports(struct session *s, const struct end_kind *kind)
         net->close(ws, kind->code);
 }
 
+static void flush_session(struct session *s);
+
 void session_end(struct session *s, enum end_reason reason)
 {
     struct engine *e = s->engine;
@@ -149,7 +151,7 @@ void session_end(struct session *s, enum end_reason reason)
     if (s->ended)
         return;
     if (reason == END_DRAIN)
-        session_flush(s);
+        flush_session(s);
     if (s->ended)
         return;
     s->ended = true;
@@ -313,7 +315,8 @@ static void flush_ws(struct session *s)
     engine_count(s->engine, METRIC_SENDS, 1);
 }
 
-void session_flush(struct session *s)
+/* Send what is queued, as far as the transport takes it. */
+static void flush_session(struct session *s)
 {
     if (s->ended)
         return;
@@ -336,7 +339,7 @@ void session_turn(struct engine *e)
             s->next = e->ended;
             e->ended = s;
         } else {
-            session_flush(s);
+            flush_session(s);
         }
     }
     while ((s = e->ended) != NULL) {

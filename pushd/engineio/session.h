@@ -102,8 +102,6 @@ void session_turn(struct engine *e);
 struct frame *session_open_packet(const struct session *s);
 /* Queue a frame (its own reference is taken); the session ends if its queue is full. */
 void session_queue(struct session *s, struct frame *f);
-/* Send what is queued, as far as the transport takes it: one send. */
-void session_flush(struct session *s);
 /* Its client has answered the last ping. */
 void session_pong(struct session *s, uint64_t now);
 /* The probe, if there is one, ends. */

@@ -12,7 +12,8 @@
 const char sio_too_many[] = "too many attachments";
 const char sio_too_large[] = "packet too large";
 
-bool sio_reserved(const char *name, size_t len)
+/* Names that Socket.IO keeps for itself; name may hold zero bytes. */
+static bool is_reserved(const char *name, size_t len)
 {
     static const char *const names[] = {"connect",       "connect_error", "disconnect",
                                         "disconnecting", "newListener",   "removeListener"};
@@ -101,7 +102,7 @@ static const char *check_event(const json_t *d)
     if (!name)
         return "EVENT needs an array with a name";
     if (json_is_string(name))
-        return sio_reserved(json_string_value(name), json_string_length(name))
+        return is_reserved(json_string_value(name), json_string_length(name))
                    ? "EVENT has a reserved name"
                    : NULL;
     return json_is_number(name) ? NULL : "EVENT needs a string or a number as its name";

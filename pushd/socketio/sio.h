@@ -77,7 +77,4 @@ struct frame *sio_pack_event_at(const char *nsp, const char *payload, size_t len
 struct frame *sio_pack_ack(const char *nsp, const char *ack, const char *args, size_t len,
                            unsigned attachments);
 
-/* Names that Socket.IO keeps for itself; name may hold zero bytes. */
-bool sio_reserved(const char *name, size_t len);
-
 #endif

@@ -149,7 +149,8 @@ void socket_instruct(struct socket *k, int64_t id, const char *payload, size_t l
         session_end_soon(k->client->session, END_QUEUE_FULL);
 }
 
-bool socket_instruction_acked(struct socket *k, int64_t number, uint64_t now)
+/* False if no instruction of the socket was sent with this number. */
+static bool instruction_acked(struct socket *k, int64_t number, uint64_t now)
 {
     int64_t id;
     if (!k->instructions || !ack_queue_acked(k->instructions, number, now, &id))
@@ -277,7 +278,7 @@ void socket_acked(struct socket *k, const struct sio_packet *p, uint64_t now)
     struct attachments with = {p->attachments, p->attached};
     uint64_t ack;
     if (k->muted || !decimal(p->ack, strlen(p->ack), INT64_MAX, &ack) ||
-        socket_instruction_acked(k, (int64_t)ack, now))
+        instruction_acked(k, (int64_t)ack, now))
         return;
     if (backend->acked)
         backend->acked(backend->ctx, k->client->bearer, k->sid, (int64_t)ack, p->data, &with);

@@ -93,8 +93,6 @@ void socket_settle(struct socket *k);
 
 /* The socket is to be told this after its other instructions. */
 void socket_instruct(struct socket *k, int64_t id, const char *payload, size_t len, uint64_t now);
-/* False if no instruction of the socket was told with this number. */
-bool socket_instruction_acked(struct socket *k, int64_t number, uint64_t now);
 /* For backend.connect(). */
 void socket_info(struct socket *k, struct socket_info *out);
 

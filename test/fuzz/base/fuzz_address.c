@@ -29,12 +29,18 @@ static bool trusts(const struct address_list *list, const struct address *a)
 {
     bool good = false;
     for (size_t i = 0; i < list->n; i++) {
-        const struct address_net *net = &list->nets[i];
+        struct address_net *net = &list->nets[i];
+        const struct address_list one = {net, 1};
         expect(net->bits <= (net->address.v4 ? 32 : 128), "a net of %u bits", net->bits);
-        expect(address_net_has(net, a) == holds(net, a), "expected the other answer of the net");
+        expect(address_list_has(&one, a) == holds(net, a), "expected the other answer of the net");
         good |= holds(net, a);
     }
     return good;
+}
+
+static bool equal(const struct address *a, const struct address *b)
+{
+    return a->v4 == b->v4 && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
 static void check_parse(const char *text)
@@ -48,7 +54,7 @@ static void check_parse(const char *text)
     if (!good)
         return;
     address_print(&a, out);
-    expect(address_parse(out, strlen(out), &again) && address_equal(&a, &again),
+    expect(address_parse(out, strlen(out), &again) && equal(&a, &again),
            "expected %s to be read as %s", out, text);
     expect(!strchr(out, ':') == a.v4, "expected the family of %s", out);
 }
@@ -115,8 +121,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         char a[ADDRESS_TEXT], b[ADDRESS_TEXT];
         address_print(&expected, a);
         address_print(&found, b);
-        expect(address_equal(&expected, &found), "expected %s, found %s", a, b);
-        expect(trusts(&trusted, &peer) || address_equal(&peer, &found),
+        expect(equal(&expected, &found), "expected %s, found %s", a, b);
+        expect(trusts(&trusted, &peer) || equal(&peer, &found),
                "expected nobody to be believed who is not trusted");
     }
     address_list_free(&trusted);

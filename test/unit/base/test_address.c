@@ -65,14 +65,19 @@ static void what_is_no_address_is_refused(void **state)
     check_text(&a, "1.2.3.4", "cut");
 }
 
+static bool equal(const struct address *a, const struct address *b)
+{
+    return a->v4 == b->v4 && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
 static void mapped_and_plain_are_equal_and_families_are_not(void **state)
 {
     struct address plain = parsed("192.0.2.1"), mapped = parsed("::ffff:192.0.2.1");
     struct address other = parsed("c000:201::");
     (void)state;
-    assert_true(address_equal(&plain, &mapped));
+    assert_true(equal(&plain, &mapped));
     assert_memory_equal(plain.bytes, other.bytes, sizeof plain.bytes);
-    assert_false(address_equal(&plain, &other));
+    assert_false(equal(&plain, &other));
 }
 
 static void nets_hold_what_their_bits_say(void **state)
@@ -100,7 +105,8 @@ static void nets_hold_what_their_bits_say(void **state)
         struct address inside = parsed(cases[i].inside), outside = parsed(cases[i].outside);
         if (!address_net_parse(cases[i].net, strlen(cases[i].net), &net))
             fail_msg("refused %s", cases[i].net);
-        if (!address_net_has(&net, &inside) || address_net_has(&net, &outside))
+        struct address_list list = {&net, 1};
+        if (!address_list_has(&list, &inside) || address_list_has(&list, &outside))
             fail_msg("%s: expected %s to be in it and %s not", cases[i].net, cases[i].inside,
                      cases[i].outside);
     }

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "engineio/frame.h"
 #include "engineio/http_head.h"
+#include "frame_data.h"
 
 static void check(size_t len, const unsigned char *header, size_t header_len)
 {

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "frame_data.h"
 #include "socketio/sio_decoder.h"
 #include "vectors.h"
 

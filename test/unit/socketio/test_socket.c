@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "engineio/frame.h"
+#include "frame_data.h"
 #include "mock_stack.h"
 
 static struct mock_stack m;
