@@ -26,7 +26,7 @@ void bearer_start_grace(struct bearer *b, uint64_t ms, uint64_t now)
         timer_start(b->auth->wheel, &b->grace, now + ms, grace_over);
 }
 
-static void tell(struct bearer *b, const char *sid, const char *event)
+static void notify(struct bearer *b, const char *sid, const char *event)
 {
     char payload[256];
     int n = snprintf(payload, sizeof payload, "[\"%s\"]", event);
@@ -62,9 +62,9 @@ void bearer_act(struct bearer *b, const struct socket_info *s, uint64_t now)
     }
     hub_accept(a->hub, s->sid);
     if (b->verdict == TOKEN_EXPIRED)
-        tell(b, s->sid, a->config->expired_event);
+        notify(b, s->sid, a->config->expired_event);
     else if (b->verdict == TOKEN_INVALID && notice_limit_allows(a->notices, s->address, now))
-        tell(b, s->sid, a->config->invalid_event);
+        notify(b, s->sid, a->config->invalid_event);
 }
 
 static void end_at_expiry(struct timer *t, uint64_t now);
@@ -192,6 +192,6 @@ void bearer_judge_resume(struct bearer *b, const char *sid, int64_t principal, u
         return;
     }
     hub_mute(b->auth->hub, sid, true);
-    tell(b, sid, b->auth->config->expired_event);
+    notify(b, sid, b->auth->config->expired_event);
     bearer_limit_stay(b, now);
 }

@@ -28,13 +28,13 @@ void keys_source_init(struct keys_source *s, const struct config *c)
     else
         *s =
             (struct keys_source){KEYS_SECRET, "jwt_secret_file", alloc_text(c->jwt_secret_file), 0};
-    s->to_tell = (int)(s->kind == KEYS_URL ? url_length_to_tell(s->place) : strlen(s->place));
+    s->to_tell = (int)(s->kind == KEYS_URL ? url_length_to_tell(s->location) : strlen(s->location));
 }
 
 void keys_source_clear(struct keys_source *s)
 {
-    free(s->place);
-    s->place = NULL;
+    free(s->location);
+    s->location = NULL;
 }
 
 /* A text editor ends the secret with a line feed, which is not part of it. */
@@ -54,7 +54,7 @@ struct keyset *keys_source_read(const struct keys_source *s, const struct config
             ? keyset_from_secret(text, without_line_end(text, len), reason, sizeof reason)
             : keyset_from_jwks(text, len, reason, sizeof reason);
     if (set == NULL)
-        snprintf(err, errlen, "%s: in %.*s: %s", s->option, s->to_tell, s->place, reason);
+        snprintf(err, errlen, "%s: in %.*s: %s", s->option, s->to_tell, s->location, reason);
     else
         keyset_keep(set, config->algorithms);
     return set;

@@ -13,8 +13,8 @@ enum keys_kind { KEYS_FILE, KEYS_SECRET, KEYS_URL };
 struct keys_source {
     enum keys_kind kind;
     const char *option; /* that gives it */
-    char *place;        /* path or URL; malloc'd */
-    int to_tell;        /* length of place for log lines: without the query of a URL */
+    char *location;     /* path or URL; malloc'd */
+    int to_tell;        /* length of location for log lines: without the query of a URL */
 };
 
 void keys_source_init(struct keys_source *s, const struct config *config);

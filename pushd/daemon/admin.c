@@ -19,14 +19,14 @@ static const char OPENMETRICS[] = "application/openmetrics-text; version=1.0.0; 
 struct admin {
     uv_tcp_t listener;
     struct admin_source source;
-    struct visit *visits;
+    struct connection *connections;
     unsigned count;
     bool closing, listener_closed;
 };
 
-struct visit {
+struct connection {
     struct admin *admin;
-    struct visit *next, **link;
+    struct connection *next, **link;
     uv_tcp_t tcp;
     uv_timer_t timer;
     uv_write_t write;
@@ -48,13 +48,13 @@ struct answer {
 
 static void free_when_done(struct admin *a)
 {
-    if (a->closing && a->listener_closed && a->visits == NULL)
+    if (a->closing && a->listener_closed && a->connections == NULL)
         free(a);
 }
 
-static void on_visit_closed(uv_handle_t *handle)
+static void on_connection_closed(uv_handle_t *handle)
 {
-    struct visit *v = handle->data;
+    struct connection *v = handle->data;
     struct admin *a = v->admin;
     if (--v->open_handles > 0)
         return;
@@ -67,17 +67,17 @@ static void on_visit_closed(uv_handle_t *handle)
     free_when_done(a);
 }
 
-static void end_visit(struct visit *v)
+static void end_connection(struct connection *v)
 {
     if (uv_is_closing((uv_handle_t *)&v->tcp))
         return;
-    uv_close((uv_handle_t *)&v->tcp, on_visit_closed);
-    uv_close((uv_handle_t *)&v->timer, on_visit_closed);
+    uv_close((uv_handle_t *)&v->tcp, on_connection_closed);
+    uv_close((uv_handle_t *)&v->timer, on_connection_closed);
 }
 
 static void on_timeout(uv_timer_t *timer)
 {
-    end_visit(timer->data);
+    end_connection(timer->data);
 }
 
 /* --- answers --- */
@@ -144,17 +144,17 @@ static struct answer answer_to(const struct admin *a, const char *method, const 
 static void on_shutdown(uv_shutdown_t *request, int status)
 {
     if (status < 0)
-        end_visit(request->handle->data);
+        end_connection(request->handle->data);
 }
 
 static void on_written(uv_write_t *request, int status)
 {
-    struct visit *v = request->handle->data;
+    struct connection *v = request->handle->data;
     if (status < 0 || uv_shutdown(&v->shutdown, (uv_stream_t *)&v->tcp, on_shutdown) != 0)
-        end_visit(v);
+        end_connection(v);
 }
 
-static void send_answer(struct visit *v, struct answer answer, bool head_only)
+static void send_answer(struct connection *v, struct answer answer, bool head_only)
 {
     char *text = NULL;
     size_t len = 0;
@@ -174,13 +174,13 @@ static void send_answer(struct visit *v, struct answer answer, bool head_only)
     v->answer = text;
     uv_buf_t buf = uv_buf_init(text, (unsigned)len);
     if (text == NULL || uv_write(&v->write, (uv_stream_t *)&v->tcp, &buf, 1, on_written) != 0)
-        end_visit(v);
+        end_connection(v);
 }
 
 /* --- requests --- */
 
 /* Answer the head that has been read: "METHOD /path?query HTTP/1.x". */
-static void take_request(struct visit *v)
+static void take_request(struct connection *v)
 {
     char method[16], path[64], version[16];
     char *line_end = v->head + strcspn(v->head, "\r\n");
@@ -198,7 +198,7 @@ static void take_request(struct visit *v)
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
-    struct visit *v = handle->data;
+    struct connection *v = handle->data;
     (void)suggested;
     if (v->answered)
         v->len = 0; /* what comes now is dropped */
@@ -207,10 +207,10 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
-    struct visit *v = stream->data;
+    struct connection *v = stream->data;
     (void)buf;
     if (n < 0)
-        end_visit(v);
+        end_connection(v);
     if (n <= 0 || v->answered)
         return;
     v->len += (size_t)n;
@@ -224,15 +224,15 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 static void on_connection(uv_stream_t *listener, int status)
 {
     struct admin *a = listener->data;
-    struct visit *v = status < 0 ? NULL : alloc(sizeof *v);
+    struct connection *v = status < 0 ? NULL : alloc(sizeof *v);
     if (v == NULL)
         return;
     v->admin = a;
-    v->next = a->visits;
-    v->link = &a->visits;
+    v->next = a->connections;
+    v->link = &a->connections;
     if (v->next != NULL)
         v->next->link = &v->next;
-    a->visits = v;
+    a->connections = v;
     a->count++;
     v->open_handles = 2;
     uv_tcp_init(listener->loop, &v->tcp);
@@ -240,7 +240,7 @@ static void on_connection(uv_stream_t *listener, int status)
     v->tcp.data = v->timer.data = v;
     if (uv_accept(listener, (uv_stream_t *)&v->tcp) != 0 || a->count > VISITS_MAX ||
         uv_read_start((uv_stream_t *)&v->tcp, on_alloc, on_read) != 0)
-        end_visit(v);
+        end_connection(v);
     else
         uv_timer_start(&v->timer, on_timeout, VISIT_MS, 0);
 }
@@ -304,6 +304,6 @@ void admin_close(struct admin *a)
         return;
     a->closing = true;
     uv_close((uv_handle_t *)&a->listener, on_listener_closed);
-    for (struct visit *v = a->visits; v != NULL; v = v->next)
-        end_visit(v);
+    for (struct connection *v = a->connections; v != NULL; v = v->next)
+        end_connection(v);
 }

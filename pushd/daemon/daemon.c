@@ -147,7 +147,7 @@ static void close_handle(uv_handle_t *handle, void *ctx)
         uv_close(handle, NULL);
 }
 
-static void on_database_told(void *ctx)
+static void on_database_closed(void *ctx)
 {
     struct daemon *d = ctx;
     d->db = NULL;
@@ -174,7 +174,7 @@ static void on_drain(uv_timer_t *timer)
         return;
     uv_timer_stop(timer);
     log_info("stopped: all clients are closed");
-    db_close(d->db, on_database_told, d);
+    db_close(d->db, on_database_closed, d);
 }
 
 static void on_term(uv_signal_t *handle, int number)

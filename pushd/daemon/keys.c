@@ -52,7 +52,7 @@ static void adopt(struct keys *k, struct keyset *set, bool changed)
     k->set = set;
     if (keys_plan_good(&k->plan, usable, changed, uv_now(k->env.loop)))
         log_write(usable > 0 ? LOG_INFO : LOG_WARNING, "keys read from=%.*s usable=%zu",
-                  k->source.to_tell, k->source.place, usable);
+                  k->source.to_tell, k->source.location, usable);
     count(k, METRIC_KEYS_GOOD);
     k->env.found(k->env.ctx, set, k->plan.begun);
     keyset_free(old);
@@ -65,7 +65,7 @@ static bool is_usable(const struct keys *k, const struct keyset *set, char *err,
     if (k->source.kind != KEYS_URL || keyset_count(set) > 0)
         return true;
     snprintf(err, errlen, "GET %.*s: expected keys for %s, found none of them", k->source.to_tell,
-             k->source.place, k->env.config->algorithms);
+             k->source.location, k->env.config->algorithms);
     return false;
 }
 
@@ -95,12 +95,12 @@ static bool take(struct keys *k, const char *text, size_t len, char *err, size_t
 static char *read_file(const struct keys_source *source, const struct config *config, size_t *len,
                        char *err, size_t errlen)
 {
-    char *text = key_file_read(source->place, config->keys_bytes, len);
+    char *text = key_file_read(source->location, config->keys_bytes, len);
     if (!text)
         snprintf(err, errlen,
                  "%s: expected a readable file at %s, found: %s: correct the option or the file's "
                  "permissions",
-                 source->option, source->place,
+                 source->option, source->location,
                  errno == EINVAL  ? "no regular file"
                  : errno == EFBIG ? "more than keys_bytes"
                                   : strerror(errno));
@@ -132,7 +132,8 @@ static void on_fetched(void *ctx, const struct fetched *f)
     char err[KEYS_PROBLEM];
     k->fetch = NULL;
     if (f->problem)
-        snprintf(err, sizeof err, "GET %.*s: %s", k->source.to_tell, k->source.place, f->problem);
+        snprintf(err, sizeof err, "GET %.*s: %s", k->source.to_tell, k->source.location,
+                 f->problem);
     if (f->problem || !take(k, f->body, f->len, err, sizeof err))
         failed(k, err);
     arm(k);
@@ -141,7 +142,7 @@ static void on_fetched(void *ctx, const struct fetched *f)
 static void fetch(struct keys *k)
 {
     const struct config *c = k->env.config;
-    struct fetch_request request = {k->source.place, c->jwks_ca_file, c->keys_bytes,
+    struct fetch_request request = {k->source.location, c->jwks_ca_file, c->keys_bytes,
                                     c->keys_timeout};
     keys_plan_begin(&k->plan, uv_now(k->env.loop));
     k->fetch = fetch_start(k->env.loop, &request, on_fetched, k);
@@ -188,12 +189,12 @@ const char *keys_reason(const struct keys *k)
     if (keyset_count(k->set) > 0)
         return NULL;
     if (k->set)
-        snprintf(reason, sizeof reason, "no usable key in %.*s", len, k->source.place);
+        snprintf(reason, sizeof reason, "no usable key in %.*s", len, k->source.location);
     else if (*k->plan.problem)
         snprintf(reason, sizeof reason, "no keys yet: %s", k->plan.problem);
     else
         snprintf(reason, sizeof reason, "no keys yet: GET %.*s: not answered yet", len,
-                 k->source.place);
+                 k->source.location);
     return reason;
 }
 

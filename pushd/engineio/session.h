@@ -109,7 +109,7 @@ void session_probe_drop(struct session *s);
 /* Stop reading from the client for this reason, or go on if there is no other. */
 void session_pause(struct session *s, enum pause_reason why, bool paused);
 
-/* pace.c: so much has come from the client; over its rates it is not read from for a while. */
+/* throttle.c: so much has come from the client; over its rates it is not read from for a while. */
 void session_throttle(struct session *s, size_t events, size_t bytes, uint64_t now);
 
 /* transport.c: what the requests of an existing session do. */

@@ -49,7 +49,7 @@ void inbox_put(struct inbox *b, const char *sid, int64_t principal, const char *
     b->end = &i->next;
 }
 
-static void drop_first(struct inbox *b, bool tell)
+static void drop_first(struct inbox *b, bool notify)
 {
     struct item *i = b->first;
     b->first = i->next;
@@ -58,7 +58,7 @@ static void drop_first(struct inbox *b, bool tell)
         b->end = &b->first;
     if (b->narrow)
         b->narrow--;
-    if (tell)
+    if (notify)
         b->left(b->ctx, i->sid, i->bytes);
     free(i->text);
     free(i);

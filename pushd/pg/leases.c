@@ -19,7 +19,7 @@ struct leases {
     struct lease_queue *lease_queue;
     uv_timer_t *retry_timer, *turn_timer;
     int64_t incarnation; /* 0 = no session */
-    bool telling_gone;
+    bool reporting_gone;
     bool put_off; /* and said so */
 };
 
@@ -97,7 +97,7 @@ static void on_disconnected(void *ctx, const PGresult *r)
     struct leases *g = ctx;
     if (!r)
         return;
-    g->telling_gone = false;
+    g->reporting_gone = false;
     if (answer_failed(r)) {
         link_refused(g->link, r);
         return;
@@ -125,8 +125,8 @@ static void send_batches(struct leases *g)
     if (!lease_queue_in_flight(g->lease_queue) &&
         (json = lease_queue_take_connects(g->lease_queue, BATCH)))
         send_json(g, &st_connect, json, on_connected);
-    if (!g->telling_gone && (json = lease_queue_take_disconnects(g->lease_queue, BATCH))) {
-        g->telling_gone = true;
+    if (!g->reporting_gone && (json = lease_queue_take_disconnects(g->lease_queue, BATCH))) {
+        g->reporting_gone = true;
         send_json(g, &st_disconnect, json, on_disconnected);
     }
 }
@@ -182,7 +182,7 @@ void leases_begin(struct leases *g, int64_t incarnation)
 void leases_end(struct leases *g)
 {
     g->incarnation = 0;
-    g->telling_gone = g->put_off = false;
+    g->reporting_gone = g->put_off = false;
     lease_queue_clear(g->lease_queue);
     uv_timer_stop(g->retry_timer);
 }

@@ -61,14 +61,14 @@ bool pipeline_put(struct pipeline *p, PGconn *conn, const struct statement *st,
 }
 
 /* The callback may put more. */
-static void finish_first(struct pipeline *p, bool tell, bool answered)
+static void finish_first(struct pipeline *p, bool notify, bool answered)
 {
     struct sent *q = p->first;
     p->first = q->next;
     if (!p->first)
         p->end = &p->first;
     p->pending--;
-    if (tell)
+    if (notify)
         q->done(q->ctx, answered ? q->result : NULL);
     PQclear(q->result);
     free(q);

@@ -33,8 +33,8 @@ struct work_link {
     int64_t acking;      /* that of the ack_reports under way */
     bool presence, presence_again;
     unsigned eager;
-    json_t *moved, *telling; /* principals: to be told, and told by the presence under way */
-    json_t *upgraded;        /* sids, for the next beat; only for people, so a lost one is lost */
+    json_t *moved, *reporting; /* principals: to be told, and told by the presence under way */
+    json_t *upgraded;          /* sids, for the next beat; only for people, so a lost one is lost */
 };
 
 static const struct statement st_beat = {"beat",
@@ -199,12 +199,12 @@ static void on_presence(void *ctx, const PGresult *r)
     struct work_link *w = ctx;
     w->presence = false;
     if (r && good(w, r)) {
-        json_array_clear(w->telling);
+        json_array_clear(w->reporting);
         next_presence(w, r);
         return;
     }
-    json_array_extend(w->moved, w->telling);
-    json_array_clear(w->telling);
+    json_array_extend(w->moved, w->reporting);
+    json_array_clear(w->reporting);
     if (r)
         timers_start(w->presence_timer, PASSING);
 }
@@ -226,10 +226,10 @@ static void reconcile(struct work_link *w)
         w->presence_again = true;
         return;
     }
-    json_t *told = w->telling;
-    w->telling = w->moved;
-    w->moved = told;
-    char *moved = array_text(w->telling);
+    json_t *reported = w->reporting;
+    w->reporting = w->moved;
+    w->moved = reported;
+    char *moved = array_text(w->reporting);
     const char *values[] = {"100", moved};
     w->presence = true;
     uv_timer_stop(w->presence_timer);
@@ -353,7 +353,7 @@ struct work_link *work_link_new(const struct db_env *env)
     w->inbox = inbox_new(on_item_left, w);
     w->ack_reports = ack_reports_new();
     w->moved = must(json_array());
-    w->telling = must(json_array());
+    w->reporting = must(json_array());
     w->upgraded = must(json_array());
     w->reports = client_reports_new(
         &(struct client_report_setup){env->config, env->metrics, env->gauges, is_here, w});
@@ -376,7 +376,7 @@ void work_link_free(struct work_link *w)
     inbox_free(w->inbox);
     ack_reports_free(w->ack_reports);
     json_decref(w->moved);
-    json_decref(w->telling);
+    json_decref(w->reporting);
     json_decref(w->upgraded);
     client_reports_free(w->reports);
     free(w);

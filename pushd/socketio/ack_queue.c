@@ -18,7 +18,7 @@ struct instruction {
 struct ack_queue {
     struct ack_queue_setup setup;
     struct instruction *first, **end; /* that wait */
-    struct instruction *ids, *told; /* hashes: of those that have an id; of those told, by number */
+    struct instruction *ids, *sent; /* hashes: of those that have an id; of those told, by number */
     int64_t outstanding;            /* number, -1 = none is */
     int64_t next_number;
     bool silent; /* it is not waited for */
@@ -40,7 +40,7 @@ static void drop(struct ack_queue *q, struct instruction *e)
     if (e->id > 0)
         HASH_DELETE(by_id, q->ids, e);
     if (e->number >= 0)
-        HASH_DELETE(by_number, q->told, e);
+        HASH_DELETE(by_number, q->sent, e);
     free(e->payload);
     free(e);
 }
@@ -60,7 +60,7 @@ void ack_queue_clear(struct ack_queue *q)
     struct instruction *e, *next;
     while (q->first)
         drop(q, shift(q));
-    HASH_ITER (by_number, q->told, e, next)
+    HASH_ITER (by_number, q->sent, e, next)
         drop(q, e);
     timer_stop(&q->timer);
     q->outstanding = -1;
@@ -86,7 +86,7 @@ static void out_of_patience(struct timer *t, uint64_t now)
     tell_next(q, now);
 }
 
-static void tell(struct ack_queue *q, struct instruction *e, uint64_t now)
+static void send_one(struct ack_queue *q, struct instruction *e, uint64_t now)
 {
     int64_t number = e->id == ACK_NONE ? -1 : q->next_number++;
     char *payload = e->payload;
@@ -95,11 +95,11 @@ static void tell(struct ack_queue *q, struct instruction *e, uint64_t now)
         q->outstanding = number;
         timer_start(q->setup.wheel, &q->timer, now + q->setup.patience, out_of_patience);
     }
-    q->setup.tell(q->setup.ctx, e->id, number, payload, e->len);
+    q->setup.send(q->setup.ctx, e->id, number, payload, e->len);
     free(payload);
     if (e->id > 0) {
         e->number = number;
-        HASH_ADD(by_number, q->told, number, sizeof e->number, e);
+        HASH_ADD(by_number, q->sent, number, sizeof e->number, e);
     } else {
         drop(q, e);
     }
@@ -108,7 +108,7 @@ static void tell(struct ack_queue *q, struct instruction *e, uint64_t now)
 static void tell_next(struct ack_queue *q, uint64_t now)
 {
     while (q->first && q->outstanding < 0)
-        tell(q, shift(q), now);
+        send_one(q, shift(q), now);
 }
 
 /* Is one with this id under way? One whose time is over is told again. */
@@ -153,7 +153,7 @@ bool ack_queue_acked(struct ack_queue *q, int64_t number, uint64_t now, int64_t 
     struct instruction *e;
     if (number < 0 || number >= q->next_number)
         return false;
-    HASH_FIND(by_number, q->told, &number, sizeof number, e);
+    HASH_FIND(by_number, q->sent, &number, sizeof number, e);
     *id = e ? e->id : 0;
     if (e)
         drop(q, e);

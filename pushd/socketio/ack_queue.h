@@ -27,7 +27,7 @@ struct ack_queue_setup {
     struct wheel *wheel;
     uint64_t patience; /* ms that an acknowledgement may take */
     /* Tell it; number is -1 if it is not to be acknowledged. Must not call back. */
-    void (*tell)(void *ctx, int64_t id, int64_t number, const char *payload, size_t len);
+    void (*send)(void *ctx, int64_t id, int64_t number, const char *payload, size_t len);
     /* The receiver has not acknowledged one in time. */
     void (*silent)(void *ctx);
     void *ctx;

@@ -89,7 +89,7 @@ static void connect_nsp(struct client *c, const struct sio_packet *p, uint64_t n
         return;
     }
     k = socket_new(c, (unsigned)index);
-    k->told_websocket = c->session->websocket;
+    k->reported_websocket = c->session->websocket;
     socket_info(k, &info);
     hub->backend->connect(hub->backend->ctx, c->bearer, &info, p->data, now);
 }

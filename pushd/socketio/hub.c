@@ -230,7 +230,7 @@ static void ask_again(struct socket *k, uint64_t now)
     const struct backend *backend = k->client->hub->backend;
     struct socket_info info;
     socket_info(k, &info);
-    k->told_websocket = k->client->session->websocket;
+    k->reported_websocket = k->client->session->websocket;
     info.again = true;
     info.known = k->joined;
     backend->connect(backend->ctx, k->client->bearer, &info, NULL, now);

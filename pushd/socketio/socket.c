@@ -87,9 +87,9 @@ void socket_ack(struct socket *k, const char *ack, const char *args, size_t len,
 void socket_upgraded(struct socket *k)
 {
     const struct backend *backend = k->client->hub->backend;
-    if (!k->joined || k->told_websocket || !k->client->session->websocket)
+    if (!k->joined || k->reported_websocket || !k->client->session->websocket)
         return;
-    k->told_websocket = true;
+    k->reported_websocket = true;
     if (backend->upgraded)
         backend->upgraded(backend->ctx, k->client->bearer, k->sid);
 }
@@ -119,7 +119,7 @@ static void report(const struct socket *k, int64_t id, bool acked)
         backend->ack_report(backend->ctx, k->client->bearer, k->sid, k->principal, id, acked);
 }
 
-static void tell(void *ctx, int64_t id, int64_t number, const char *payload, size_t len)
+static void send_instruction(void *ctx, int64_t id, int64_t number, const char *payload, size_t len)
 {
     struct socket *k = ctx;
     char digits[SIO_ACK_DIGITS + 1] = "";
@@ -142,8 +142,8 @@ void socket_instruct(struct socket *k, int64_t id, const char *payload, size_t l
 {
     const struct hub *hub = k->client->hub;
     if (!k->instructions)
-        k->instructions = ack_queue_new(
-            &(struct ack_queue_setup){hub->wheel, hub->config->ack_timeout, tell, silent, k});
+        k->instructions = ack_queue_new(&(struct ack_queue_setup){
+            hub->wheel, hub->config->ack_timeout, send_instruction, silent, k});
     ack_queue_add(k->instructions, id, payload, len, now);
     if (ack_queue_bytes(k->instructions) > hub->config->queue_bytes)
         session_end_soon(k->client->session, END_QUEUE_FULL);

@@ -44,14 +44,14 @@ struct socket {
     unsigned nsp_index;
     char sid[SID_LEN + 1];
     bool accepted, joined;
-    bool muted;            /* its events have no effect */
-    bool waits;            /* for its rooms, which were forgotten */
-    bool doubted;          /* likewise, but reads go on */
-    uint64_t doubted_at;   /* the hub's events then */
-    bool told_websocket;   /* the backend knows that its transport is WebSocket */
-    bool offsets;          /* its events have one */
-    char pid[SID_LEN + 1]; /* empty: it has none */
-    struct resume *resume; /* NULL = it makes none */
+    bool muted;              /* its events have no effect */
+    bool waits;              /* for its rooms, which were forgotten */
+    bool doubted;            /* likewise, but reads go on */
+    uint64_t doubted_at;     /* the hub's events then */
+    bool reported_websocket; /* the backend knows that its transport is WebSocket */
+    bool offsets;            /* its events have one */
+    char pid[SID_LEN + 1];   /* empty: it has none */
+    struct resume *resume;   /* NULL = it makes none */
     int64_t principal;
     size_t inbox; /* its share of the client's */
     struct held *held, **held_end;

@@ -1,7 +1,7 @@
 /*
  * log_model: the event log and its transactions, as events_since() promises to answer for them.
  *
- * A row that was heard is one that the cursor gave out.
+ * given counts how often the cursor gave a row out.
  */
 #ifndef TEST_LOG_MODEL_H
 #define TEST_LOG_MODEL_H
@@ -19,7 +19,7 @@ struct row {
     uint64_t xid;
     int tli;
     bool committed, gone;
-    int heard;
+    int given;
 };
 
 struct model {

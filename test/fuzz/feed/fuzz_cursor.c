@@ -1,6 +1,6 @@
 /*
  * The cursor against the model of the log in test/unit: any history of transactions, reads,
- * crashes and promotions, a byte a step. Each committed event is heard once; after a promotion,
+ * crashes and promotions, a byte a step. Each committed event is given once; after a promotion,
  * which gives ids and xids out again, at least once.
  */
 #include <stdlib.h>
@@ -44,7 +44,7 @@ static bool read_page(void)
     struct question asked = {NULL, q.hi, q.seen_tli, NULL, after};
     expect(cursor_head(cursor, text, model.epoch), "expected %s to be a snapshot", text);
     for (; n < PAGE && (r = model_next(&asked, after, since, upto)); n++) {
-        r->heard += cursor_row(cursor, r->id, r->xid);
+        r->given += cursor_row(cursor, r->id, r->xid);
         after = r->id;
     }
     free(since);
@@ -85,13 +85,13 @@ static void step(uint8_t byte)
     }
 }
 
-static void check_heard(void)
+static void check_given(void)
 {
     for (int i = 0; i < model.n; i++) {
         const struct row *r = &model.rows[i];
-        bool good = !r->committed ? r->heard == 0 : promoted ? r->heard > 0 : r->heard == 1;
-        expect(good, "event %lld of transaction %llu, timeline %d, was heard %d times",
-               (long long)r->id, (unsigned long long)r->xid, r->tli, r->heard);
+        bool good = !r->committed ? r->given == 0 : promoted ? r->given > 0 : r->given == 1;
+        expect(good, "event %lld of transaction %llu, timeline %d, was given %d times",
+               (long long)r->id, (unsigned long long)r->xid, r->tli, r->given);
     }
 }
 
@@ -108,7 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     open_session();
     while (!read_page())
         continue;
-    check_heard();
+    check_given();
     cursor_free(cursor);
     return 0;
 }

@@ -40,7 +40,7 @@ static void a_good_token_is_asked_of_the_backend(void **state)
     assert_false(m.net.handle[0].closed);
 }
 
-static void an_expired_token_is_told(void **state)
+static void an_expired_token_is_notified(void **state)
 {
     (void)state;
     assert_string_equal(
@@ -54,7 +54,7 @@ static void an_expired_token_is_told(void **state)
     assert_string_equal(m.mock.asked, "");
 }
 
-static void a_bad_signature_is_told_once_in_10_s(void **state)
+static void a_bad_signature_is_notified_once_in_10_s(void **state)
 {
     char forged[1024];
     (void)state;
@@ -187,7 +187,7 @@ static void an_unknown_subject_that_becomes_known_stays(void **state)
     assert_non_null(strstr(m.mock.asked, "receive 3 /tasks e 13\n"));
 }
 
-static void what_stands_behind_the_guard_hears_of_good_tokens_only(void **state)
+static void the_backend_is_asked_for_good_tokens_only(void **state)
 {
     (void)state;
     m.mock.backend.acks = true; /* as it was when the auth was given it: acks are the hub's */
@@ -200,7 +200,7 @@ static void what_stands_behind_the_guard_hears_of_good_tokens_only(void **state)
     assert_int_equal(m.mock.clients, 1);
 }
 
-static void it_may_refuse_what_the_guard_has_accepted_only_before(void **state)
+static void the_backend_may_refuse_only_what_auth_has_not_accepted(void **state)
 {
     (void)state;
     m.mock.refusal = "no";
@@ -224,8 +224,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_good_token_is_asked_of_the_backend),
-        TEST(an_expired_token_is_told),
-        TEST(a_bad_signature_is_told_once_in_10_s),
+        TEST(an_expired_token_is_notified),
+        TEST(a_bad_signature_is_notified_once_in_10_s),
         TEST(no_token_or_nonsense_gets_nothing_more),
         TEST(a_token_in_the_connect_packet),
         TEST(an_ack_before_the_key_is_known_goes_nowhere),
@@ -235,8 +235,8 @@ int main(void)
         TEST(what_a_client_sends_while_its_token_waits_is_held),
         TEST(tokens_wait_for_the_first_keys),
         TEST(an_unknown_subject_that_becomes_known_stays),
-        TEST(what_stands_behind_the_guard_hears_of_good_tokens_only),
-        TEST(it_may_refuse_what_the_guard_has_accepted_only_before),
+        TEST(the_backend_is_asked_for_good_tokens_only),
+        TEST(the_backend_may_refuse_only_what_auth_has_not_accepted),
         TEST(acks_pass_through_auth),
     };
     return cmocka_run_group_tests_name("auth", tests, NULL, NULL);

@@ -36,7 +36,7 @@ static int load(const char *flags, const char *u, const char *r)
 static void each_option_names_its_place(void **state)
 {
     static const struct {
-        const char *flags, *url, *realm, *option, *place;
+        const char *flags, *url, *realm, *option, *location;
         enum keys_kind kind;
     } rows[] = {
         {"--jwks-file|k", NULL, NULL, "jwks_file", "k", KEYS_FILE},
@@ -63,9 +63,9 @@ static void each_option_names_its_place(void **state)
             fail_msg("%s: %s", rows[i].flags, err);
         keys_source_init(&s, &config);
         assert_string_equal(s.option, rows[i].option);
-        assert_string_equal(s.place, rows[i].place);
+        assert_string_equal(s.location, rows[i].location);
         assert_int_equal(s.kind, rows[i].kind);
-        assert_int_equal(s.to_tell, strcspn(rows[i].place, "?"));
+        assert_int_equal(s.to_tell, strcspn(rows[i].location, "?"));
         keys_source_clear(&s);
     }
 }

@@ -83,7 +83,7 @@ static void what_is_none(void **state)
     assert_false(offset_read(&mine, "1:1:/2:2:/3/00000000000000000000000000000000", &o));
 }
 
-static void what_cannot_be_told_is_none(void **state)
+static void what_cannot_be_made_is_none(void **state)
 {
     char open[2 * OFFSET_MAX] = "1:9:";
     struct offset o;
@@ -106,7 +106,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_is_made_is_read),         TEST(another_secret_or_epoch_makes_another_offset),
         TEST(nothing_of_it_can_be_changed), TEST(what_is_none),
-        TEST(what_cannot_be_told_is_none),
+        TEST(what_cannot_be_made_is_none),
     };
     return cmocka_run_group_tests_name("offset", tests, NULL, NULL);
 }

@@ -83,7 +83,7 @@ static void others_are_refused(void **state)
     assert_false(url_parse(longest, &u));
 }
 
-static void a_query_is_not_told(void **state)
+static void a_query_is_not_shown(void **state)
 {
     (void)state;
     assert_int_equal(url_length_to_tell("http://h/a?token=b"), 10);
@@ -95,7 +95,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_ones_are_taken_apart),
         cmocka_unit_test(others_are_refused),
-        cmocka_unit_test(a_query_is_not_told),
+        cmocka_unit_test(a_query_is_not_shown),
     };
     return cmocka_run_group_tests_name("url", tests, NULL, NULL);
 }

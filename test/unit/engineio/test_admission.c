@@ -281,5 +281,5 @@ int main(void)
         TEST(a_cookie_holds_the_sid_of_a_polling_handshake),
         TEST(none_unless_it_has_a_name),
     };
-    return cmocka_run_group_tests_name("gate", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("admission", tests, NULL, NULL);
 }

@@ -13,43 +13,43 @@
 #include "feed/client_report.h"
 
 /* What was called, one line each. */
-static char heard[4096];
+static char noted[4096];
 
-static void hear(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void hear(const char *format, ...)
+static void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void note(const char *format, ...)
 {
-    size_t len = strlen(heard);
+    size_t len = strlen(noted);
     va_list args;
     va_start(args, format);
-    vsnprintf(heard + len, sizeof heard - len, format, args);
+    vsnprintf(noted + len, sizeof noted - len, format, args);
     va_end(args);
 }
 
 static bool on_gauges(void *ctx, const char *sid, const json_t *list)
 {
-    assert_ptr_equal(ctx, heard);
-    hear("gauges %s %zu\n", sid, json_array_size(list));
+    assert_ptr_equal(ctx, noted);
+    note("gauges %s %zu\n", sid, json_array_size(list));
     return strcmp(sid, "bad") != 0;
 }
 
 static void on_refused(void *ctx, int64_t principal, const char *event, const char *reason,
                        int64_t n)
 {
-    assert_ptr_equal(ctx, heard);
-    hear("refused %lld %s %s %lld\n", (long long)principal, event, reason, (long long)n);
+    assert_ptr_equal(ctx, noted);
+    note("refused %lld %s %s %lld\n", (long long)principal, event, reason, (long long)n);
 }
 
 static void on_said(void *ctx, int64_t principal, const char *event, const char *text)
 {
-    assert_ptr_equal(ctx, heard);
-    hear("said %lld %s %s\n", (long long)principal, event, text);
+    assert_ptr_equal(ctx, noted);
+    note("said %lld %s %s\n", (long long)principal, event, text);
 }
 
 static bool read_report(const char *text)
 {
     static const struct client_report_calls calls = {on_gauges, on_refused, on_said};
-    heard[0] = '\0';
-    return client_report_read(text, &calls, heard);
+    noted[0] = '\0';
+    return client_report_read(text, &calls, noted);
 }
 
 static void each_part_is_given_to_its_function(void **state)
@@ -59,7 +59,7 @@ static void each_part_is_given_to_its_function(void **state)
         "{\"said\":[{\"principal\":3,\"event\":\"error\",\"text\":\"oh no\"}],"
         "\"gauges\":[{\"sid\":\"s\",\"gauges\":[1,2]},{\"sid\":\"t\",\"gauges\":[]}],"
         "\"refused\":[{\"principal\":1,\"event\":\"e v\",\"reason\":\"r\",\"n\":3}],\"later\":1}"));
-    assert_string_equal(heard, "gauges s 2\ngauges t 0\nrefused 1 e v r 3\nsaid 3 error oh no\n");
+    assert_string_equal(noted, "gauges s 2\ngauges t 0\nrefused 1 e v r 3\nsaid 3 error oh no\n");
 }
 
 static void a_report_may_be_empty(void **state)
@@ -67,7 +67,7 @@ static void a_report_may_be_empty(void **state)
     (void)state;
     assert_true(read_report("{}"));
     assert_true(read_report("{\"gauges\":[],\"refused\":[],\"said\":[]}"));
-    assert_string_equal(heard, "");
+    assert_string_equal(noted, "");
 }
 
 static void what_is_malformed_is_left_out_alone(void **state)
@@ -94,12 +94,12 @@ static void what_is_malformed_is_left_out_alone(void **state)
         snprintf(text, sizeof text, "{%s}", bad[i]);
         if (read_report(text))
             fail_msg("good: %s", bad[i]);
-        assert_string_equal(heard, "gauges s 0\n");
+        assert_string_equal(noted, "gauges s 0\n");
     }
     assert_false(read_report("{\"gauges\":[{\"sid\":\"bad\",\"gauges\":[]},"
                              "{\"sid\":\"s\",\"gauges\":[]}],"
                              "\"said\":[{\"principal\":1,\"event\":\"e\",\"text\":\"t\"}]}"));
-    assert_string_equal(heard, "gauges bad 0\ngauges s 0\nsaid 1 e t\n");
+    assert_string_equal(noted, "gauges bad 0\ngauges s 0\nsaid 1 e t\n");
 }
 
 static void what_is_no_report_calls_nothing(void **state)
@@ -108,7 +108,7 @@ static void what_is_no_report_calls_nothing(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_false(read_report(bad[i]));
-        assert_string_equal(heard, "");
+        assert_string_equal(noted, "");
     }
 }
 

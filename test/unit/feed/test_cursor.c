@@ -55,7 +55,7 @@ static bool read_page(void)
     assert_true(cursor_head(cursor, text, model.epoch));
     q = (struct question){NULL, hi, seen_tli, NULL, after};
     while (n < PAGE && (r = model_next(&q, after, since, upto))) {
-        r->heard += cursor_row(cursor, r->id, r->xid);
+        r->given += cursor_row(cursor, r->id, r->xid);
         after = r->id;
         n++;
     }
@@ -73,14 +73,14 @@ static int read_all(void)
     return pages;
 }
 
-/* Each committed event from this row on has been heard once, and no other. */
-static void heard_once(int from)
+/* Each committed event from this row on has been given once, and no other. */
+static void given_once(int from)
 {
     for (int i = 0; i < model.n; i++) {
         const struct row *r = &model.rows[i];
-        if (r->heard != (i >= from && r->committed))
-            fail_msg("event %lld of transaction %llu was heard %d times", (long long)r->id,
-                     (unsigned long long)r->xid, r->heard);
+        if (r->given != (i >= from && r->committed))
+            fail_msg("event %lld of transaction %llu was given %d times", (long long)r->id,
+                     (unsigned long long)r->xid, r->given);
     }
 }
 
@@ -94,12 +94,12 @@ static void begins_where_the_log_is_when_it_first_opens(void **state)
     assert_int_equal(open_session(), CURSOR_FIRST);
     model_end(slow, true);
     read_all();
-    assert_int_equal(model.rows[0].heard, 0);
-    assert_int_equal(model.rows[1].heard, 1);
-    assert_int_equal(model.rows[2].heard, 0);
+    assert_int_equal(model.rows[0].given, 0);
+    assert_int_equal(model.rows[1].given, 1);
+    assert_int_equal(model.rows[2].given, 0);
 }
 
-static void hears_what_was_open_across_a_read(void **state)
+static void receives_what_was_open_across_a_read(void **state)
 {
     (void)state;
     open_session();
@@ -111,7 +111,7 @@ static void hears_what_was_open_across_a_read(void **state)
     model_end(slow, true);
     model_event();
     read_all();
-    heard_once(0);
+    given_once(0);
 }
 
 static void pages_share_one_snapshot(void **state)
@@ -126,9 +126,9 @@ static void pages_share_one_snapshot(void **state)
     model_event();
     assert_false(read_page());
     assert_true(read_page());
-    assert_int_equal(model.rows[20].heard, 0);
+    assert_int_equal(model.rows[20].given, 0);
     assert_int_equal(read_all(), 1);
-    heard_once(0);
+    given_once(0);
 }
 
 static void empty_reads_move_the_snapshot(void **state)
@@ -156,7 +156,7 @@ static void a_crash_that_reuses_xids_loses_nothing(void **state)
     model_event();
     assert_int_equal(open_session(), CURSOR_CRASHED);
     read_all();
-    heard_once(0);
+    given_once(0);
 }
 
 /* Its since would seem to see what is written with those xids: no opening in the log for a client.
@@ -193,14 +193,14 @@ static void a_promotion_that_takes_ids_and_xids_back_loses_nothing(void **state)
     for (int i = 0; i < 50; i++)
         model_event();
     read_all();
-    heard_once(0);
+    given_once(0);
     model_promote(10);
     model_event();
     assert_int_equal(open_session(), CURSOR_PROMOTED);
     assert_int_equal(cursor_ask(cursor).seen_tli, 1);
     model_event();
     read_all();
-    heard_once(0);
+    given_once(0);
     assert_int_equal(cursor_ask(cursor).seen_tli, 0);
     assert_int_equal(cursor_ask(cursor).hi, 12);
     model_begin();
@@ -210,7 +210,7 @@ static void a_promotion_that_takes_ids_and_xids_back_loses_nothing(void **state)
     model_event();
     open_session();
     read_all();
-    heard_once(0);
+    given_once(0);
 }
 
 static void a_promotion_is_asked_for_until_a_read_is_complete(void **state)
@@ -240,8 +240,8 @@ static void another_system_or_an_older_timeline_begins_anew(void **state)
     assert_int_equal(open_session(), CURSOR_OTHER);
     model_event();
     read_all();
-    assert_int_equal(model.rows[1].heard, 0);
-    assert_int_equal(model.rows[2].heard, 1);
+    assert_int_equal(model.rows[1].given, 0);
+    assert_int_equal(model.rows[2].given, 1);
     model.tli = 2;
     open_session();
     model.tli = 1;
@@ -267,7 +267,7 @@ static void a_log_that_was_set_back_begins_anew(void **state)
     assert_int_equal(cursor_ask(cursor).hi, 1);
     model_event();
     read_all();
-    assert_int_equal(model.rows[1].heard, 1);
+    assert_int_equal(model.rows[1].given, 1);
 }
 
 /* hi is still that of the old timeline when the new primary crashes before it has been read. */
@@ -284,7 +284,7 @@ static void a_crash_before_a_promotion_is_read_loses_nothing(void **state)
     model_crash();
     assert_int_equal(open_session(), CURSOR_CRASHED);
     read_all();
-    heard_once(0);
+    given_once(0);
 }
 
 static void a_read_lost_half_way_repeats_nothing(void **state)
@@ -304,7 +304,7 @@ static void a_read_lost_half_way_repeats_nothing(void **state)
     open_session();
     model_event();
     read_all();
-    heard_once(0);
+    given_once(0);
 }
 
 static void a_read_lost_in_a_crash_repeats_nothing(void **state)
@@ -321,7 +321,7 @@ static void a_read_lost_in_a_crash_repeats_nothing(void **state)
         model_event();
     open_session();
     read_all();
-    heard_once(0);
+    given_once(0);
 }
 
 /* Better twice than never: nobody can tell which of the rows that look alike are new. */
@@ -339,10 +339,10 @@ static void a_read_lost_in_a_failover_loses_nothing(void **state)
     assert_int_equal(open_session(), CURSOR_PROMOTED);
     read_all();
     for (int i = 0; i < model.n; i++)
-        assert_true(model.rows[i].heard > 0);
+        assert_true(model.rows[i].given > 0);
 }
 
-static void another_epoch_in_a_head_is_told_until_opened_again(void **state)
+static void another_epoch_in_a_head_is_reported_until_opened_again(void **state)
 {
     (void)state;
     open_session();
@@ -384,7 +384,7 @@ static void step(unsigned dice)
     }
 }
 
-static void any_history_is_heard_once(void **state)
+static void any_history_is_received_once(void **state)
 {
     for (unsigned seed = 1; seed <= 200; seed++) {
         srand(seed);
@@ -397,7 +397,7 @@ static void any_history_is_heard_once(void **state)
             model_end(model.open[0], true);
         open_session();
         read_all();
-        heard_once(0);
+        given_once(0);
     }
 }
 
@@ -406,7 +406,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(begins_where_the_log_is_when_it_first_opens),
-        TEST(hears_what_was_open_across_a_read),
+        TEST(receives_what_was_open_across_a_read),
         TEST(pages_share_one_snapshot),
         TEST(empty_reads_move_the_snapshot),
         TEST(a_crash_that_reuses_xids_loses_nothing),
@@ -419,9 +419,9 @@ int main(void)
         TEST(a_read_lost_half_way_repeats_nothing),
         TEST(a_read_lost_in_a_crash_repeats_nothing),
         TEST(a_read_lost_in_a_failover_loses_nothing),
-        TEST(another_epoch_in_a_head_is_told_until_opened_again),
+        TEST(another_epoch_in_a_head_is_reported_until_opened_again),
         TEST(a_head_without_a_snapshot_is_refused),
-        TEST(any_history_is_heard_once),
+        TEST(any_history_is_received_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -166,7 +166,7 @@ static void of_resumes_a_batch_has_few(void **state)
     assert_null(lease_queue_take_connects(lease_queue, 1000));
 }
 
-static void one_that_goes_before_it_was_told_is_never_told(void **state)
+static void one_that_goes_before_it_was_reported_is_never_reported(void **state)
 {
     (void)state;
     come("a");
@@ -208,7 +208,7 @@ static void one_that_goes_is_not_registered_by_a_retry(void **state)
     expect(lease_queue_take_connects(lease_queue, 9), "c");
 }
 
-static void one_that_the_database_may_know_is_told_though_it_is_queued_again(void **state)
+static void one_that_the_database_may_know_is_reported_though_it_is_queued_again(void **state)
 {
     struct socket_info known = {.sid = "b", .nsp = "/", .subject = "7", .known = true};
     (void)state;
@@ -269,10 +269,10 @@ int main(void)
         TEST(a_batch_is_what_connect_takes),
         TEST(batches_are_bounded),
         TEST(of_resumes_a_batch_has_few),
-        TEST(one_that_goes_before_it_was_told_is_never_told),
+        TEST(one_that_goes_before_it_was_reported_is_never_reported),
         TEST(a_refused_batch_waits_while_others_go_on),
         TEST(one_that_goes_is_not_registered_by_a_retry),
-        TEST(one_that_the_database_may_know_is_told_though_it_is_queued_again),
+        TEST(one_that_the_database_may_know_is_reported_though_it_is_queued_again),
         TEST(what_is_asked_anew_replaces_what_was_refused),
         TEST(another_session_knows_nothing),
     };

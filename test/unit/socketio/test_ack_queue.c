@@ -151,7 +151,7 @@ static void a_late_acknowledgement_counts_and_gives_patience_back(void **state)
     assert_int_equal(silences, 2);
 }
 
-static void each_id_is_told_once_until_its_time_is_over(void **state)
+static void each_id_is_sent_once_until_its_time_is_over(void **state)
 {
     (void)state;
     add(7, "a");
@@ -175,7 +175,7 @@ static void each_id_is_told_once_until_its_time_is_over(void **state)
     expect("0/4 x\n0/5 x\n");
 }
 
-static void numbers_that_were_never_told_are_not_known(void **state)
+static void numbers_that_were_never_sent_are_not_known(void **state)
 {
     (void)state;
     assert_int_equal(ack(0), -1);
@@ -217,8 +217,8 @@ int main(void)
         TEST(what_is_not_to_be_acknowledged_goes_at_once),
         TEST(silence_costs_one_time_limit),
         TEST(a_late_acknowledgement_counts_and_gives_patience_back),
-        TEST(each_id_is_told_once_until_its_time_is_over),
-        TEST(numbers_that_were_never_told_are_not_known),
+        TEST(each_id_is_sent_once_until_its_time_is_over),
+        TEST(numbers_that_were_never_sent_are_not_known),
         TEST(cleared_nothing_waits_and_nothing_counts),
     };
     return cmocka_run_group_tests_name("instruction", tests, NULL, NULL);

@@ -174,7 +174,7 @@ static void who_exists_no_more_is_out_at_once_and_closed(void **state)
     stack_closed_after(&m, 0, 30000);
 }
 
-static void in_doubt_a_socket_hears_nothing_until_it_is_admitted(void **state)
+static void in_doubt_a_socket_receives_nothing_until_it_is_admitted(void **state)
 {
     (void)state;
     stack_client(&m, 0, "a", 1);
@@ -213,7 +213,7 @@ static void one_that_was_in_doubt_while_nothing_was_read_goes_on(void **state)
     assert_false(m.net.handle[0].closed);
 }
 
-static void an_upgrade_is_told_once_the_socket_is_joined(void **state)
+static void an_upgrade_is_reported_once_the_socket_is_joined(void **state)
 {
     (void)state;
     for (int late = 0; late < 2; late++) {
@@ -431,9 +431,9 @@ int main(void)
         TEST(registered_again_only_the_rooms_change),
         TEST(rooms_that_change_take_effect_at_once),
         TEST(who_exists_no_more_is_out_at_once_and_closed),
-        TEST(in_doubt_a_socket_hears_nothing_until_it_is_admitted),
+        TEST(in_doubt_a_socket_receives_nothing_until_it_is_admitted),
         TEST(one_that_was_in_doubt_while_nothing_was_read_goes_on),
-        TEST(an_upgrade_is_told_once_the_socket_is_joined),
+        TEST(an_upgrade_is_reported_once_the_socket_is_joined),
         TEST(only_good_tokens_are_registered_again),
         TEST(every_ack_is_answered),
         TEST(an_event_before_the_rooms_are_known_waits),

@@ -43,7 +43,7 @@ static void instruction(int64_t id, const char *rooms, const char *payload)
     engine_flush(m.engine);
 }
 
-/* A client in place n, with this greeting. */
+/* A client with handle n, with this greeting. */
 static void come(int n, int64_t principal, const char *greeting)
 {
     json_t *list = json_loads(greeting, 0, NULL);
@@ -93,7 +93,7 @@ static void silence_does_not_keep_the_rest_for_ever(void **state)
     assert_int_equal((int)m.metrics.value[METRIC_INSTRUCTIONS_ACKED], 0);
 }
 
-static void each_socket_of_the_room_is_told_and_speaks_for_its_principal(void **state)
+static void each_socket_of_the_room_receives_and_acknowledges_for_its_principal(void **state)
 {
     (void)state;
     come(0, 5, "[]");
@@ -133,7 +133,7 @@ static void one_that_is_muted_acknowledges_nothing(void **state)
     assert_string_equal(stack_received(&m, 0), "");
 }
 
-static void who_exists_no_more_is_told_nothing_and_says_nothing(void **state)
+static void one_that_is_gone_receives_nothing_and_sends_nothing(void **state)
 {
     (void)state;
     come(0, 5, GREETING);
@@ -175,10 +175,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_greeting_in_order),
         TEST(silence_does_not_keep_the_rest_for_ever),
-        TEST(each_socket_of_the_room_is_told_and_speaks_for_its_principal),
+        TEST(each_socket_of_the_room_receives_and_acknowledges_for_its_principal),
         TEST(other_acknowledgements_are_not_of_instructions),
         TEST(one_that_is_muted_acknowledges_nothing),
-        TEST(who_exists_no_more_is_told_nothing_and_says_nothing),
+        TEST(one_that_is_gone_receives_nothing_and_sends_nothing),
         TEST(registered_again_the_greeting_goes_on),
         TEST(a_queue_of_instructions_has_the_limit_of_all_queues),
     };

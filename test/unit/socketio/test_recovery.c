@@ -73,7 +73,7 @@ static void event(int64_t id, uint64_t xid)
     engine_flush(m.engine);
 }
 
-/* What place n has heard is the event with this offset, or without one. */
+/* What handle n has received is the event with this offset, or without one. */
 static void expect_at(int n, const char *prev, const char *cur, int64_t id)
 {
     char packet[2 * OFFSET_MAX];
@@ -143,15 +143,15 @@ static void a_resume_is_answered_when_it_is_judged(void **state)
           "[2,\"[\\\"y\\\",1]\",true]]}");
     snprintf(packet, sizeof packet, "42/tasks,[\"x\",\"%s\"]\n",
              offset_make(&m.offsets, "3:3:", "5:5:", 1));
-    const char *heard = stack_received(&m, 0);
-    assert_memory_equal(heard, packet, strlen(packet));
-    heard += strlen(packet);
+    const char *received = stack_received(&m, 0);
+    assert_memory_equal(received, packet, strlen(packet));
+    received += strlen(packet);
     snprintf(packet, sizeof packet, "42/tasks,[\"y\",1,\"%s\"]\n",
              offset_make(&m.offsets, "5:5:", "9:9:", 2));
-    assert_memory_equal(heard, packet, strlen(packet));
-    heard += strlen(packet);
+    assert_memory_equal(received, packet, strlen(packet));
+    received += strlen(packet);
     snprintf(packet, sizeof packet, "40/tasks,{\"sid\":\"%s\",\"pid\":\"%s\"}\n", m.mock.sid, OLD);
-    assert_string_equal(heard, packet);
+    assert_string_equal(received, packet);
     assert_int_equal((int)m.metrics.value[METRIC_RECOVERED], 1);
 }
 
@@ -162,9 +162,9 @@ static void a_resume_that_is_not_good_is_a_new_connection(void **state)
     snprintf(packet, sizeof packet, "40/tasks,{\"pid\":\"%s\"}", OLD);
     connect_with(0, 3600, packet);
     admit("a", "9:9:", NULL);
-    const char *heard = stack_received(&m, 0);
-    assert_non_null(strstr(heard, "\",\"pid\":\""));
-    assert_null(strstr(heard, OLD));
+    const char *received = stack_received(&m, 0);
+    assert_non_null(strstr(received, "\",\"pid\":\""));
+    assert_null(strstr(received, OLD));
     assert_int_equal((int)m.metrics.value[METRIC_NOT_RECOVERED], 1);
     static const char *const none[] = {"40/tasks,{\"pid\":\"short\"}", "40/tasks,{\"pid\":5}",
                                        "40/tasks,{\"offset\":\"o\"}"};
@@ -193,9 +193,9 @@ static void a_resume_may_prove_who_shows_an_expired_token(void **state)
     struct registration nobody = {.sid = m.mock.sid, .principal = 0, .rooms = ""};
     hub_set_rooms(m.hub, &nobody, m.now);
     engine_flush(m.engine);
-    const char *heard = stack_received(&m, 1);
-    assert_memory_equal(heard, "40/tasks,{\"sid\"", 15);
-    assert_non_null(strstr(heard, "\n42/tasks,[\"expired_token\"]\n"));
+    const char *received = stack_received(&m, 1);
+    assert_memory_equal(received, "40/tasks,{\"sid\"", 15);
+    assert_non_null(strstr(received, "\n42/tasks,[\"expired_token\"]\n"));
     m.mock.asked[0] = '\0';
     stack_say(&m, 1, "42/tasks,[\"x\"]");
     assert_string_equal(m.mock.asked, "");
@@ -266,13 +266,13 @@ static void it_does_not_wait_for_ever(void **state)
 
     connect_with(1, -11, packet);
     stack_pass(&m, 5000);
-    const char *heard = stack_received(&m, 1);
-    assert_memory_equal(heard, "40/tasks,{\"sid\"", 15);
-    assert_non_null(strstr(heard, "\n42/tasks,[\"expired_token\"]\n"));
+    const char *received = stack_received(&m, 1);
+    assert_memory_equal(received, "40/tasks,{\"sid\"", 15);
+    assert_non_null(strstr(received, "\n42/tasks,[\"expired_token\"]\n"));
     stack_closed_after(&m, 1, 30000);
 }
 
-/* A place that has connected while there were no keys, with this resume. */
+/* A client that has connected while there were no keys, with this resume. */
 static void connect_before_keys(int n, int exp, const char *packet)
 {
     auth_set_keys(m.auth, NULL, m.now, m.now);
@@ -316,7 +316,7 @@ static void a_resume_waits_for_a_key_too(void **state)
     assert_memory_equal(stack_received(&m, 3), "40/tasks,{\"sid\"", 15);
 }
 
-static void one_that_leaves_before_its_resume_is_judged_is_told_to_the_backend(void **state)
+static void one_that_leaves_before_its_resume_is_judged_is_reported_to_the_backend(void **state)
 {
     char packet[256];
     (void)state;
@@ -341,7 +341,7 @@ int main(void)
         TEST(a_resume_whose_database_went_away_waits_for_it),
         TEST(it_does_not_wait_for_ever),
         TEST(a_resume_waits_for_a_key_too),
-        TEST(one_that_leaves_before_its_resume_is_judged_is_told_to_the_backend),
+        TEST(one_that_leaves_before_its_resume_is_judged_is_reported_to_the_backend),
     };
     return cmocka_run_group_tests_name("recovery", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Rooms: who hears what, once. */
+/* Rooms: who receives what, once. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,33 +10,33 @@
 
 #include "socketio/room.h"
 
-struct ear {
+struct receiver {
     struct subscriber subscriber;
-    int heard;
+    int received;
 };
 
-static void hear(struct subscriber *s, void *ctx)
+static void receive(struct subscriber *s, void *ctx)
 {
     (void)ctx;
-    ((struct ear *)s)->heard++;
+    ((struct receiver *)s)->received++;
 }
 
-static void a_member_of_two_rooms_hears_once(void **state)
+static void a_member_of_two_rooms_receives_once(void **state)
 {
-    struct ear e[3] = {0};
+    struct receiver e[3] = {0};
     struct rooms *r = rooms_new();
     (void)state;
     rooms_set(r, &e[0].subscriber, "/t", "a,b");
     rooms_set(r, &e[1].subscriber, "/t", "b,b,,c");
     rooms_set(r, &e[2].subscriber, "/u", "a,b");
     assert_int_equal(rooms_count(r), 5);
-    rooms_publish(r, "/t", "a,b,nobody", hear, NULL);
-    assert_int_equal(e[0].heard, 1);
-    assert_int_equal(e[1].heard, 1);
-    assert_int_equal(e[2].heard, 0); /* another namespace */
-    rooms_publish(r, "/t", "c", hear, NULL);
-    assert_int_equal(e[0].heard, 1);
-    assert_int_equal(e[1].heard, 2);
+    rooms_publish(r, "/t", "a,b,nobody", receive, NULL);
+    assert_int_equal(e[0].received, 1);
+    assert_int_equal(e[1].received, 1);
+    assert_int_equal(e[2].received, 0); /* another namespace */
+    rooms_publish(r, "/t", "c", receive, NULL);
+    assert_int_equal(e[0].received, 1);
+    assert_int_equal(e[1].received, 2);
     for (int i = 0; i < 3; i++)
         rooms_set(r, &e[i].subscriber, "/t", "");
     assert_int_equal(rooms_count(r), 0);
@@ -45,19 +45,19 @@ static void a_member_of_two_rooms_hears_once(void **state)
 
 static void names_are_not_prefixes(void **state)
 {
-    struct ear e = {0};
+    struct receiver e = {0};
     struct rooms *r = rooms_new();
     (void)state;
     rooms_set(r, &e.subscriber, "/t", "room_1");
-    rooms_publish(r, "/t", "room_11,room,room_", hear, NULL);
-    assert_int_equal(e.heard, 0);
+    rooms_publish(r, "/t", "room_11,room,room_", receive, NULL);
+    assert_int_equal(e.received, 0);
     rooms_set(r, &e.subscriber, "/t", "");
     rooms_free(r);
 }
 
 static void exactly_these_rooms(void **state)
 {
-    struct ear e[2] = {0};
+    struct receiver e[2] = {0};
     struct rooms *r = rooms_new();
     (void)state;
     assert_true(rooms_are(r, &e[0].subscriber, "/t", ""));
@@ -79,7 +79,7 @@ static void exactly_these_rooms(void **state)
 static void equals_a_model(void **state)
 {
     enum { EARS = 40, ROOMS = 12, STEPS = 5000 };
-    static struct ear e[EARS];
+    static struct receiver e[EARS];
     static int in[EARS][ROOMS];
     struct rooms *r = rooms_new();
     (void)state;
@@ -97,13 +97,13 @@ static void equals_a_model(void **state)
             rooms_set(r, &e[who].subscriber, "/t", names);
             continue;
         }
-        rooms_publish(r, "/t", names, hear, NULL);
+        rooms_publish(r, "/t", names, receive, NULL);
         for (int k = 0; k < EARS; k++) {
             int expected = 0;
             for (int i = 0; i < ROOMS; i++)
                 expected |= wanted[i] && in[k][i];
-            assert_int_equal(e[k].heard, expected);
-            e[k].heard = 0;
+            assert_int_equal(e[k].received, expected);
+            e[k].received = 0;
         }
     }
     for (int k = 0; k < EARS; k++)
@@ -115,7 +115,7 @@ static void equals_a_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_member_of_two_rooms_hears_once),
+        cmocka_unit_test(a_member_of_two_rooms_receives_once),
         cmocka_unit_test(names_are_not_prefixes),
         cmocka_unit_test(exactly_these_rooms),
         cmocka_unit_test(equals_a_model),

@@ -94,9 +94,9 @@ static void an_answer_may_take_its_time(void **state)
     hub_accept(m.hub, m.mock.sid);
     hub_refuse(m.hub, m.mock.sid, "too late", NULL);
     engine_flush(m.engine);
-    const char *heard = stack_received(&m, 0);
-    assert_memory_equal(heard, "40/tasks,{\"sid\":", 16);
-    assert_null(strstr(heard, "}\n4"));
+    const char *received = stack_received(&m, 0);
+    assert_memory_equal(received, "40/tasks,{\"sid\":", 16);
+    assert_null(strstr(received, "}\n4"));
 
     open_ws(1);
     stack_say(&m, 1, "40/tasks,");
@@ -143,7 +143,7 @@ static void acks_of_the_backend(void **state)
     hub_ack(m.hub, m.mock.sid, "12", "[1]", 3, NULL);
     engine_flush(m.engine);
     assert_string_equal(stack_received(&m, 0), "43/tasks,12[1]\n");
-    hub_mute(m.hub, m.mock.sid, true); /* the backend hears no more, so the hub answers */
+    hub_mute(m.hub, m.mock.sid, true); /* the backend receives no more, so the hub answers */
     stack_say(&m, 0, "42/tasks,13[\"e\"]");
     assert_string_equal(stack_received(&m, 0), "43/tasks,13[]\n");
 }
