@@ -12,7 +12,7 @@
 #define DIGITS "0123456789"
 #define BLANKS " \t"
 
-/* Each hop is a proxy that somebody has configured; a longer way is made up. */
+/* A chain of proxies is configured, so it is short. A longer header is made up. */
 enum { V4_BITS = 32, V6_BITS = 128, MAPPED_BITS = 96, HOPS_MAX = 32 };
 
 static const unsigned char MAPPED[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -78,7 +78,7 @@ bool address_net_parse(const char *text, size_t len, struct address_net *out)
     return true;
 }
 
-/* The i-th byte of what counts. */
+/* The mask of the i-th byte. */
 static unsigned char mask(unsigned bits, unsigned i)
 {
     return bits >= 8 * (i + 1) ? 0xff : bits <= 8 * i ? 0 : (unsigned char)(0xff << (8 - bits % 8));

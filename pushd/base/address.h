@@ -1,8 +1,10 @@
 /*
- * address: IP addresses, nets of them, and whose address stands behind a proxy.
+ * address: IP addresses, nets (CIDR), and the client's address behind trusted proxies
+ * (X-Forwarded-For).
  *
- * An IPv4 address that comes as IPv6 (::ffff:192.0.2.1) is the IPv4 address. A net is an address
- * and the number of bits that count (192.0.2.0/24); it holds addresses of its own family only.
+ * An IPv4 address that is written as IPv6 (::ffff:192.0.2.1) is the IPv4 address. A net is an
+ * address and the number of bits that count (192.0.2.0/24). It holds addresses of its own family
+ * only.
  */
 #ifndef PUSHD_ADDRESS_H
 #define PUSHD_ADDRESS_H
@@ -14,10 +16,10 @@ enum { ADDRESS_TEXT = 46 }; /* with the zero byte: INET6_ADDRSTRLEN */
 
 struct address {
     bool v4;
-    unsigned char bytes[16]; /* an IPv4 address is the first four; the rest is zero */
+    unsigned char bytes[16]; /* an IPv4 address uses the first four; the rest is zero */
 };
 
-/* Digits only: no port, no brackets, no zone, no blanks. */
+/* Only the address: no port, no brackets, no zone, no blanks. */
 bool address_parse(const char *text, size_t len, struct address *out);
 void address_print(const struct address *a, char out[ADDRESS_TEXT]);
 
@@ -26,29 +28,30 @@ struct address_net {
     unsigned bits;
 };
 
-/* An address is a net of one. */
+/* A single address is a net of one. */
 bool address_net_parse(const char *text, size_t len, struct address_net *out);
-/* False if bits are set that do not count, as in 192.0.2.1/24: it does not say which is meant. */
+/* False if bits are set that do not count, as in 192.0.2.1/24: the meaning is ambiguous. */
 bool address_net_exact(const struct address_net *net);
 
-/* The nets of a list separated by blanks or commas. */
+/* The nets of a list that is separated by blanks or commas. */
 struct address_list {
     struct address_net *nets;
     size_t n;
 };
 
-/* Words that are no nets are left out: option_check has refused them. Free with
- * address_list_free(). */
+/* Skips words that are not nets: option_check has refused them. Free with address_list_free(). */
 void address_list_parse(const char *text, struct address_list *out);
 void address_list_free(struct address_list *list);
 bool address_list_has(const struct address_list *list, const struct address *a);
 
 /*
- * The address of a client whose connection comes from peer, with this X-Forwarded-For (NULL =
- * none; several headers joined by commas). Each proxy adds at the right whom it heard: from the
- * right the first that is no trusted proxy is the client. What stands left of it the client may
- * have written itself. An entry that is no address ends the walk at the last address before it; if
- * all are trusted the leftmost is the client. Entries may have brackets and a port.
+ * The address of the client behind a connection from peer. forwarded_for is X-Forwarded-For (NULL =
+ * none; several headers are joined by commas).
+ *
+ * Each proxy appends the address from which it received the request. So the client is the first
+ * address from the right that is not a trusted proxy: the client may have written the rest itself.
+ * An entry that is not an address ends the search at the last address before it. If all are
+ * trusted, the leftmost is the client. Entries may have brackets and a port.
  */
 struct address address_behind(const struct address_list *trusted, const struct address *peer,
                               const char *forwarded_for);

@@ -6,7 +6,7 @@
 #define COMMON "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 const char base64_digits[2][65] = {[BASE64] = COMMON "+/", [BASE64URL] = COMMON "-_"};
 
-/* What a character stands for, with a bit that says that it is a digit. */
+/* The value of a character, and a bit that says that it is a digit. */
 enum { DIGIT = 0x40 };
 #define IS(c, value) [c] = DIGIT | (value)
 #define FIVE(c, value)                                                                             \

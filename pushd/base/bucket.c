@@ -1,9 +1,9 @@
-/* bucket: see bucket.h. Integers only: rate thousandths come back each millisecond. */
+/* bucket: see bucket.h. Integers only: each millisecond returns rate thousandths of a token. */
 #include "base/bucket.h"
 
 enum { THOUSANDTHS = 1000 };
 
-/* A debt of more than this is not told apart from this; far from an overflow. */
+/* A larger debt is cut to this, which is far from an overflow. */
 static const uint64_t SPENT_MAX = UINT64_MAX / 4;
 
 static uint64_t spent_at(const struct bucket *b, uint64_t rate, uint64_t now)

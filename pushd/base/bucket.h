@@ -1,9 +1,9 @@
 /*
- * bucket: a rate, kept as a bucket of tokens.
+ * bucket: a rate limit, as a token bucket.
  *
- * A bucket holds what one second brings and is full at first: zero bytes are a full bucket. What is
- * taken beyond its content is a debt, paid off at the same rate: a message is never split. Time is
- * an argument, in milliseconds.
+ * A bucket holds the tokens of one second and is full at first: zero bytes are a full bucket.
+ * Taking more than it holds makes a debt, which is paid off at the same rate. So a message is never
+ * split. Time is an argument, in milliseconds.
  */
 #ifndef PUSHD_BUCKET_H
 #define PUSHD_BUCKET_H
@@ -12,15 +12,15 @@
 #include <stdint.h>
 
 struct bucket {
-    uint64_t spent; /* thousandths of a token that a full bucket has more */
-    uint64_t at;    /* when that was so */
+    uint64_t spent; /* thousandths of a token that are missing from a full bucket */
+    uint64_t at;    /* the time of that */
 };
 
-/* Take n tokens, in debt or not. rate: tokens a second, not 0. */
+/* Takes n tokens, even if that makes a debt. rate: tokens a second, not 0. */
 void bucket_take(struct bucket *b, uint64_t rate, uint64_t n, uint64_t now);
-/* Are n tokens in it? */
+/* Does it hold n tokens? */
 bool bucket_has(const struct bucket *b, uint64_t rate, uint64_t n, uint64_t now);
-/* Milliseconds until its debt is paid off; 0 if it has none. */
+/* Milliseconds until the debt is paid off; 0 if there is none. */
 uint64_t bucket_wait(const struct bucket *b, uint64_t rate, uint64_t now);
 
 #endif

@@ -1,4 +1,4 @@
-/* gauges: see gauges.h. A series is found by its text as it is shown, labels in order. */
+/* gauges: see gauges.h. The key of a series is its text as it is shown, with labels in order. */
 #include "base/gauges.h"
 #include "base/alloc.h"
 
@@ -8,7 +8,7 @@
 #include <uthash.h>
 #include <utlist.h>
 
-/* Of one series: bytes of its text, and labels. */
+/* The limits of one series: bytes of its text, and labels. */
 enum { TEXT_MAX = 1024, LABELS_MAX = 16 };
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
@@ -83,7 +83,7 @@ static bool is_name(const char *name, const char *characters)
     return *name && !strchr(DIGITS, *name) && strspn(name, characters) == strlen(name);
 }
 
-/* The text of a string without a zero byte, else NULL. */
+/* The text of a string without a zero byte, otherwise NULL. */
 static const char *text_of(const json_t *value)
 {
     const char *text = json_string_value(value);
@@ -120,7 +120,7 @@ static bool put_labels(struct text *t, json_t *labels)
     return true;
 }
 
-/* False if it is no gauge. No number of jansson is infinite. */
+/* False if it is not a gauge. jansson has no infinite numbers. */
 static bool read_gauge(const json_t *gauge, struct text *t, double *value)
 {
     const char *name = text_of(json_object_get(gauge, "name"));
@@ -137,7 +137,7 @@ static bool read_gauge(const json_t *gauge, struct text *t, double *value)
     return put_labels(t, labels) && !t->too_long;
 }
 
-/* --- who owns it --- */
+/* --- owners --- */
 
 static struct owner *owner_of(struct gauges *g, const char *sid)
 {
@@ -252,7 +252,7 @@ static int compare_families(const struct series *a, const struct series *b)
     return order ? order : (a->name_len > b->name_len) - (a->name_len < b->name_len);
 }
 
-/* By the name first: "a:b" sorts between "a" and "a{". */
+/* By the name first, because "a:b" sorts between "a" and "a{". */
 static int compare_series(const struct series *a, const struct series *b)
 {
     int order = compare_families(a, b);

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* jansson recurses on nesting; a shallow look first keeps a hostile text from using the stack. */
+/* jansson recurses on nested values. This check first keeps a hostile text from using up the stack.
+ */
 static bool too_deep(const char *p, const char *end, unsigned max_depth)
 {
     unsigned depth = 0;
@@ -26,7 +27,7 @@ static bool too_deep(const char *p, const char *end, unsigned max_depth)
     return false;
 }
 
-/* A text that is being rewritten: what has been read of it is in out, changed or not. */
+/* A text during its rewrite. out holds what has been read so far. */
 struct rewrite {
     const char *at, *end;
     char *out;
@@ -75,8 +76,8 @@ static size_t number_len(const char *p, const char *end, bool *integer)
     return (size_t)(at - p);
 }
 
-/* False: it is no number, and nothing makes JSON of the text. To go on behind it would look at what
- * is left of a long one again and again. */
+/* False if it is not a number: then the text is not JSON. Going on would examine the rest of a long
+ * number again and again. */
 static bool rewrite_number(struct rewrite *r)
 {
     bool integer;
@@ -136,10 +137,10 @@ static void rewrite_escape(struct rewrite *r)
     }
 }
 
-/* What JavaScript would read here and jansson does not, rewritten; NULL if there is nothing. */
+/* Rewrites what JavaScript reads and jansson does not. NULL if there is nothing to rewrite. */
 static char *rewritten(const char *text, size_t len, size_t *out_len)
 {
-    /* An integer that grows by 2 has 19 digits at least; 1 for the 0 after the last number. */
+    /* An integer that grows by 2 has at least 19 digits. 1 is for the 0 after the last number. */
     char *buffer = must(malloc(len + len / 9 + 1));
     struct rewrite r = {text, text + len, buffer, false};
     bool in_string = false, good = true;

@@ -1,11 +1,15 @@
 /*
- * json_read: JSON that a client sent, read as JavaScript reads it.
+ * json_read: parses JSON from a client as JavaScript does.
  *
- * What is legal JSON and jansson cannot hold becomes what JavaScript makes of it, so that nobody is
- * refused for it: an integer beyond 64 bits becomes a real, a real beyond all reals becomes null
- * (JavaScript: Infinity, which is written as null), half a surrogate pair (a text cut in the middle
- * of a character) becomes U+FFFD. Of a key given twice the last counts. Refused are, as not JSON,
- * invalid UTF-8 and anything after the value; and a zero byte in a key, which jansson cannot hold.
+ * Some legal JSON does not fit jansson. To refuse no client for it, it is read as JavaScript reads
+ * it:
+ * - an integer beyond 64 bits becomes a real
+ * - a real beyond the range becomes null (JavaScript reads Infinity and writes null)
+ * - half a surrogate pair becomes U+FFFD (a text that was cut within a character)
+ * - the last of two equal keys counts
+ *
+ * These are refused as not JSON: invalid UTF-8, anything after the value, and a zero byte in a key,
+ * which jansson cannot hold.
  */
 #ifndef PUSHD_JSON_READ_H
 #define PUSHD_JSON_READ_H
@@ -14,7 +18,7 @@
 #include <stddef.h>
 
 /*
- * The value of the len bytes, nested max_depth deep at most (["x"] is 1). NULL: *wrong says why (a
+ * Parses len bytes that are nested at most max_depth deep (["x"] is 1). NULL: *wrong says why (a
  * static text).
  */
 extern const char json_too_deep[]; /* as *wrong: compare the pointer */

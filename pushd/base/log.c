@@ -1,5 +1,5 @@
 /*
- * log: see log.h. A line is built in one buffer and leaves in one write(2), so that lines of
+ * log: see log.h. A line is built in one buffer and written by one write(2), so that the lines of
  * several processes on one pipe do not mix.
  */
 #include "base/log.h"
@@ -34,7 +34,7 @@ void log_setup(enum log_level level, bool json)
     as_json = json;
 }
 
-/* The length of the printable character at s; 0 if it is none: a control, half a character. */
+/* The length of the printable character at s; 0 for a control character or half a character. */
 static size_t printable(const char *s, const char *end)
 {
     size_t n = utf8_length(s, end);
@@ -43,8 +43,8 @@ static size_t printable(const char *s, const char *end)
     return control ? 0 : n;
 }
 
-/* Write s to out (four bytes for each of s, and one) with nothing in it that a terminal would obey.
- */
+/* Writes s to out without anything that a terminal would obey. out has room for four bytes for each
+ * byte of s, and one more. */
 static void escape(const char *s, char *out)
 {
     const char *end = s + strlen(s);
@@ -80,7 +80,7 @@ static void write_line(const char *line, size_t len)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return; /* nowhere left to say so */
+            return; /* there is no other place to report it */
         line += n;
         len -= (size_t)n;
     }

@@ -1,8 +1,8 @@
 /*
- * log: one line an event to standard error, as text or as JSON.
+ * log: writes log lines to standard error, as text or as JSON.
  *
- * A line is a sentence followed by key=value pairs. Nothing secret is ever an argument: no token,
- * no conninfo password, no payload.
+ * A line is a sentence and then key=value pairs. Never pass a secret: no token, no password of a
+ * conninfo, no payload.
  */
 #ifndef PUSHD_LOG_H
 #define PUSHD_LOG_H
@@ -11,10 +11,10 @@
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
-/* Choose what is written and how. Before the first call: LOG_INFO, text. */
+/* Sets the level and the format. The default is LOG_INFO and text. */
 void log_setup(enum log_level level, bool json);
 
-/* Write one line; control characters in the message are escaped. */
+/* Writes one line. Control characters in the message are escaped. */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)

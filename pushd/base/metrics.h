@@ -1,13 +1,13 @@
 /*
- * metrics: the numbers pushd keeps of itself, and their OpenMetrics text.
+ * metrics: pushd's own metrics and their OpenMetrics text.
  *
- * Counters only grow; gauges move. One table (METRICS) drives the enum, the exposition and the test
- * of the documentation. A family is one name; where a label tells its samples apart, each has a
- * row. A reason that is a limit has the name of the option that sets it. No token, room or user
+ * Counters only grow; gauges go up and down. One table (METRICS) makes the enum, the exposition and
+ * the test of the documentation. A family is one name. If a label distinguishes its samples, each
+ * sample has a row. A reason that is a limit has the name of its option. No token, room or user
  * name is ever part of a metric.
  *
- * The reasons of refused_events are the database's words, which are counted as they come; its row
- * here has what they leave. The kind of bell is a word of the database too.
+ * The database chooses the reasons of refused_events, which are added when they first arrive. The
+ * row here counts the reason "other". The database also chooses the kind of doorbell.
  */
 #ifndef PUSHD_METRICS_H
 #define PUSHD_METRICS_H
@@ -16,13 +16,13 @@
 
 #include "base/gauges.h"
 
-/* Words of the database that are told apart, and the longest. */
+/* How many words of the database are distinguished, and how long one may be. */
 enum { METRICS_REASONS = 32, METRICS_REASON_MAX = 32 };
 
 /*
- * X(id, kind, name, help): a family of one sample.
- * BY(id, kind, name, label, value, help): one sample of a family; its rows follow each other, and
- * the first has the help. The exposition puts "vantage6_pushd_" before the name.
+ * X(id, kind, name, help): a family of one sample. BY(id, kind, name, label, value, help): one
+ * sample of a family. Its rows follow each other, and the first has the help. The exposition puts
+ * "vantage6_pushd_" before the name.
  */
 #define METRICS(X, BY)                                                                             \
     X(METRIC_SESSIONS, gauge, "sessions", "Engine.IO sessions now open")                           \
@@ -123,18 +123,19 @@ struct metrics {
         char word[METRICS_REASON_MAX + 1];
         double n;
     } reasons[METRICS_REASONS];
-    char bell[METRICS_REASON_MAX + 1]; /* empty = not known */
+    char bell[METRICS_REASON_MAX + 1]; /* empty = unknown */
 };
 
 void metrics_add(struct metrics *m, enum metric_id id, double n);
 void metrics_set(struct metrics *m, enum metric_id id, double v);
-/* The database refused so many events for this reason; returns the one that they are counted under:
- * "other" for what is no word of small letters and _, and for one word too many. */
+/* The database refused n events for this reason. Returns the reason under which they are counted:
+ * "other" if the word has anything but small letters and _, or if there are too many words. */
 const char *metrics_refused(struct metrics *m, const char *reason, double n);
-/* The kind of bell, by the database's word; "other" if it is none of small letters and _. */
+/* Sets the kind of doorbell to the database's word; "other" if the word has anything but small
+ * letters and _. */
 void metrics_bell(struct metrics *m, const char *kind);
 
-/* The exposition (OpenMetrics 1.0.0, ends with "# EOF\n"), malloc'd: the caller frees it. */
+/* The exposition (OpenMetrics 1.0.0, ends with "# EOF\n"). Free it with free(). */
 char *metrics_text(const struct metrics *m, struct gauges *g, size_t *len);
 
 #endif

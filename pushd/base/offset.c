@@ -29,7 +29,7 @@ void offset_close(struct offset_log *log)
     log->secret = log->epoch = NULL;
 }
 
-/* False if OpenSSL cannot. */
+/* False if OpenSSL fails. */
 static bool sign(const struct offset_log *log, const char *text, size_t len,
                  char out[SIGNATURE + 1])
 {
@@ -56,7 +56,7 @@ const char *offset_make(struct offset_log *log, const char *prev, const char *cu
     return log->text;
 }
 
-/* The part up to the next slash; it is cut off *text. */
+/* Copies the part up to the next slash and moves *text behind it. */
 static bool part(const char **text, char *out, size_t size)
 {
     size_t len = strcspn(*text, "/");

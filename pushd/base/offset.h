@@ -1,11 +1,12 @@
 /*
- * offset: what a client has heard of the log, as a text that it hands back when it reconnects.
+ * offset: a client's position in the event log, as a signed text. The client sends it when it
+ * reconnects.
  *
- * Reads bring events that the snapshot of the read before does not see (prev), up to their own
- * (cur), by id. A client that has heard of such a read the events up to an id has heard all that
- * prev sees, and of what cur sees those up to the id. Any daemon that knows the secret of this log
- * can tell what it missed. The text is signed, since the database is asked by it, and belongs to an
- * epoch.
+ * Each read of the log returns the events that its own snapshot (cur) sees and that of the read
+ * before (prev) does not, ordered by id. So a client that has received a read up to an id has
+ * received all that prev sees, and of cur the events up to that id. Every daemon with the secret of
+ * the log can find what the client missed. The text is signed because it becomes part of a query.
+ * It is valid in one epoch of the log.
  */
 #ifndef PUSHD_OFFSET_H
 #define PUSHD_OFFSET_H
@@ -13,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The longest text; with many open transactions there is none. */
+/* The longest text. With many open transactions there is no offset. */
 enum { OFFSET_MAX = 1000 };
 
 struct offset_log {
@@ -26,14 +27,13 @@ struct offset {
     int64_t id;
 };
 
-/* Offsets are of this log from now on. */
+/* Offsets belong to this log from now on. */
 void offset_open(struct offset_log *log, const char *secret, const char *epoch);
 void offset_close(struct offset_log *log);
 
-/* Valid until the next one is made. What cannot be told is "-", which nobody takes for an offset.
- */
+/* Valid until the next call. "-" if there is no offset; nobody accepts that as one. */
 const char *offset_make(struct offset_log *log, const char *prev, const char *cur, int64_t id);
-/* False if it is none of this log. */
+/* False if it is not an offset of this log. */
 bool offset_read(const struct offset_log *log, const char *text, struct offset *out);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * sid: names that nobody can guess: 20 random characters of base64url.
+ * sid: random identifiers that cannot be guessed: 20 characters of base64url.
  */
 #ifndef PUSHD_SID_H
 #define PUSHD_SID_H

@@ -1,5 +1,5 @@
-/* snapshot: see snapshot.h. Accepts what PostgreSQL's pg_snapshot_in() accepts, less the leading
- * zeros and duplicates that it never writes. */
+/* snapshot: see snapshot.h. Accepts what PostgreSQL's pg_snapshot_in() accepts, without leading
+ * zeros and duplicates, which PostgreSQL never writes. */
 #include "base/snapshot.h"
 #include "base/alloc.h"
 #include "base/decimal.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 0 is no transaction and means that there was none. */
+/* Returns 0 if there is no number: no transaction has the id 0. */
 static uint64_t number(const char **p, const char *end)
 {
     uint64_t n;

@@ -1,5 +1,6 @@
 /*
- * snapshot: PostgreSQL's pg_snapshot ("xmin:xmax:xip,xip") and whether it sees a transaction.
+ * snapshot: parses PostgreSQL's pg_snapshot ("xmin:xmax:xip,xip") and says whether it sees a
+ * transaction.
  */
 #ifndef PUSHD_SNAPSHOT_H
 #define PUSHD_SNAPSHOT_H
@@ -14,9 +15,9 @@ struct snapshot {
     uint64_t xip[]; /* ascending */
 };
 
-/* malloc'd, or NULL if text is not a pg_snapshot. */
+/* malloc'd; NULL if text is not a pg_snapshot. */
 struct snapshot *snapshot_parse(const char *text);
-/* As pg_visible_in_snapshot(xid, s). */
+/* The same as pg_visible_in_snapshot(xid, s). */
 bool snapshot_sees(const struct snapshot *s, uint64_t xid);
 
 #endif

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The largest first; the one without a name is what a bare number means. */
+/* The largest first. A bare number means the unit without a name. */
 const struct unit units_duration[] = {{"h", 3600000}, {"min", 60000}, {"s", 1000},
                                       {"", 1000},     {"ms", 1},      {NULL, 0}};
 const struct unit units_size[] = {{"MB", 1000000}, {"kB", 1000}, {"", 1}, {"B", 1}, {NULL, 0}};

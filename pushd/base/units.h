@@ -1,6 +1,8 @@
 /*
- * units: numbers with a unit, as text: durations (ms, s, min, h; a bare number means seconds),
- * sizes (B, kB, MB; a bare number means bytes) and counts (no unit).
+ * units: reads and writes numbers with a unit.
+ * - durations: ms, s, min, h; a bare number means seconds
+ * - sizes: B, kB, MB; a bare number means bytes
+ * - counts: no unit
  */
 #ifndef PUSHD_UNITS_H
 #define PUSHD_UNITS_H
@@ -16,10 +18,9 @@ struct unit {
 
 extern const struct unit units_duration[], units_size[], units_count[];
 
-/* Digits and a unit, nothing else: no sign, no blank between, no fraction. A duration is in ms, a
- * size in bytes. */
+/* Digits and a unit: no sign, no blank, no fraction. A duration is in ms, a size in bytes. */
 bool units_parse(const struct unit *units, const char *text, size_t len, uint64_t *out);
-/* The number with the largest unit that divides it. */
+/* Writes the number with the largest unit that divides it. */
 enum { UNITS_TEXT = 32 };
 void units_print(const struct unit *units, uint64_t n, char out[UNITS_TEXT]);
 

@@ -20,7 +20,7 @@ static const char *take_scheme(const char *text, bool *https)
     return text + (*https ? 8 : 7);
 }
 
-/* The host from text, of so many bytes; false if it is none. */
+/* The host in len bytes of text; false if it is invalid. */
 static bool take_host(const char *text, size_t len, struct url *out)
 {
     struct address address;
@@ -66,7 +66,7 @@ bool url_parse(const char *text, struct url *out)
     if (host == NULL)
         return false;
     size_t len = strcspn(host, "/?#");
-    /* The last colon that is not within brackets begins the port. */
+    /* The port begins at the last colon outside of brackets. */
     size_t bracket = *host == '[' ? strcspn(host, "]") : 0;
     size_t before = bracket < len ? bracket + strcspn(host + bracket, ":/?#") : len;
     size_t port = before < len ? before + 1 : len;

@@ -1,6 +1,6 @@
 /*
- * url: an http or https address, taken apart (RFC 3986, of which a user, a fragment and anything
- * but visible ASCII are refused).
+ * url: parses http and https URLs (RFC 3986). Refuses a user, a fragment and everything that is not
+ * visible ASCII.
  */
 #ifndef PUSHD_URL_H
 #define PUSHD_URL_H
@@ -17,7 +17,7 @@ struct url {
 };
 
 bool url_parse(const char *text, struct url *out);
-/* The length of text without its query, which may hold what should not be told. */
+/* The length of text without its query, which may hold a secret. */
 size_t url_length_to_tell(const char *text);
 
 #endif

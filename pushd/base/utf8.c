@@ -1,7 +1,8 @@
 /* utf8: see utf8.h. */
 #include "base/utf8.h"
 
-/* The range of the second byte keeps out overlong forms, surrogates and what is too large. */
+/* The range of the second byte excludes overlong forms, surrogates and values that are too large.
+ */
 static inline size_t length(const unsigned char *p, const unsigned char *end)
 {
     unsigned char low = 0x80, high = 0xbf;

@@ -1,7 +1,10 @@
 /*
- * wheel: see wheel.h. Eight levels of 64 slots; a timer stands in the level of the highest group of
- * six bits in which its due time differs from now, so a slot is never passed before it is due. When
- * a level has turned, the next slot of the level above is spread over the levels below it.
+ * wheel: see wheel.h.
+ *
+ * There are eight levels of 64 slots, one for each group of six bits of the time. A timer is in the
+ * level of the highest group in which its due time differs from now. So no slot is passed before
+ * its timers are due. After a full turn of a level, the next slot of the level above is spread over
+ * the levels below.
  */
 #include "base/wheel.h"
 #include "base/alloc.h"
@@ -12,7 +15,7 @@ enum { BITS = 6, SLOTS = 1 << BITS, LEVELS = 8 };
 
 struct wheel {
     uint64_t now;
-    uint64_t used[LEVELS]; /* a bit per slot; may stay set after the last timer was stopped */
+    uint64_t used[LEVELS]; /* a bit for each slot; may stay set after the last timer was stopped */
     struct timer *slot[LEVELS][SLOTS];
 };
 
@@ -75,7 +78,7 @@ bool timer_running(const struct timer *t)
     return t->link != NULL;
 }
 
-/* Take a slot's list over into *head, so that its timers may be stopped while it is walked. */
+/* Moves a slot's list to *head, so that its timers may be stopped during the walk. */
 static void take(struct wheel *w, int level, unsigned s, struct timer **head)
 {
     *head = w->slot[level][s];
@@ -107,7 +110,7 @@ static void fire_slot(struct wheel *w, uint64_t now)
     }
 }
 
-/* The next time after w->now at which a slot is due to be fired or spread; 0 if there is none. */
+/* The next time after w->now at which a slot is to be fired or spread; 0 if there is none. */
 static uint64_t next_stop(const struct wheel *w)
 {
     for (int level = 0; level < LEVELS; level++) {

@@ -1,8 +1,8 @@
 /*
- * wheel: timers, many and cheap (a hierarchical timing wheel of 1 ms).
+ * wheel: many cheap timers (a hierarchical timing wheel with steps of 1 ms).
  *
- * Time is an argument: milliseconds of any monotonic clock. A timer is embedded in what it times;
- * zero bytes are a stopped timer.
+ * Time is an argument: milliseconds of any monotonic clock. A timer is a member of the struct that
+ * it times. Zero bytes are a stopped timer.
  */
 #ifndef PUSHD_WHEEL_H
 #define PUSHD_WHEEL_H
@@ -13,7 +13,7 @@
 struct wheel;
 
 struct timer {
-    struct timer *next, **link; /* link is NULL when stopped */
+    struct timer *next, **link; /* NULL in link = stopped */
     uint64_t due;
     void (*fire)(struct timer *t, uint64_t now);
 };
@@ -21,16 +21,16 @@ struct timer {
 struct wheel *wheel_new(uint64_t now);
 void wheel_free(struct wheel *w);
 
-/* (Re)start t to fire at due, or at the next advance if that has passed. */
+/* (Re)starts t. It fires at due, or at the next advance if that time has passed. */
 void timer_start(struct wheel *w, struct timer *t, uint64_t due,
                  void (*fire)(struct timer *t, uint64_t now));
 void timer_stop(struct timer *t);
 bool timer_running(const struct timer *t);
 
-/* Fire all timers due by now. Timers may be started and stopped within. */
+/* Fires all timers that are due. They may start and stop timers. */
 void wheel_advance(struct wheel *w, uint64_t now);
-/* Milliseconds from now until the wheel must be advanced, or -1 if no timer runs. Never later than
- * the earliest timer, possibly earlier. */
+/* Milliseconds until the next wheel_advance(), or -1 if no timer runs. Never later than the
+ * earliest timer, possibly earlier. */
 int64_t wheel_next(const struct wheel *w, uint64_t now);
 
 #endif
