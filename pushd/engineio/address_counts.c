@@ -24,7 +24,7 @@ struct entry {
 struct address_counts {
     unsigned most, rate;
     struct entry *entries;
-    struct entry *idle; /* the one whose last handshake is the oldest first */
+    struct entry *idle; /* ordered by the time of the last handshake, the oldest first */
 };
 
 struct address_counts *address_counts_new(unsigned most, unsigned rate)
@@ -51,7 +51,8 @@ void address_counts_free(struct address_counts *c)
     free(c);
 }
 
-/* Those whose bucket is full again. One may wait here behind a later handshake, for a second. */
+/* Removes the entries whose bucket is full again. One may wait here behind a later handshake, for a
+ * second. */
 static void forget(struct address_counts *c, uint64_t now)
 {
     struct entry *e;

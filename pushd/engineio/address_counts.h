@@ -1,11 +1,11 @@
 /*
- * address_counts: how many sessions each address has, and how fast it asks for new ones.
+ * address_counts: counts the sessions and limits the handshake rate of each client address.
  *
- * An address is remembered as long as it has a session, and for the second after its last handshake
- * that its bucket needs: memory is bounded by the sessions and by what one second brings.
+ * An address is kept while it has a session, and for one second after its last handshake, until its
+ * bucket is full again. So memory is bounded by the sessions and by the handshakes of a second.
  *
- * IPv6 is counted by /64, the net that a site gives to one link: a host takes any address of it, as
- * privacy extensions do every day, so that counting whole addresses would bind nobody.
+ * IPv6 is counted by /64, the net that a site gives to one link. A host may use any address of it
+ * and changes it daily (privacy extensions), so counting whole addresses would limit nobody.
  */
 #ifndef PUSHD_ADDRESS_COUNTS_H
 #define PUSHD_ADDRESS_COUNTS_H
@@ -19,24 +19,24 @@ struct address_counts;
 
 enum address_answer {
     ADDRESS_ADMITTED,
-    ADDRESS_FULL, /* the address has as many sessions as it may have */
-    ADDRESS_FAST  /* it has had its handshakes of this second */
+    ADDRESS_FULL, /* the address has its maximum of sessions */
+    ADDRESS_FAST  /* the address has used up its handshakes of this second */
 };
 
-/* most: sessions of one address. rate: handshakes a second and address, 0 = any. */
+/* most: sessions of one address. rate: handshakes a second of one address, 0 = no limit. */
 struct address_counts *address_counts_new(unsigned most, unsigned rate);
 void address_counts_free(struct address_counts *c);
 
-/* What address_counts_enter() would answer; counts nothing. */
+/* The answer of address_counts_enter(), without counting. */
 enum address_answer address_counts_ask(struct address_counts *c, const struct address *a,
                                        uint64_t now);
-/* A session of this address begins, if it is admitted. */
+/* A session of this address begins if the answer is ADDRESS_ADMITTED. */
 enum address_answer address_counts_enter(struct address_counts *c, const struct address *a,
                                          uint64_t now);
-/* A session that was admitted has ended. */
+/* An admitted session has ended. */
 void address_counts_leave(struct address_counts *c, const struct address *a);
 
-/* Addresses remembered. */
+/* The number of addresses that are kept; for tests. */
 size_t address_counts_size(const struct address_counts *c);
 
 #endif

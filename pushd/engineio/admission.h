@@ -1,9 +1,9 @@
 /*
- * admission: whether another session may begin: how many there are, in all, polling and of one
- * address, and how fast an address makes new ones.
+ * admission: admission control: may another session begin?
  *
- * Every session enters once and leaves once. Which address a client has, behind a proxy or not, is
- * decided here too.
+ * It limits all sessions, the polling ones, those of one address, and the handshake rate of an
+ * address. Every session enters once and leaves once. It also finds the address of a client behind
+ * proxies.
  */
 #ifndef PUSHD_ADMISSION_H
 #define PUSHD_ADMISSION_H
@@ -22,15 +22,15 @@ struct admission *admission_new(const struct config *config);
 /* All sessions must have left. */
 void admission_free(struct admission *g);
 
-/* Whose request this is. One whose peer has no IP address has the address ::. */
+/* The client's address. If the peer has no IP address, it is ::. */
 struct address admission_address(const struct admission *g, const struct request *rq);
 
-/* May a session begin, polling or not? NULL if so. Counts nothing. */
+/* NULL if a session may begin. Counts nothing. */
 const struct refusal *admission_refuses(struct admission *g, const struct address *a, bool polling,
                                         uint64_t now);
-/* It begins: admission_refuses() has just said that it may. */
+/* A session begins. admission_refuses() must just have allowed it. */
 void admission_enter(struct admission *g, const struct address *a, bool polling, uint64_t now);
-/* One that polled has become a WebSocket. */
+/* A polling session has become a WebSocket. */
 void admission_upgrade(struct admission *g);
 void admission_leave(struct admission *g, const struct address *a, bool polling);
 

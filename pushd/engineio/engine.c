@@ -68,22 +68,22 @@ static bool printable(const char *origin)
     return true;
 }
 
-/* What is right in form may still be too much. */
+/* A well-formed request may still exceed a limit. */
 static const struct refusal *admit(struct engine *e, const struct request *rq, uint64_t now)
 {
     struct address from = admission_address(e->admission, rq);
     return e->draining ? &STOPPING : admission_refuses(e->admission, &from, !rq->websocket, now);
 }
 
-/* The checks of every request, in the reference server's order. *s is the session that sid names.
- */
+/* The checks of every request, in the order of the reference server. *s is the session that sid
+ * names. */
 static const struct refusal *check(struct engine *e, const struct request *rq,
                                    const struct parameters *p, struct session **s, uint64_t now)
 {
     bool polling = strcmp(p->transport, "polling") == 0;
     bool websocket = strcmp(p->transport, "websocket") == 0;
     *s = NULL;
-    wheel_advance(e->wheel, now); /* a loop that is late shows us requests before timers */
+    wheel_advance(e->wheel, now); /* a late loop delivers requests before timers */
     if (!polling && !websocket)
         return &UNKNOWN_TRANSPORT;
     if (!printable(rq->origin))
@@ -108,7 +108,7 @@ static const struct refusal *check(struct engine *e, const struct request *rq,
     return *s ? NULL : admit(e, rq, now);
 }
 
-/* A session of a polling client, whose request this answers. */
+/* Begins a session of a polling client; answers its request. */
 static void open_polling(struct engine *e, const struct request *rq, void *request, uint64_t now)
 {
     struct address from = admission_address(e->admission, rq);
@@ -209,7 +209,7 @@ struct session *engine_ws(struct engine *e, const struct request *rq, void *ws, 
     if (check(e, rq, &p, &s, now))
         return NULL;
     if (s && (s->websocket || s->probe))
-        return NULL; /* the session goes on with what it has */
+        return NULL; /* the session keeps its transport */
     if (s) {
         session_probe(s, ws, now);
         return s;
@@ -269,7 +269,7 @@ void engine_ws_gone(struct session *s, void *ws, uint64_t now)
     }
 }
 
-/* --- the turn, and the end --- */
+/* --- the turn and the end --- */
 
 void engine_flush(struct engine *e)
 {

@@ -1,10 +1,10 @@
 /*
- * engine: Engine.IO, version 4: the front door (which request means what), and all sessions.
+ * engine: Engine.IO, version 4: checks requests, begins sessions, and holds all sessions.
  *
  * The checks and their order are those of the reference server (engine.io, verify()). Every request
- * ends in a reply, in a session, or in both. What messages mean is the business of the layer above,
- * struct engine_user. A turn is what happens between two waits of the loop: queues fill during it
- * and each client is sent to once, in engine_flush(), at its end.
+ * ends in a reply, in a session, or in both. The layer above, struct engine_user, gives messages
+ * their meaning. A turn is the work between two waits of the loop. Queues fill during a turn, and
+ * engine_flush() sends to each client once at its end.
  */
 #ifndef PUSHD_ENGINE_H
 #define PUSHD_ENGINE_H
@@ -21,22 +21,23 @@
 struct engine;
 struct session;
 
-/* The layer above; what it keeps of a session is its session->user. */
+/* The layer above. It keeps its data of a session in session->user. */
 struct engine_user {
     void *ctx;
-    /* A session has begun; its open packet is on its way. rq is valid during the call. */
+    /* A session has begun, and its open packet is being sent. rq is valid during the call. */
     void (*opened)(void *ctx, struct session *s, const struct request *rq, uint64_t now);
     void (*message)(void *ctx, struct session *s, bool binary, const char *data, size_t len,
                     uint64_t now);
-    /* by_client: it said so, broke a rule or fell silent; else it did nothing and will be back. */
+    /* by_client: the client ended it, broke a rule or became silent. Otherwise it did nothing and
+     * will reconnect. */
     void (*ended)(void *ctx, struct session *s, const char *reason, bool by_client);
-    /* Its transport is WebSocket now. May be NULL. */
+    /* The transport is WebSocket now. May be NULL. */
     void (*upgraded)(void *ctx, struct session *s);
 };
 
 struct engine *engine_new(const struct config *config, struct metrics *metrics,
                           struct wheel *wheel);
-/* Both must be set before the first request. net is borrowed, user is copied. */
+/* Set both before the first request. net is borrowed, user is copied. */
 void engine_set_net(struct engine *e, const struct net *net);
 void engine_set_user(struct engine *e, const struct engine_user *user);
 /* All sessions must have ended. */
@@ -44,53 +45,54 @@ void engine_free(struct engine *e);
 
 /* --- for the network --- */
 
-/* A polling request, complete with its body; answered now or later. */
+/* A polling request, complete with its body. It is answered now or later. */
 void engine_request(struct engine *e, const struct request *rq, void *request, uint64_t now);
 /*
- * A POST whose body may take a while to come: NULL if it may. It is the one POST of its session
- * until engine_request() or engine_gone(); another meanwhile ends the session.
+ * A POST whose body may arrive slowly: NULL if it is accepted. It is the only POST of its session
+ * until engine_request() or engine_gone(); another one ends the session.
  */
 const struct refusal *engine_refuses_post(struct engine *e, const struct request *rq, void *request,
                                           uint64_t now);
 /* The client of an unanswered request has gone. */
 void engine_gone(struct engine *e, void *request, const char *query, uint64_t now);
 
-/* May this request become a WebSocket? NULL if so. */
+/* NULL if this request may become a WebSocket. */
 const struct refusal *engine_refuses_ws(struct engine *e, const struct request *rq, uint64_t now);
-/* It has become one: a new session, or a probe of one that polls. NULL: close it. */
+/* The request has become a WebSocket: a new session, or a probe of a polling one. NULL: close it.
+ */
 struct session *engine_ws(struct engine *e, const struct request *rq, void *ws, uint64_t now);
-/* A whole message of a WebSocket. */
+/* A whole message from a WebSocket. */
 void engine_ws_message(struct session *s, void *ws, bool binary, const char *data, size_t len,
                        uint64_t now);
-/* The network closes a WebSocket with this code, for what came over it; the handle is gone. */
+/* The network closes a WebSocket with this code because of what it received. The handle is gone. */
 enum { WS_NOT_UTF8 = 1007, WS_TOO_LARGE = 1009, WS_TRY_LATER = 1013 };
 void engine_ws_broken(struct session *s, void *ws, unsigned code);
-/* The backlog that send() reported is gone. */
+/* The backlog that send() reported has been sent. */
 void engine_writable(struct session *s, void *ws);
-/* A WebSocket has ended; not called for those ended by net.close. */
+/* A WebSocket has ended. Not called for those that net.close() ended. */
 void engine_ws_gone(struct session *s, void *ws, uint64_t now);
 
-/* The network has refused a request: by engine_refuses_ws(), or by itself. */
+/* The network has refused a request: because of engine_refuses_ws(), or by itself. */
 void engine_refused(struct engine *e, enum metric_id metric);
 
-/* The network keeps so many bytes more, or fewer, of requests and messages that came in part. */
+/* The network holds this many bytes more (or fewer) of incomplete requests and messages. */
 void engine_receiving(struct engine *e, double bytes);
 
-/* Is this origin (NULL = none) allowed by a list as in config.cors_allowed_origins? */
+/* Does a list as in config.cors_allowed_origins allow this origin (NULL = none)? */
 bool engine_origin_allowed(const char *list, const char *origin);
 
-/* --- the turn, and the end --- */
+/* --- the turn and the end --- */
 
-/* Send what is queued: one send per client, more only if more than 64 KB waits and the network
- * takes it. Call at the end of each turn. */
+/* Sends what is queued. Each client gets one send, or more if more than 64 KB waits and the network
+ * accepts it. Call it at the end of each turn. */
 void engine_flush(struct engine *e);
-/* Some queue is half full. */
+/* True if a queue is half full. */
 bool engine_is_full(const struct engine *e);
-/* Sessions now open; for the drain. */
+/* The number of open sessions. */
 size_t engine_sessions(const struct engine *e);
-/* Refuse new sessions from now on. */
+/* Refuses new sessions from now on. */
 void engine_drain(struct engine *e);
-/* Close up to n sessions, transport only: their clients reconnect. */
+/* Closes the transports of up to n sessions. Their clients reconnect. */
 void engine_close_some(struct engine *e, size_t n);
 
 #endif

@@ -1,6 +1,5 @@
 /*
- * engine_state: the inside of struct engine, for the files that make it up: engine, session,
- * transport.
+ * engine_state: the fields of struct engine, shared by engine, session and transport.
  */
 #ifndef PUSHD_ENGINE_STATE_H
 #define PUSHD_ENGINE_STATE_H

@@ -70,7 +70,7 @@ size_t http_head(char *out, const struct http_answer *a)
     if (a->status != 204)
         add(&t, "Content-Length: %zu\r\n", a->len);
     add(&t, "Cache-Control: no-store\r\n");
-    if (a->status == 429) /* the rates are buckets of one second */
+    if (a->status == 429) /* rates are counted by the second */
         add(&t, "Retry-After: 1\r\n");
     if (a->cookie)
         add(&t, "Set-Cookie: %s; Path=/; HttpOnly; SameSite=Lax\r\n", a->cookie);

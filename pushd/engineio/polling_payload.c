@@ -38,7 +38,7 @@ static const char *read_binary(struct polling_payload *p, const char *text, size
     size_t digits = len, n;
     while (digits > 0 && len - digits < 2 && text[digits - 1] == '=')
         digits--;
-    /* Enough for every packet that may follow, too. */
+    /* Large enough for the packets that follow, too. */
     if (!p->bytes)
         p->bytes = must(malloc(BASE64_BYTES((size_t)(p->end - text))));
     if (!base64_decode(BASE64, text, digits, p->bytes, &n))
@@ -58,7 +58,7 @@ static const char *read_packet(struct polling_payload *p, const char *text, size
         return read_binary(p, text + 1, len - 1, out);
     if (*text < '0' || *text > '6')
         return "unknown packet type of Engine.IO";
-    /* That a frame is UTF-8 was seen to where frames are read. */
+    /* WebSocket frames were checked when they were read. */
     if (!p->single && !utf8_valid(text + 1, len - 1))
         return "text is not UTF-8";
     *out = (struct packet){(enum packet_type)(*text - '0'), false, text + 1, len - 1};

@@ -1,10 +1,9 @@
 /*
- * polling_payload: the packets in what a client sends over Engine.IO (version 4).
+ * polling_payload: reads the packets that a client sends over Engine.IO (version 4).
  *
- * The body of a POST is a payload: packets joined by 0x1e. A WebSocket text frame is one packet,
- * whatever it holds. A packet is a digit, its type, and data; or a 'b' and the standard, padded
- * base64 of a binary message. A payload is read packet by packet, and nothing is copied but what
- * was base64.
+ * The body of a POST is a payload: packets that are joined by 0x1e. A WebSocket text frame is one
+ * packet. A packet is a digit, which is its type, and data. A binary message is a 'b' and padded
+ * standard base64. A payload is read packet by packet; only base64 is copied.
  */
 #ifndef PUSHD_POLLING_PAYLOAD_H
 #define PUSHD_POLLING_PAYLOAD_H
@@ -12,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* As the digits have it. */
+/* The values are the digits of the protocol. */
 enum packet_type {
     PACKET_OPEN,
     PACKET_CLOSE,
@@ -25,33 +24,32 @@ enum packet_type {
 
 struct packet {
     enum packet_type type;
-    bool binary;      /* a message only */
+    bool binary;      /* only for a message */
     const char *data; /* valid until the next packet is read */
     size_t len;
 };
 
 struct polling_payload {
-    const char *at, *end; /* at is NULL after the last */
+    const char *at, *end; /* at is NULL at the end */
     bool single;
-    char *bytes; /* of the binary packets, one after the other; made for the first */
+    char *bytes; /* of the last binary packet; allocated for the first */
 };
 
 enum polling_step { POLLING_PACKET, POLLING_END, POLLING_WRONG };
 
-/* The body of a POST; an empty one holds one packet, the empty one, which is wrong. */
+/* The body of a POST. An empty body has one packet, the empty one, which is wrong. */
 void polling_payload_open(struct polling_payload *p, const char *body, size_t len);
 /* A WebSocket text frame. */
 void polling_payload_open_frame(struct polling_payload *p, const char *text, size_t len);
 /*
- * POLLING_PACKET: *out is the next one. POLLING_WRONG: *wrong says why (a static text); the packets
- * before it were good, and no more will be read.
+ * POLLING_PACKET: *out is the next packet. POLLING_WRONG: *wrong says why (a static text). The
+ * packets before it were good, and no more will be read.
  */
 enum polling_step polling_payload_next(struct polling_payload *p, struct packet *out,
                                        const char **wrong);
 void polling_payload_close(struct polling_payload *p);
 
-/* The packet of a binary message in a payload: its length, and the bytes, without a 0 at the end.
- */
+/* The packet of a binary message in a payload: its length, and its bytes without a 0 at the end. */
 size_t polling_payload_binary_len(size_t len);
 void polling_payload_binary(char *out, const void *data, size_t len);
 

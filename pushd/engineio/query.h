@@ -1,22 +1,21 @@
 /*
- * query: the parameters in a request's query string that Engine.IO gives a meaning to.
+ * query: reads the parameters of Engine.IO in a request's query string.
  *
- * Of the others (cache busters, what users add) nothing is kept. A parameter given twice counts as
- * the last, an empty one as absent. Names and values are compared as they came: no legal value
- * needs percent-encoding, so an encoded one is another value.
+ * Other parameters (cache busters, additions of users) are ignored. The last of two equal names
+ * counts. An empty value counts as absent. Nothing is percent-decoded: no legal value needs it.
  */
 #ifndef PUSHD_QUERY_H
 #define PUSHD_QUERY_H
 
 /*
- * Each value has room for more than the longest legal one: what does not fit is cut, and still
- * equals none.
+ * Each value has room for more than the longest legal one. A longer value is cut and so equals no
+ * legal one.
  */
 struct parameters {
     char eio[8], transport[16], sid[32];
 };
 
-/* query: what follows the '?', or NULL. */
+/* query: the text after the '?', or NULL. */
 struct parameters query_parse(const char *query);
 
 #endif

@@ -11,18 +11,18 @@
 const struct refusal session_unknown = {400, "{\"code\":1,\"message\":\"Session ID unknown\"}",
                                         METRIC_REFUSED_SID};
 
-/* One send: what lws takes in one write (tx_packet_size). */
+/* What lws takes in one write (tx_packet_size). */
 enum { SEND_BYTES = 65536 };
 
 static const struct end_kind {
-    const char *reason; /* as Socket.IO names it where it does */
-    /* To a waiting GET: a close packet, after which python-socketio never comes back, or a noop for
-     * the client that closes itself. For all others (NULL) the session is as unknown as it will be
-     * to their next request. */
+    const char *reason; /* Socket.IO's name of the reason, if it has one */
+    /* The answer to a waiting GET. After a close packet python-socketio never reconnects. A client
+     * that closes itself gets a noop. All others (NULL) get the refusal of an unknown session, as
+     * on their next request. */
     const char *farewell;
     enum metric_id metric;
     unsigned code; /* of the WebSocket's close frame; 0 = none */
-    bool ours;     /* the client did nothing: it will be back */
+    bool ours;     /* the client did nothing and will reconnect */
 } end_kinds[] = {
     [END_CLOSED] = {"transport close", "6", METRIC_CLOSED_CLIENT, 0, false},
     [END_ERROR] = {"transport error", "1", METRIC_CLOSED_OVERLAP, 0, false},
@@ -40,15 +40,15 @@ static const struct end_kind {
     [END_DRAIN] = {"server shutting down", NULL, METRIC_CLOSED_STOPPING, 0, true},
 };
 
-/* A client that was not read from could not answer, and is asked again. That it has gone shows when
- * a ping cannot be delivered; a polling one must have come for the last. */
+/* A client that was not read from could not answer and gets another ping. It has gone if a ping
+ * cannot be delivered. A polling client must have fetched the last ping. */
 static bool is_excused(const struct session *s)
 {
     return (s->paused || s->held) && (s->websocket || s->poll || s->seen);
 }
 
-/* A busy process is late: the client is gone at its time all the same, but has most of it to answer
- * in. */
+/* A busy process is late. The client's time ends when it is due, but the client keeps most of it
+ * for its answer. */
 static uint64_t lateness(const struct timer *t, uint64_t now, uint64_t wait)
 {
     uint64_t late = now - t->due;
@@ -165,7 +165,7 @@ void session_end(struct session *s, enum end_reason reason)
     HASH_DEL(e->sessions, s); // NOLINT: the analyzer does not follow uthash
     engine_count(e, METRIC_SESSIONS, -1);
     engine_count(e, METRIC_WEBSOCKETS, -(double)s->websocket);
-    if (!s->dirty) { /* else engine_flush() moves it */
+    if (!s->dirty) { /* otherwise engine_flush() moves it */
         s->next = e->ended;
         e->ended = s;
     }
@@ -187,7 +187,7 @@ void session_end_soon(struct session *s, enum end_reason reason)
     session_dirty(s);
 }
 
-/* Bytes have come into the queue, or have left it. */
+/* Bytes were added to the queue, or removed. */
 static void queue_count(struct session *s, double bytes)
 {
     struct engine *e = s->engine;
@@ -207,7 +207,7 @@ static void queue_shift(struct session *s)
     frame_unref(f);
     if (--q->n == 0) {
         q->first = 0;
-        if (q->cap > POLL_PACKETS) { /* a burst is over: an idle client holds little */
+        if (q->cap > POLL_PACKETS) { /* a burst is over: idle clients use little memory */
             free(q->frames);
             q->frames = NULL;
             q->cap = 0;
@@ -315,7 +315,7 @@ static void flush_ws(struct session *s)
     engine_count(s->engine, METRIC_SENDS, 1);
 }
 
-/* Send what is queued, as far as the transport takes it. */
+/* Sends what is queued, as far as the transport accepts it. */
 static void flush_session(struct session *s)
 {
     if (s->ended)

@@ -1,9 +1,9 @@
 /*
  * session: one Engine.IO connection over either transport.
  *
- * A session begins polling or as a WebSocket, may upgrade from the one to the other (a probe is a
- * WebSocket that has not taken over yet), and ends once, in session_end(). It holds a queue of
- * frames, sends a ping every ping_interval and ends if no pong arrives within ping_timeout.
+ * A session begins with polling or a WebSocket. It may upgrade from polling to WebSocket; until
+ * then the new WebSocket is a probe. It has a queue of frames. It sends a ping every ping_interval
+ * and ends if no pong arrives within ping_timeout. It ends once, in session_end().
  */
 #ifndef PUSHD_SESSION_H
 #define PUSHD_SESSION_H
@@ -21,39 +21,39 @@
 
 struct engine;
 
-/* python-engineio drops a connection whose answer holds more. */
+/* python-engineio closes a connection if a response has more. */
 enum { POLL_PACKETS = 16 };
 
 struct queue {
     struct frame **frames;
     unsigned first, n, cap;
     size_t bytes;
-    bool full; /* at least half */
+    bool full; /* at least half full */
 };
 
-/* No reason is 0. */
+/* 0 is not a reason. */
 enum end_reason {
-    END_CLOSED = 1,  /* the client closed its transport or said so */
-    END_ERROR,       /* two requests at once, and the like */
+    END_CLOSED = 1,  /* the client closed the transport or said so */
+    END_ERROR,       /* two requests at the same time, and similar errors */
     END_TIMEOUT,     /* no pong */
-    END_PACKET,      /* a packet that breaks the protocol, of this layer or the one above */
-    END_PAYLOAD,     /* a message beyond max_payload */
-    END_RECEIVE,     /* a message, when those of all clients that came in part had no room */
-    END_ATTACHMENTS, /* a packet beyond max_attachments */
-    END_DEPTH,       /* JSON beyond max_depth */
-    END_PACKETS,     /* a POST of more than max_packets */
+    END_PACKET,      /* a packet that breaks the protocol of this layer or the one above */
+    END_PAYLOAD,     /* a message above max_payload */
+    END_RECEIVE,     /* a partial message, when those of all clients left no room */
+    END_ATTACHMENTS, /* a packet above max_attachments */
+    END_DEPTH,       /* JSON above max_depth */
+    END_PACKETS,     /* a POST with more than max_packets */
     END_QUEUE_FULL,  /* its queue was full */
-    END_DISMISSED,   /* a layer above will not have it */
-    END_DOUBT,       /* a layer above may have kept something from it */
+    END_DISMISSED,   /* a layer above refused it */
+    END_DOUBT,       /* a layer above may have withheld something from it */
     END_IDLE,        /* no namespace within connect_timeout */
-    END_DRAIN        /* pushd is stopping */
+    END_DRAIN        /* pushd stops */
 };
 
-/* Why a client is not read from. Each reason is given and taken back for itself. */
+/* Why pushd does not read from a client. Each reason is set and cleared separately. */
 enum pause_reason {
-    PAUSE_INBOX = 1,  /* what it sent has still to be taken */
-    PAUSE_EVENTS = 2, /* it sends more events a second than it may */
-    PAUSE_BYTES = 4   /* or more bytes */
+    PAUSE_INBOX = 1,  /* the backend has still to process what it sent */
+    PAUSE_EVENTS = 2, /* it sends too many events a second */
+    PAUSE_BYTES = 4   /* it sends too many bytes a second */
 };
 
 struct session {
@@ -62,57 +62,58 @@ struct session {
     void *user; /* of the layer above */
     char sid[SID_LEN + 1];
     bool ended, websocket, dirty;
-    bool backlog; /* the network has not sent all it was given */
+    bool backlog; /* the network has not sent everything yet */
     bool awaiting_pong;
-    bool held;              /* it was not read from for a part of its time to answer */
-    bool seen;              /* a polling client: it has asked since the last ping */
-    unsigned char paused;   /* enum pause_reason, or-ed */
-    enum end_reason ending; /* at the end of the turn; 0 = it does not */
-    void *poll, *post;      /* requests not answered yet */
-    void *coming;           /* a POST whose body is still to come */
+    bool held;              /* it was not read from during a part of its time to answer */
+    bool seen;              /* a polling client: it has sent a GET since the last ping */
+    unsigned char paused;   /* a set of enum pause_reason */
+    enum end_reason ending; /* at the end of the turn; 0 = it does not end */
+    void *poll, *post;      /* requests that are not answered yet */
+    void *coming;           /* a POST whose body has not arrived yet */
     void *ws, *probe;
     bool probed; /* the probe has been answered */
     struct queue queue;
     struct timer heartbeat;
-    struct timer upgrade; /* of the probe: noops for a waiting GET, then its end */
+    struct timer upgrade; /* of the probe: noops for a waiting GET, then the end of the probe */
     uint64_t upgrade_until;
     struct bucket events, bytes; /* received */
-    struct timer throttle;       /* until it is read from again */
+    struct timer throttle;       /* until pushd reads again */
     struct address from;
-    char *address;        /* the same as text */
-    struct session *next; /* in the list of the dirty or of the ended */
+    char *address;        /* the same, as text */
+    struct session *next; /* in the list dirty or ended */
 };
 
 /* ws: the WebSocket that it begins with, or NULL. */
 struct session *session_new(struct engine *e, const struct address *from, void *ws, uint64_t now);
-/* The answer to any request for a session that there is not. */
+/* The answer to every request for an unknown session. */
 extern const struct refusal session_unknown;
 struct session *session_find(struct engine *e, const char *sid);
-/* The one way a session ends: answers and closes what is open, tells the layer above. Memory is
- * freed at the end of the turn. */
+/* The only way to end a session. Answers and closes what is open and notifies the layer above. The
+ * memory is freed at the end of the turn. */
 void session_end(struct session *s, enum end_reason reason);
-/* The same at the end of the turn: for callers whose own callers still use what belongs to it. */
+/* The same at the end of the turn, if the caller's callers still use the session. */
 void session_end_soon(struct session *s, enum end_reason reason);
-/* The session is flushed at the end of the turn. */
+/* Flushes the session at the end of the turn. */
 void session_dirty(struct session *s);
-/* The end of the turn: flushes those, and frees what session_end() left. */
+/* Ends the turn: flushes the dirty sessions and frees those that have ended. */
 void session_turn(struct engine *e);
 
 /* The open packet of the handshake. */
 struct frame *session_open_packet(const struct session *s);
-/* Queue a frame (its own reference is taken); the session ends if its queue is full. */
+/* Queues a frame and takes a reference of its own. The session ends if its queue is full. */
 void session_queue(struct session *s, struct frame *f);
-/* Its client has answered the last ping. */
+/* The client has answered the last ping. */
 void session_pong(struct session *s, uint64_t now);
-/* The probe, if there is one, ends. */
+/* Ends the probe, if there is one. */
 void session_probe_drop(struct session *s);
-/* Stop reading from the client for this reason, or go on if there is no other. */
+/* Stops reading from the client for this reason, or continues if there is no other reason. */
 void session_pause(struct session *s, enum pause_reason why, bool paused);
 
-/* throttle.c: so much has come from the client; over its rates it is not read from for a while. */
+/* throttle.c: the client has sent this much. If it exceeds its rates, pushd stops reading for a
+ * while. */
 void session_throttle(struct session *s, size_t events, size_t bytes, uint64_t now);
 
-/* transport.c: what the requests of an existing session do. */
+/* transport.c: the requests of an existing session. */
 void session_get(struct session *s, void *request, uint64_t now);
 void session_post(struct session *s, void *request, const char *body, size_t len, uint64_t now);
 void session_ws_message(struct session *s, bool binary, const char *data, size_t len, uint64_t now);

@@ -1,13 +1,13 @@
 /*
- * throttle: how fast a client may send; see session.h. Over its rates it is not read from until its
- * debt is paid off: what has come counts whole, and nothing is dropped.
+ * throttle: limits how fast a client may send; see session.h. If a client exceeds its rates, pushd
+ * does not read from it until its debt is paid off. Nothing is dropped.
  */
 #include <stddef.h>
 
 #include "base/alloc.h"
 #include "engineio/engine_state.h"
 
-/* To stop and to go on costs the loop some calls: once stopped, it is worth this long. */
+/* Stopping and continuing costs some calls, so a pause has this minimum. */
 enum { PAUSE_MS = 50 };
 
 static void go_on(struct timer *t, uint64_t now)
@@ -18,7 +18,7 @@ static void go_on(struct timer *t, uint64_t now)
     session_pause(s, PAUSE_BYTES, false);
 }
 
-/* Milliseconds that the client has to wait for this. */
+/* Milliseconds that the client has to wait. */
 static uint64_t spend(struct session *s, struct bucket *b, uint64_t rate, uint64_t n,
                       enum pause_reason why, uint64_t now)
 {

@@ -1,8 +1,8 @@
 /*
- * transport: what a GET, a POST and a probe do to a session that exists (Engine.IO, version 4).
+ * transport: what a GET, a POST and a probe do to an existing session (Engine.IO, version 4).
  *
- * While a session is being upgraded its packets go on to the polling transport; a waiting GET is
- * released by a noop, again and again, since the client's next GET may already be under way.
+ * During an upgrade, packets still go to the polling transport. A noop releases a waiting GET,
+ * again and again, because the client's next GET may already be on its way.
  */
 #include "base/alloc.h"
 #include "base/log.h"
@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Between noops: long enough that a client does not poll in a tight loop. */
+/* Between noops: a client must not poll in a tight loop. */
 enum { NOOP_MS = 50 };
 
 void session_get(struct session *s, void *request, uint64_t now)
@@ -42,15 +42,15 @@ static void take_packet(struct session *s, const struct packet *p, uint64_t now)
     case PACKET_CLOSE:
         session_end(s, END_CLOSED);
         break;
-    case PACKET_PING: /* pings are the server's */
+    case PACKET_PING: /* the server sends pings */
         session_end(s, END_PACKET);
         break;
-    default: /* ignored, as the reference server does */
+    default: /* ignored, as in the reference server */
         break;
     }
 }
 
-/* All of them until one ends the session; true if that was the client's own close. */
+/* Reads all packets until one ends the session. True if the client closed it. */
 static bool packets(struct session *s, struct polling_payload *payload, uint64_t now)
 {
     struct packet p = {.type = PACKET_NOOP};
@@ -76,7 +76,7 @@ void session_post(struct session *s, void *request, const char *body, size_t len
 {
     const struct net *net = s->engine->net;
     struct polling_payload payload;
-    /* Paused, and no post: the one before was given up, and is none the less not taken yet. */
+    /* If it is paused without a POST, the last POST was given up, but is still being processed. */
     if (s->post || s->coming || s->paused) {
         net->reply(request, 400, NULL, NULL, 0);
         session_end(s, END_ERROR);
@@ -87,7 +87,8 @@ void session_post(struct session *s, void *request, const char *body, size_t len
     if (s->ended && !closed)
         net->reply(request, 400, NULL, NULL, 0);
     else if (s->paused && !s->ended)
-        s->post = request; /* answered when it may send again: it sends no other meanwhile */
+        s->post = request; /* it is answered when the client may send again: until then it sends no
+                              other */
     else
         net->reply(request, 200, "text/html", "ok", 2);
 }
@@ -121,7 +122,7 @@ static void upgrading(struct timer *t, uint64_t now)
 void session_probe(struct session *s, void *ws, uint64_t now)
 {
     s->probe = ws;
-    s->probed = s->backlog = false; /* the one before may have gone with a backlog */
+    s->probed = s->backlog = false; /* the last one may have ended with a backlog */
     s->upgrade_until = now + s->engine->config->upgrade_timeout;
     timer_start(s->engine->wheel, &s->upgrade, s->upgrade_until, upgrading);
 }
@@ -151,7 +152,7 @@ static void finish_upgrade(struct session *s)
 
 void session_probe_message(struct session *s, const char *p, size_t len, uint64_t now)
 {
-    if (len == 6 && memcmp(p, "2probe", 6) == 0 && !s->probed) { /* a flood would fill memory */
+    if (len == 6 && memcmp(p, "2probe", 6) == 0 && !s->probed) { /* a flood would fill the memory */
         static const char pong[] = "\x81\x06"
                                    "3probe";
         s->probed = true;
