@@ -60,7 +60,7 @@ static struct frame *form(struct delivery *d, const struct socket *k)
     return frame_ref(*shared);
 }
 
-static void hear(struct subscriber *subscriber, void *ctx)
+static void receive(struct subscriber *subscriber, void *ctx)
 {
     struct delivery *d = ctx;
     const struct event *e = d->event;
@@ -84,7 +84,7 @@ void hub_publish(struct hub *hub, const struct event *e, uint64_t now)
     struct delivery d = {hub, e, NULL, NULL, now};
     hub_count(hub, METRIC_EVENTS, 1);
     hub->events++;
-    rooms_publish(hub->rooms, e->nsp, e->rooms, hear, &d);
+    rooms_publish(hub->rooms, e->nsp, e->rooms, receive, &d);
     frame_unref(d.frame);
     frame_unref(d.marked);
 }

@@ -154,7 +154,7 @@ bool rooms_are(const struct rooms *r, const struct subscriber *s, const char *ns
 }
 
 void rooms_publish(struct rooms *r, const char *nsp, const char *names,
-                   void (*hear)(struct subscriber *s, void *ctx), void *ctx)
+                   void (*receive)(struct subscriber *s, void *ctx), void *ctx)
 {
     char key[KEY_MAX];
     size_t len;
@@ -166,10 +166,10 @@ void rooms_publish(struct rooms *r, const char *nsp, const char *names,
             HASH_FIND(hh, r->table, key, k, room);
         for (unsigned i = 0; room && i < room->n; i++) {
             struct subscriber *s = room->members[i].who;
-            if (s->heard == number)
+            if (s->received == number)
                 continue;
-            s->heard = number;
-            hear(s, ctx);
+            s->received = number;
+            receive(s, ctx);
         }
     }
 }

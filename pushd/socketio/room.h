@@ -16,7 +16,7 @@ struct rooms;
 struct subscriber {
     struct membership *list; /* owned by rooms */
     unsigned n;
-    uint64_t heard; /* number of the last publication that reached it */
+    uint64_t received; /* number of the last publication that reached it */
 };
 
 struct rooms *rooms_new(void);
@@ -31,8 +31,8 @@ void rooms_set(struct rooms *r, struct subscriber *s, const char *nsp, const cha
 bool rooms_are(const struct rooms *r, const struct subscriber *s, const char *nsp,
                const char *names);
 
-/* Call hear once for each member of any of the rooms. hear must not change memberships. */
+/* Call receive once for each member of any of the rooms. receive must not change memberships. */
 void rooms_publish(struct rooms *r, const char *nsp, const char *names,
-                   void (*hear)(struct subscriber *s, void *ctx), void *ctx);
+                   void (*receive)(struct subscriber *s, void *ctx), void *ctx);
 
 #endif
