@@ -1,5 +1,5 @@
-/* ack_queue: see ack_queue.h. One that has an id and was told is kept, without its payload,
- * until it is acknowledged. */
+/* ack_queue: see ack_queue.h. A sent instruction with an id is kept, without its payload, until it
+ * is acknowledged. */
 #include "socketio/ack_queue.h"
 #include "base/alloc.h"
 
@@ -12,16 +12,16 @@ struct instruction {
     struct instruction *next;
     int64_t id, number; /* number: -1 while it waits */
     size_t len;
-    char *payload; /* NULL once told */
+    char *payload; /* NULL once it was sent */
 };
 
 struct ack_queue {
     struct ack_queue_setup setup;
-    struct instruction *first, **end; /* that wait */
-    struct instruction *ids, *sent; /* hashes: of those that have an id; of those told, by number */
-    int64_t outstanding;            /* number, -1 = none is */
+    struct instruction *first, **end; /* the waiting ones */
+    struct instruction *ids, *sent;   /* hashes: those with an id, by id; those sent, by number */
+    int64_t outstanding;              /* its number; -1 = none */
     int64_t next_number;
-    bool silent; /* it is not waited for */
+    bool silent; /* pushd does not wait for it */
     size_t bytes;
     struct timer timer;
 };
@@ -111,7 +111,8 @@ static void tell_next(struct ack_queue *q, uint64_t now)
         send_one(q, shift(q), now);
 }
 
-/* Is one with this id under way? One whose time is over is told again. */
+/* Does an instruction with this id wait, or is it outstanding? One whose time is over may be sent
+ * again. */
 static bool has(struct ack_queue *q, int64_t id)
 {
     struct instruction *e;

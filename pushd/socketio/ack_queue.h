@@ -1,14 +1,14 @@
 /*
- * ack_queue: messages to one receiver that are told one after the other.
+ * ack_queue: sends instructions to one receiver, one after the other, and takes their
+ * acknowledgements.
  *
- * An instruction is told when the one before it has been acknowledged, or was not in time. A
- * receiver that has let one pass in silence is not waited for any more until it acknowledges one:
- * silence costs one time limit, however many instructions there are. An acknowledgement that comes
- * late counts.
- *
- * id      of an instruction, for whoever gave it: one that waits or is outstanding is not taken
- * twice. 0 = it has none; ACK_NONE = it is not to be acknowledged number  of a telling, which its
- * acknowledgement carries: from 0 on for each receiver
+ * An instruction is sent when the one before it was acknowledged or timed out. After a timeout
+ * pushd does not wait for this receiver until it acknowledges an instruction. So silence costs one
+ * timeout, however many instructions there are. A late acknowledgement counts.
+ * - id: the caller's name of an instruction. One that waits or is outstanding is not accepted
+ *   twice. 0 = no id; ACK_NONE = no acknowledgement is expected.
+ * - number: the ack id of a sent instruction, from 0 for each receiver. The acknowledgement repeats
+ *   it.
  */
 #ifndef PUSHD_ACK_QUEUE_H
 #define PUSHD_ACK_QUEUE_H
@@ -25,23 +25,24 @@ struct ack_queue;
 
 struct ack_queue_setup {
     struct wheel *wheel;
-    uint64_t patience; /* ms that an acknowledgement may take */
-    /* Tell it; number is -1 if it is not to be acknowledged. Must not call back. */
+    uint64_t patience; /* timeout of an acknowledgement in ms */
+    /* Sends an instruction. number is -1 if no acknowledgement is expected. Must not call back. */
     void (*send)(void *ctx, int64_t id, int64_t number, const char *payload, size_t len);
-    /* The receiver has not acknowledged one in time. */
+    /* The receiver has not acknowledged an instruction in time. */
     void (*silent)(void *ctx);
     void *ctx;
 };
 
 struct ack_queue *ack_queue_new(const struct ack_queue_setup *setup);
 void ack_queue_free(struct ack_queue *q);
-/* Those that wait are not told, and acknowledgements of those told count no more. */
+/* Drops the waiting instructions. Acknowledgements of sent ones no longer count. */
 void ack_queue_clear(struct ack_queue *q);
 
 void ack_queue_add(struct ack_queue *q, int64_t id, const char *payload, size_t len, uint64_t now);
-/* Bytes of those that wait. */
+/* The bytes of the waiting instructions. */
 size_t ack_queue_bytes(const struct ack_queue *q);
-/* False if none with this number was told; *id is 0 if it has none, or that is known already. */
+/* False if no instruction was sent with this number. *id is 0 if it has none or was acknowledged
+ * before. */
 bool ack_queue_acked(struct ack_queue *q, int64_t number, uint64_t now, int64_t *id);
 
 #endif

@@ -1,14 +1,14 @@
 /*
- * backend: what the hub asks of whoever knows the clients and holds the events.
+ * backend: the interface between the hub and the owner of clients' rights and events.
  *
- * The hub calls the functions of struct backend; the backend answers at once or later, from the
- * same thread, with hub_accept(), hub_set_rooms(), hub_publish() and the rest of hub.h. PostgreSQL
- * (edge/db) is one backend; auth is one that stands in front of another. All pointers but bearer
- * are valid during the call only, and so is what they point to.
+ * The hub calls the functions of struct backend. The backend answers now or later, from the same
+ * thread, with hub_accept(), hub_set_rooms(), hub_publish() and the others in hub.h. PostgreSQL
+ * (pg/db) is one backend. auth is one that is in front of another. All pointers but bearer, and
+ * what they point to, are valid only during the call.
  *
- * A client is one session; a socket is its connection to one namespace, and has a public name, the
- * sid. A bearer is what the backend keeps of a client. A principal is whom the backend found
- * behind a socket: a number of its own.
+ * A client is one session. A socket is its connection to one namespace and has a public name, the
+ * sid. A bearer is the backend's data of a client. A principal is the user or node that the backend
+ * found for a socket: a number of its own.
  */
 #ifndef PUSHD_BACKEND_H
 #define PUSHD_BACKEND_H
@@ -24,71 +24,71 @@ struct request;
 struct socket_info {
     const char *sid;
     const char *nsp;
-    const char *subject;   /* by auth: whom the token names; NULL = nobody said */
+    const char *subject;   /* by auth: the subject of the token; NULL = unknown */
     const char *transport; /* "polling" or "websocket" */
     const char *address;
-    int64_t expires; /* by auth: of the token, seconds since the epoch; 0 = none */
-    const char *pid; /* the secret name that the client is told of the socket; NULL = none */
-    /* The client resumes this earlier socket, after this offset (NULL = none). Then its
-     * CONNECT is still to be answered: hub_set_rooms() does. */
+    int64_t expires; /* by auth: expiry of the token, seconds since the epoch; 0 = none */
+    const char *pid; /* the secret that lets the client resume the socket; NULL = none */
+    /* The client resumes this earlier socket, after this offset (NULL = none). hub_set_rooms() then
+     * answers the CONNECT. */
     const char *was, *offset;
-    size_t most_bytes; /* that fit into its queue, of what it has missed */
-    bool expired;      /* by auth: of a resume, which alone can prove who it is */
-    bool again;        /* hub_renew(), hub_doubt(): it was asked for before */
-    bool known;        /* and admitted */
+    size_t most_bytes; /* how many bytes of missed events fit into its queue */
+    bool expired;      /* by auth: the token has expired; only the resume can prove who it is */
+    bool again;        /* hub_renew(), hub_doubt(): the backend was asked before */
+    bool known;        /* and has answered */
 };
 
-/* Binary messages that belong to a packet, whose JSON has a placeholder for each. */
+/* The binary messages of a packet. Its JSON has a placeholder for each. */
 struct attachments {
     unsigned n;
     struct frame *const *frames;
 };
 
-/* An event of a client. */
+/* An event from a client. */
 struct incoming {
     const char *sid;
     int64_t principal;
     const char *nsp;
     const json_t *event; /* [name, args...] */
     struct attachments with;
-    const char *ack; /* digits for hub_ack(), "" = none is wanted */
+    const char *ack; /* digits for hub_ack(), "" = no ack is expected */
     size_t bytes;    /* for hub_taken() */
 };
 
 struct backend {
     void *ctx;
-    /* Its receive() answers acks with hub_ack(). Else the hub answers each at once with []. */
+    /* receive() answers acks with hub_ack(). Otherwise the hub answers each with [] immediately. */
     bool acks;
-    /* A client has come, with this request; the bearer returned comes back with each call. */
+    /* A client has opened a session with this request. Returns its bearer for the other calls. */
     void *(*arrive)(void *ctx, struct client *c, const struct request *rq, uint64_t now);
-    /* It has gone, its sockets before it. */
+    /* The session has ended, after its sockets. */
     void (*leave)(void *ctx, void *bearer);
     /*
-     * The socket asks to connect, with the payload auth of its CONNECT (NULL = none): answered by
-     * hub_accept() or hub_refuse(), and after hub_accept() by hub_set_rooms() with its rooms. While
-     * the backend is away it may forget the call: hub_renew() makes all of them again, and
-     * hub_doubt() one.
+     * The socket asks to connect with the payload auth of its CONNECT (NULL = none). hub_accept()
+     * or hub_refuse() answers; after hub_accept(), hub_set_rooms() sets its rooms. If the database
+     * is away, the backend may forget the call: hub_renew() repeats it for all sockets, hub_doubt()
+     * for one.
      */
     void (*connect)(void *ctx, void *bearer, const struct socket_info *s, const json_t *auth,
                     uint64_t now);
-    /* hub_set_rooms() has said who is behind the socket, also of one that resumes an earlier
-     * one; 0 = nobody. May be NULL. */
+    /* hub_set_rooms() has named the principal of the socket, also of one that resumes; 0 = nobody.
+     * May be NULL. */
     void (*identified)(void *ctx, void *bearer, const char *sid, int64_t principal, uint64_t now);
-    /* The socket is gone: once for each that asked to connect, also if it was refused. by_client if
-     * the client itself said so or closed its transport. */
+    /* The socket has ended: called once for each socket that asked to connect, also if it was
+     * refused. by_client: the client said so or closed its transport. */
     void (*disconnect)(void *ctx, void *bearer, const char *sid, const char *reason,
                        bool by_client);
-    /* The transport of a socket that was admitted is WebSocket now. May be NULL. */
+    /* The transport of a joined socket is WebSocket now. May be NULL. */
     void (*upgraded)(void *ctx, void *bearer, const char *sid);
-    /* An event of a socket that was admitted. Never called for one client in a row beyond
-     * config.inbox_bytes that have not been answered by hub_taken(). */
+    /* An event from a joined socket. Not called for a client that has more than config.inbox_bytes
+     * without hub_taken(). */
     void (*receive)(void *ctx, void *bearer, const struct incoming *e);
-    /* The client has answered an event that hub_emit() sent with this ack id, or says so: the
+    /* The client acknowledges an event that hub_emit() sent with this ack id, or pretends to: the
      * backend knows which ids are open. May be NULL. */
     void (*acked)(void *ctx, void *bearer, const char *sid, int64_t ack, const json_t *args,
                   const struct attachments *with);
-    /* An instruction with an id above 0 was sent to the socket, or acknowledged by it, whose
-     * principal this is. May be NULL. */
+    /* An instruction with an id above 0 was sent to the socket, or acknowledged. principal is the
+     * socket's. May be NULL. */
     void (*ack_report)(void *ctx, void *bearer, const char *sid, int64_t principal, int64_t id,
                        bool acked);
 };

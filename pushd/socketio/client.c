@@ -16,8 +16,8 @@ static void no_namespace(struct timer *t, uint64_t now)
     session_end(c->session, END_IDLE);
 }
 
-/* python's clients hand all arguments to handlers that expect a certain number of them. Who does
- * not say what he is may be one. */
+/* The handlers of Python clients expect a fixed number of arguments. A client that does not say
+ * what it is may be one. */
 static bool can_recover(const struct request *rq)
 {
     return rq->user_agent && *rq->user_agent && strncasecmp(rq->user_agent, "python", 6) != 0;
@@ -94,14 +94,14 @@ static void connect_nsp(struct client *c, const struct sio_packet *p, uint64_t n
     hub->backend->connect(hub->backend->ctx, c->bearer, &info, p->data, now);
 }
 
-/* Was the client connected there, so that this packet has only crossed our way? */
+/* Was the client connected to the namespace, so that this packet was sent before it knew? */
 static bool has_left(const struct client *c, const char *nsp)
 {
     int index = nsp_index(c->hub, nsp);
     return index >= 0 && c->left & 1U << index;
 }
 
-/* The last act: it may end the session, and with it the client. */
+/* Must be the last call: it may end the session, and so free the client. */
 static void packet(struct client *c, struct sio_packet *p, uint64_t now)
 {
     struct socket *k = find(c, p->nsp);

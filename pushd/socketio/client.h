@@ -1,8 +1,8 @@
 /*
- * client: one session as Socket.IO sees it: its packets, its sockets, and what it has sent that
- * nobody has taken yet.
+ * client: the Socket.IO state of one session: its packets, its sockets, and its events that the
+ * backend has still to process.
  *
- * It is made when the session opens and freed when it ends; session->user points to it.
+ * It exists as long as its session. session->user points to it.
  */
 #ifndef PUSHD_CLIENT_H
 #define PUSHD_CLIENT_H
@@ -24,9 +24,9 @@ struct client {
     struct socket *sockets;
     struct sio_decoder decoder;
     struct timer timeout; /* until the first namespace is connected */
-    size_t inbox;         /* bytes of events that the backend has not taken */
-    bool recovers;        /* it can do with offsets behind the arguments of an event */
-    uint32_t left;        /* bit per namespace that was connected once and is no more */
+    size_t inbox;         /* bytes of events that the backend has not processed */
+    bool recovers;        /* its handlers ignore an offset after the arguments of an event */
+    uint32_t left;        /* a bit for each namespace that was connected and is not now */
 };
 
 /* The calls of struct engine_user; ctx is the hub. */

@@ -47,7 +47,7 @@ void hub_free(struct hub *hub)
     free(hub);
 }
 
-/* --- answers of the backend about one socket --- */
+/* --- answers of the backend for one socket --- */
 
 static struct socket *find(struct hub *hub, const char *sid)
 {
@@ -63,7 +63,7 @@ static struct socket *find_accepted(struct hub *hub, const char *sid)
     return k && k->accepted ? k : NULL;
 }
 
-/* With the answer to its CONNECT, its resume is over. */
+/* The answer to the CONNECT ends the resume. */
 static void accept_socket(struct socket *k, bool recovered)
 {
     if (k->resume)
@@ -82,7 +82,7 @@ void hub_accept(struct hub *hub, const char *sid)
         accept_socket(k, false);
 }
 
-/* One too long is none that we made, but not no offset. */
+/* An offset that is too long is not ours, but it is one. */
 static struct resume *resume_new(const char *was, const char *offset)
 {
     size_t len = offset ? strlen(offset) : 0;
@@ -148,8 +148,8 @@ static void join(struct socket *k, const struct registration *a, uint64_t now)
     greet(k, a->greeting, now);
 }
 
-/* What was missed, each with its offset: what cur sees, then the rest, of which the admission's
- * snapshot is the read. */
+/* The missed events, each with its offset: first those that cur sees, then the others, which belong
+ * to the read of the admission's snapshot. */
 static void replay(struct socket *k, const struct registration *a)
 {
     struct offset_log *log = k->client->hub->offsets;
@@ -171,7 +171,7 @@ static void replay(struct socket *k, const struct registration *a)
     }
 }
 
-/* A socket that resumes an earlier one: the client takes it for that one by its pid. */
+/* Answers a CONNECT that resumes an earlier socket. The pid tells the client that it is resumed. */
 static void answer_resume(struct socket *k, const struct registration *a)
 {
     bool recovered = a->missed && a->principal;
@@ -182,8 +182,8 @@ static void answer_resume(struct socket *k, const struct registration *a)
     accept_socket(k, recovered);
 }
 
-/* Whatever was read meanwhile may have been for the socket: its client comes back, and recovers or
- * learns that it does not. */
+/* An event that was read meanwhile may have been for the socket. So its client must reconnect: it
+ * recovers, or learns that it cannot. */
 static void end_doubt(struct socket *k)
 {
     if (k->doubted && k->joined && !k->muted && k->doubted_at != k->client->hub->events)
@@ -194,14 +194,14 @@ static void end_doubt(struct socket *k)
 void hub_set_rooms(struct hub *hub, const struct registration *a, uint64_t now)
 {
     struct socket *k = find(hub, a->sid);
-    /* What recovers a resume that has been given up is too late: it was asked for anew. */
+    /* The missed events of a resume that was given up are too late: the backend was asked again. */
     if (!k || (!k->resume && (!k->accepted || a->missed)))
         return;
     if (!k->accepted)
         answer_resume(k, a);
     if (k->instructions && k->principal != a->principal)
         ack_queue_clear(k->instructions);
-    /* New rooms of one that is known say nothing of it. */
+    /* later registrations do not say it */
     k->offsets =
         k->pid[0] && a->principal && (a->recovers || (k->offsets && k->principal == a->principal));
     k->principal = a->principal;
@@ -280,7 +280,7 @@ bool hub_has(struct hub *hub, const char *sid)
     return find(hub, sid) != NULL;
 }
 
-/* --- about one client --- */
+/* --- one client --- */
 
 void hub_dismiss(struct client *c)
 {
@@ -302,7 +302,7 @@ void hub_each_socket(struct client *c, void (*f)(void *ctx, const struct socket_
     }
 }
 
-/* --- about all --- */
+/* --- all clients --- */
 
 static void forget_rooms(struct socket *k)
 {

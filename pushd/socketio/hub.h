@@ -1,12 +1,12 @@
 /*
- * hub: Socket.IO, version 5: clients, their sockets, rooms, and the way of an event from the
- * backend to the queues of its receivers.
+ * hub: Socket.IO, version 5: clients, sockets, rooms, and the way of an event from the backend to
+ * the queues of its receivers.
  *
- * A room is a set of sockets of one namespace; a socket is in the rooms that the backend named when
- * it admitted it. What is said of a socket that has ended meanwhile is ignored.
+ * A room is a set of sockets of one namespace. The backend names the rooms of a socket in
+ * hub_set_rooms(). Calls for a socket that has ended are ignored.
  *
- * An instruction is an event that a socket is told when it has acknowledged the one before:
- * instruction.h.
+ * An instruction is an event that must be acknowledged. A socket receives the next one after that:
+ * ack_queue.h.
  */
 #ifndef PUSHD_HUB_H
 #define PUSHD_HUB_H
@@ -24,84 +24,86 @@ struct engine;
 struct hub;
 struct offset_log;
 
-/* It becomes the user of engine. */
+/* It becomes the user of the engine. */
 struct hub *hub_new(const struct config *config, struct metrics *metrics, struct wheel *wheel,
                     struct engine *engine);
-/* Must be set before the first request; borrowed. */
+/* Set it before the first request; borrowed. */
 void hub_set_backend(struct hub *hub, const struct backend *backend);
-/* The log has offsets, so clients may recover. Must be set before the first request; borrowed. */
+/* The log has offsets, so clients may recover. Set it before the first request; borrowed. */
 void hub_set_offsets(struct hub *hub, struct offset_log *offsets);
 /* All sessions must have ended. */
 void hub_free(struct hub *hub);
 
-/* --- answers of the backend about one socket --- */
+/* --- answers of the backend for one socket --- */
 
-/* The socket is connected: its CONNECT is answered. */
+/* Connects the socket: answers its CONNECT. */
 void hub_accept(struct hub *hub, const char *sid);
-/* Or it is to be answered by hub_set_rooms(): the client resumes this earlier socket, after
- * this offset (NULL = none). False if that can be none, and nothing has changed.
- * hub_accept() ends a resume that is not judged. */
+/* Leaves the answer to hub_set_rooms(): the client resumes this earlier socket, after this offset
+ * (NULL = none). False, without any change, if that is impossible. hub_accept() ends a resume
+ * without a result. */
 bool hub_resume(struct hub *hub, const char *sid, const char *was, const char *offset);
-/* It is not, and is gone when this returns; data (NULL = none) says more to the client. */
+/* Refuses the socket, which no longer exists afterwards. data (NULL = none) tells the client more.
+ */
 void hub_refuse(struct hub *hub, const char *sid, const char *message, const json_t *data);
-/* Its events have no effect from now on, and what is held of them is dropped; acks are answered.
- * False takes that back. */
+/* Ignores the socket's events from now on and drops those that are held. Acks are still answered.
+ * False undoes it. */
 void hub_mute(struct hub *hub, const char *sid, bool mute);
 
 struct registration {
     const char *sid;
-    int64_t principal; /* 0: there is nobody behind this socket; it is muted */
+    int64_t principal; /* 0: nobody; the socket is muted */
     const char *rooms; /* separated by commas */
-    /* Instructions for this socket alone, or NULL; borrowed: an array of {"payload": text, "ack":
-     * id}, without "ack" of those that are not to be acknowledged. */
+    /* Instructions for this socket alone, or NULL. Borrowed: an array of {"payload": text, "ack":
+     * id}. "ack" is absent if no acknowledgement is expected. */
     json_t *greeting;
-    const char *snapshot; /* pg_snapshot that the rooms were read with, or NULL */
-    bool recovers;        /* the client may resume this socket later: its events get offsets */
-    /* Of a socket that resumes an earlier one: {"prev", "cur", "events": [[id,
-     * payload, whether cur does not see it]]}, what it missed; else NULL. Borrowed. */
+    const char *snapshot; /* the pg_snapshot of the rooms, or NULL */
+    bool recovers;        /* the client may resume this socket: its events get offsets */
+    /* For a socket that resumes: what it missed, {"prev", "cur", "events": [[id, payload, whether
+     * cur does not see it]]}; otherwise NULL. Borrowed. */
     const json_t *missed;
 };
 /*
- * The rooms of an accepted socket. The first admission sends the greeting and makes the socket
- * ignore events visible in the snapshot; a later one only replaces its rooms. A socket that resumes
- * an earlier one is accepted by it, after what it missed.
+ * Sets the rooms of an accepted socket. The first call joins it: it sends the greeting, and the
+ * socket does not receive events that the snapshot sees. Later calls only replace the rooms. For a
+ * socket that resumes, the call also accepts it, after the events that it missed.
  */
 void hub_set_rooms(struct hub *hub, const struct registration *a, uint64_t now);
-/* Would that make a difference for a socket that has been admitted? */
+/* Would hub_set_rooms() change anything for a joined socket? */
 bool hub_differs(struct hub *hub, const struct registration *a);
-/* The rooms of this socket may have changed, and could not be read: it is in none until it is
- * admitted again, for which the backend is asked. If there were events meanwhile, which may have
- * been for it, its session ends then. */
+/* The rooms of this socket may have changed but could not be read. It leaves all rooms and the
+ * backend is asked again. If events are read before the answer, one may be for it: then its session
+ * ends. */
 void hub_doubt(struct hub *hub, const char *sid, uint64_t now);
 
-/* Send an event, a JSON array [name, args...], to an accepted socket alone. With an ack id (-1 =
- * none) the client is asked to answer: backend.acked(). with may be NULL. Not for sockets that get
- * instructions, which have ack ids of their own. */
+/* Sends an event, a JSON array [name, args...], to this accepted socket only. With an ack id (-1 =
+ * none) the client's acknowledgement goes to backend.acked(). with may be NULL. Not for sockets
+ * with instructions, which have their own ack ids. */
 void hub_emit(struct hub *hub, const char *sid, const char *payload, size_t len, int64_t ack,
               const struct attachments *with);
-/* Answer the ack of an event, once: args is a JSON array. */
+/* Answers the ack of an event, once. args is a JSON array. */
 void hub_ack(struct hub *hub, const char *sid, const char *ack, const char *args, size_t len,
              const struct attachments *with);
-/* The backend has taken (or refused for good) an event of this client, of so many bytes. */
+/* The backend has processed (or refused) an event of this client; bytes is its size. */
 void hub_taken(struct hub *hub, const char *sid, size_t bytes);
-/* Is there still this socket? */
+/* Does this socket still exist? */
 bool hub_has(struct hub *hub, const char *sid);
 
-/* --- about one client --- */
+/* --- one client --- */
 
-/* Close it at the end of the turn: transport only, so that it may come back. */
+/* Closes the transport at the end of the turn; the client may reconnect. */
 void hub_dismiss(struct client *c);
 const char *hub_address(const struct client *c);
-/* Call f for each of its sockets; f may refuse the one it is called for. */
+/* Calls f for each of its sockets. f may refuse that socket. */
 void hub_each_socket(struct client *c, void (*f)(void *ctx, const struct socket_info *s),
                      void *ctx);
 
-/* --- about all --- */
+/* --- all clients --- */
 
-/* What sockets may hear is not known any more: none is in a room until it is admitted again, and
- * the backend is asked again to connect each. */
+/* The rights of all sockets are unknown now. Each leaves its rooms, and the backend is asked again
+ * to connect it. */
 void hub_renew(struct hub *hub, uint64_t now);
-/* Sockets that were joined and wait to be admitted again: what is read before, they miss. */
+/* The number of joined sockets that wait for their rooms again. They miss the events that are read
+ * before. */
 size_t hub_waiting(const struct hub *hub);
 
 struct event {
@@ -109,23 +111,22 @@ struct event {
     uint64_t xid;
     const char *nsp;
     const char *rooms;   /* separated by commas */
-    int64_t except;      /* principal that does not hear it, 0 = nobody */
-    const char *payload; /* JSON array [name, args...], as it goes out */
+    int64_t except;      /* a principal that does not receive it; 0 = none */
+    const char *payload; /* the JSON array [name, args...] as it is sent */
     size_t payload_len;
-    bool instruction;       /* each receiver is to acknowledge it */
-    int64_t instruction_id; /* 0 = backend.instruction() is not called */
+    bool instruction;       /* each receiver must acknowledge it */
+    int64_t instruction_id; /* 0 = without backend.ack_report() */
 };
-/* The first page of a new read has arrived: its snapshot includes those of all admissions so far.
- */
+/* A new read has its first page. Its snapshot includes those of all admissions so far. */
 void hub_read_begin(struct hub *hub);
-/* The snapshots of the read before and of this one; NULL: its events have no offset, and who hears
- * one of them last cannot be recovered. */
+/* The snapshots of the read before and of this one. NULL: events have no offset, and a client that
+ * receives one of them last cannot recover. */
 void hub_read_marks(struct hub *hub, const char *prev, const char *cur);
-/* Put an event into the queue of each receiver, once each. */
+/* Adds an event to the queue of each receiver, once. */
 void hub_publish(struct hub *hub, const struct event *e, uint64_t now);
-/* Some queue is half full: let clients take of it before more is read. */
+/* True if a queue is half full: the clients must receive before more is read. */
 bool hub_is_full(const struct hub *hub);
-/* The last page of the read has been given. */
+/* The read has had its last page. */
 void hub_read_end(struct hub *hub);
 
 #endif

@@ -1,6 +1,5 @@
 /*
- * hub_state: the inside of struct hub, for the files that make it up: hub, hub_publish,
- * socket_instruct, client, socket.
+ * hub_state: the fields of struct hub, shared by hub, publish, client and socket.
  */
 #ifndef PUSHD_HUB_STATE_H
 #define PUSHD_HUB_STATE_H
@@ -23,13 +22,12 @@ struct hub {
     struct rooms *rooms;
     char *nsp[CONFIG_NAMESPACES_MAX];
     unsigned nsps;
-    struct socket *fresh;       /* admitted since the read under way began */
-    struct socket *settling;    /* admitted before it */
-    uint64_t events;            /* read so far */
-    size_t waiting;             /* sockets that wait to be admitted again */
+    struct socket *fresh;       /* joined since the read under way began */
+    struct socket *settling;    /* joined before it */
+    uint64_t events;            /* the number of events that were read */
+    size_t waiting;             /* the number of sockets that wait for their rooms again */
     struct offset_log *offsets; /* NULL = there are none */
-    char *prev,
-        *cur; /* snapshots of the read under way, for its offsets; NULL = they tell nothing */
+    char *prev, *cur; /* snapshots of the read under way, for its offsets; NULL = without offsets */
 };
 
 static inline void hub_count(struct hub *hub, enum metric_id id, double n)

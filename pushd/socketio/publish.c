@@ -1,4 +1,4 @@
-/* publish: events from the backend to the queues; see hub.h. */
+/* publish: the way of an event from the backend to the queues of its receivers; see hub.h. */
 #include "base/alloc.h"
 #include "socketio/hub_state.h"
 #include "socketio/sio.h"
@@ -35,7 +35,7 @@ bool hub_is_full(const struct hub *hub)
 struct delivery {
     struct hub *hub;
     const struct event *event;
-    struct frame *frame, *marked; /* without and with an offset: made for the first receiver */
+    struct frame *frame, *marked; /* without and with an offset; made for the first receiver */
     uint64_t now;
 };
 
@@ -46,11 +46,11 @@ static struct frame *mark(const struct delivery *d, const char *prev)
     return sio_pack_event_at(e->nsp, e->payload, e->payload_len, offset);
 }
 
-/* A reference to the form of the event that this socket gets. */
+/* The form of the event for this socket, with a reference of its own. */
 static struct frame *form(struct delivery *d, const struct socket *k)
 {
     const struct event *e = d->event;
-    /* It has heard nothing that its snapshot sees, so its part of this read begins there. */
+    /* It has not received what its snapshot sees, so its part of this read begins there. */
     if (k->offsets && k->since)
         return mark(d, k->since_text);
     struct frame **shared = k->offsets ? &d->marked : &d->frame;

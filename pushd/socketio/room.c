@@ -1,5 +1,5 @@
-/* room: see room.h. Both sides of a membership know their place in the other, so leaving is O(1).
- */
+/* room: see room.h. Both sides of a membership know their index in the other, so leaving takes
+ * constant time. */
 #include "socketio/room.h"
 #include "base/alloc.h"
 
@@ -99,7 +99,7 @@ static void leave_all(struct rooms *r, struct subscriber *s)
     s->list = NULL;
 }
 
-/* The next name of a list separated by commas; NULL after the last. */
+/* The next name of a list that is separated by commas; NULL after the last. */
 static const char *next_name(const char **list, size_t *len)
 {
     while (**list == ',')

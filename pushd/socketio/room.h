@@ -1,8 +1,8 @@
 /*
- * room: who is in which room, and publishing to several rooms at once.
+ * room: which subscriber is in which room, and publishing to several rooms at once.
  *
- * A subscriber is embedded in whatever hears; it knows no socket and no network. A room exists
- * while it has a member. Names are scoped by their namespace.
+ * A subscriber is a member of the struct that receives; it knows neither sockets nor the network. A
+ * room exists while it has a member. Names belong to a namespace.
  */
 #ifndef PUSHD_ROOM_H
 #define PUSHD_ROOM_H
@@ -16,22 +16,23 @@ struct rooms;
 struct subscriber {
     struct membership *list; /* owned by rooms */
     unsigned n;
-    uint64_t received; /* number of the last publication that reached it */
+    uint64_t received; /* number of the last publication that it received */
 };
 
 struct rooms *rooms_new(void);
 /* All subscribers must have left. */
 void rooms_free(struct rooms *r);
-/* Rooms that have a member. */
+/* The number of rooms that have a member. */
 size_t rooms_count(const struct rooms *r);
 
-/* Be in exactly these rooms (names separated by commas, of namespace nsp); "" leaves all. */
+/* Sets the rooms of a subscriber: exactly these (names of namespace nsp, separated by commas). ""
+ * leaves all. */
 void rooms_set(struct rooms *r, struct subscriber *s, const char *nsp, const char *names);
-/* Is it in exactly these, each named once? */
+/* Is it in exactly these rooms? Each is named once. */
 bool rooms_are(const struct rooms *r, const struct subscriber *s, const char *nsp,
                const char *names);
 
-/* Call receive once for each member of any of the rooms. receive must not change memberships. */
+/* Calls receive once for each member of any of the rooms. receive must not change memberships. */
 void rooms_publish(struct rooms *r, const char *nsp, const char *names,
                    void (*receive)(struct subscriber *s, void *ctx), void *ctx);
 

@@ -1,4 +1,4 @@
-/* sio: see sio.h; the frames that go out are in sio_pack.c. */
+/* sio: see sio.h. The frames that are sent are in sio_pack.c. */
 #include "socketio/sio.h"
 
 #include <math.h>
@@ -12,7 +12,7 @@
 const char sio_too_many[] = "too many attachments";
 const char sio_too_large[] = "packet too large";
 
-/* Names that Socket.IO keeps for itself; name may hold zero bytes. */
+/* Names that Socket.IO reserves. name may contain zero bytes. */
 static bool is_reserved(const char *name, size_t len)
 {
     static const char *const names[] = {"connect",       "connect_error", "disconnect",
@@ -31,7 +31,7 @@ static const char *parse_type(const char **p, const char *end, enum sio_type *ty
     return *type == SIO_CONNECT_ERROR ? "CONNECT_ERROR is not accepted from a client" : NULL;
 }
 
-/* Of a binary packet; its type becomes that of the packet without attachments. */
+/* The count of a binary packet. Its type becomes that of a packet without attachments. */
 static const char *parse_attachments(const char **p, const char *end, unsigned most,
                                      struct sio_packet *out)
 {
@@ -54,16 +54,16 @@ static const char *parse_attachments(const char **p, const char *end, unsigned m
     return NULL;
 }
 
-/* It is sent back, in text that has to be UTF-8. */
+/* The namespace is sent back within a text, which must be UTF-8. */
 static const char *check_nsp(const char *nsp, size_t len)
 {
     for (size_t i = 0; i < len; i++)
-        if ((unsigned char)nsp[i] < ' ') /* 0x1e would end the packet that it is sent back in */
+        if ((unsigned char)nsp[i] < ' ') /* 0x1e would end the packet */
             return "namespace holds a control character";
     return utf8_valid(nsp, len) ? NULL : "namespace is not UTF-8";
 }
 
-/* The namespace runs to the comma, or to the end of the packet if there is none. */
+/* The namespace ends at the comma, or at the end of the packet if there is none. */
 static const char *parse_nsp(const char **p, const char *end, char *nsp)
 {
     if (*p == end || **p != '/') {
@@ -95,10 +95,10 @@ static const char *parse_ack(const char **p, const char *end, char *ack)
 
 static const char *check_event(const json_t *d)
 {
-    /* Without a payload it is legal, and without effect. */
+    /* An event without a payload is legal and has no effect. */
     if (!d)
         return NULL;
-    const json_t *name = json_array_get(d, 0); /* NULL if it is no array, or an empty one */
+    const json_t *name = json_array_get(d, 0); /* NULL if it is not an array, or empty */
     if (!name)
         return "EVENT needs an array with a name";
     if (json_is_string(name))
@@ -122,7 +122,7 @@ static const char *check_data(const struct sio_packet *p)
     }
 }
 
-/* Each placeholder names an attachment. What else is in one counts for nothing. */
+/* Each placeholder names an attachment. Its other keys are ignored. */
 static bool placeholders_fit(const json_t *value, unsigned attachments)
 {
     size_t i;

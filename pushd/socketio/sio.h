@@ -1,14 +1,14 @@
 /*
- * sio: packets of the Socket.IO protocol, version 5.
+ * sio: parses packets of the Socket.IO protocol, version 5, and makes frames of them.
  *
  * A packet is `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]` inside an Engine.IO message
- * (socket.io-protocol v5). Parsing knows the grammar only; whether a packet is allowed now is the
- * socket's business.
+ * (socket.io-protocol v5). Parsing checks the grammar only. The socket decides whether it is
+ * allowed now.
  *
- * An EVENT or ACK may have attachments: binary messages that follow it at once, in order. Where one
- * belongs in the JSON stands a placeholder, `{"_placeholder":true,"num":<which>}`, which is left
- * there. As in the reference server an attachment may be named twice, or not at all. sio_decoder.h
- * puts packets and attachments together.
+ * An EVENT or ACK may have attachments: the binary messages that follow it, in order. The JSON has
+ * a placeholder for each, `{"_placeholder":true,"num":<which>}`, which is kept. As in the reference
+ * server, an attachment may be named twice or not at all. sio_decoder.h joins packets and
+ * attachments.
  */
 #ifndef PUSHD_SIO_H
 #define PUSHD_SIO_H
@@ -19,7 +19,7 @@
 
 #include "engineio/frame.h"
 
-/* SIO_BINARY_* are on the wire only: in struct sio_packet attachments tell. */
+/* SIO_BINARY_* exist only in the protocol. struct sio_packet has attachments instead. */
 enum sio_type {
     SIO_CONNECT,
     SIO_DISCONNECT,
@@ -30,7 +30,7 @@ enum sio_type {
     SIO_BINARY_ACK
 };
 
-/* Limits of what a client may send. */
+/* The limits of what a client may send. */
 enum { SIO_NSP_MAX = 128, SIO_ACK_DIGITS = 20 };
 
 struct sio_limits {
@@ -42,28 +42,28 @@ struct sio_limits {
 struct sio_packet {
     enum sio_type type;
     char nsp[SIO_NSP_MAX + 1];    /* "/" if the packet names none */
-    char ack[SIO_ACK_DIGITS + 1]; /* digits as they came, "" = none */
+    char ack[SIO_ACK_DIGITS + 1]; /* the digits that were sent, "" = none */
     json_t *data;                 /* owned, NULL = none */
-    unsigned attachments;         /* how many belong to it */
-    struct frame **attached;      /* owned, binary frames; NULL until they have come */
+    unsigned attachments;         /* how many follow */
+    struct frame **attached;      /* owned, binary frames; NULL until they have arrived */
     size_t bytes;                 /* of the message, attachments included */
 };
 
-/* What is wrong where a limit is passed, beside json_too_deep; compare the pointer. */
+/* The errors for a limit, as is json_too_deep: compare the pointer. */
 extern const char sio_too_many[], sio_too_large[];
 
 /*
- * Parse the len bytes after the Engine.IO type. Returns NULL, or what is wrong (a static text). On
- * NULL the caller ends with sio_clear(); otherwise there is nothing to clear.
+ * Parses the len bytes after the Engine.IO type. Returns NULL, or what is wrong (a static text).
+ * After NULL the caller must call sio_clear(); otherwise there is nothing to clear.
  */
 const char *sio_read(const char *text, size_t len, const struct sio_limits *limits,
                      struct sio_packet *p);
 void sio_clear(struct sio_packet *p);
 
 /*
- * Frames that go out, each a whole Engine.IO message. An event or ack with attachments is followed
- * in the queue by as many binary frames; its JSON has a placeholder for each.
- * payload is [name, args...], args is [args...], as compact JSON; ack is digits, "" = none.
+ * Frames to be sent, each a whole Engine.IO message. After an event or ack with attachments, the
+ * same number of binary frames must follow in the queue; its JSON has a placeholder for each.
+ * payload is [name, args...], args is [args...], as compact JSON. ack is digits, "" = none.
  */
 /* pid may be NULL. */
 struct frame *sio_pack_connect(const char *nsp, const char *sid, const char *pid);
@@ -71,7 +71,7 @@ struct frame *sio_pack_connect(const char *nsp, const char *sid, const char *pid
 struct frame *sio_pack_connect_error(const char *nsp, const char *message, const char *data);
 struct frame *sio_pack_event(const char *nsp, const char *ack, const char *payload, size_t len,
                              unsigned attachments);
-/* With an offset as the last argument; payload is an array that is not empty. */
+/* With an offset as the last argument. payload is an array that is not empty. */
 struct frame *sio_pack_event_at(const char *nsp, const char *payload, size_t len,
                                 const char *offset);
 struct frame *sio_pack_ack(const char *nsp, const char *ack, const char *args, size_t len,

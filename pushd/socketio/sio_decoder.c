@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A packet that is good but for the attachments that have not come. */
+/* A valid packet whose attachments have not all arrived. */
 struct sio_awaiting {
     char *text;
     size_t len, bytes;
@@ -57,7 +57,7 @@ enum sio_step sio_decode_text(struct sio_decoder *d, const struct sio_limits *li
     return SIO_NEED_MORE;
 }
 
-/* The same text reads as it did. */
+/* The text was valid before, so it is now. */
 static enum sio_step complete(struct sio_decoder *d, const struct sio_limits *limits,
                               struct sio_packet *out, const char **wrong)
 {
@@ -68,7 +68,7 @@ static enum sio_step complete(struct sio_decoder *d, const struct sio_limits *li
     out->attached = must(malloc(size));
     memcpy(out->attached, a->attached, size);
     out->bytes = a->bytes;
-    a->come = 0; /* they are the packet's now */
+    a->come = 0; /* the packet owns them now */
     sio_decoder_clear(d);
     return SIO_PACKET;
 }

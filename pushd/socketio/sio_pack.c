@@ -1,5 +1,5 @@
 /*
- * sio_pack: Socket.IO packets that go out; see sio.h.
+ * sio_pack: makes the Socket.IO packets that are sent; see sio.h.
  */
 #include "socketio/sio.h"
 
@@ -22,7 +22,7 @@ static struct frame_part head(char *out, enum sio_type type, unsigned attachment
     int n = snprintf(out, HEAD_MAX, "4%d%s%s%s%s", (int)type, count, root ? "" : nsp,
                      root ? "" : ",", ack);
     if (n < 0 || n >= HEAD_MAX)
-        abort(); /* names and ids are checked where they come from */
+        abort(); /* names and ids are checked at their source */
     return (struct frame_part){out, (size_t)n};
 }
 
@@ -48,7 +48,7 @@ struct frame *sio_pack_connect_error(const char *nsp, const char *message, const
     struct frame_part parts[] = {
         head(h, SIO_CONNECT_ERROR, 0, nsp, ""),
         text("{\"message\":"),
-        text(quoted ? quoted : "\"\""), /* it was not UTF-8, or there is no memory */
+        text(quoted ? quoted : "\"\""), /* it was not UTF-8, or memory is exhausted */
         text(data ? ",\"data\":" : ""),
         text(data ? data : ""),
         text("}"),

@@ -105,7 +105,7 @@ void socket_info(struct socket *k, struct socket_info *out)
         .pid = k->pid[0] ? k->pid : NULL,
         .was = k->resume ? k->resume->was : NULL,
         .offset = k->resume && k->resume->has_offset ? k->resume->offset : NULL,
-        /* The other half is for what comes while it is sent. */
+        /* The other half is for events that arrive meanwhile. */
         .most_bytes = k->client->hub->config->queue_bytes / 2,
     };
 }
@@ -160,9 +160,9 @@ static bool instruction_acked(struct socket *k, int64_t number, uint64_t now)
     return true;
 }
 
-/* --- what it receives from --- */
+/* --- events for the socket --- */
 
-/* Into a list of sockets whose snapshot is not yet part of a read. */
+/* Inserts into a list of sockets whose snapshot is not part of a read yet. */
 static void put(struct socket **list, struct socket *k)
 {
     k->fresh_next = *list;
@@ -207,7 +207,7 @@ void socket_settle(struct socket *k)
 
 /* --- what the client sends --- */
 
-/* Bytes came into, or were taken out of, the inbox of a client. */
+/* Bytes were added to the inbox of a client, or removed. */
 static void count_inbox(struct client *c, size_t in, size_t out)
 {
     size_t max = c->hub->config->inbox_bytes;
@@ -258,7 +258,7 @@ void socket_receive(struct socket *k, struct sio_packet *p)
 {
     struct hub *hub = k->client->hub;
     bool effect = p->data && !k->muted;
-    /* Every ack is answered, also of an event without effect: the client may wait for it. */
+    /* Every ack is answered, even of an event without effect: the client may wait for it. */
     if (p->ack[0] && !(effect && hub->backend->acks))
         socket_ack(k, p->ack, "[]", 2, NULL);
     hub_count(hub, METRIC_RECEIVED, 1);
