@@ -40,15 +40,16 @@ static void leave(void *ctx, void *bearer)
     free(b);
 }
 
-/* A page that renews its token shows it in CONNECT, and the old one still in the header. */
+/* A page that renews its token sends the new one in CONNECT, and the old one still in the header.
+ */
 static bool is_replaceable(const struct bearer *b)
 {
     bool bad = b->verdict == TOKEN_EXPIRED || b->verdict == TOKEN_INVALID;
     return b->verdict == TOKEN_REFUSED || (bad && !b->from_connect);
 }
 
-/* The resume of a client that comes back, for which the token may be good: then CONNECT is answered
- * when the other backend has judged it. */
+/* Does the client resume an earlier socket, with a token that may be good? Then CONNECT is answered
+ * after the other backend's result. */
 static bool resumes(struct bearer *b, struct socket_info *s, const json_t *auth, uint64_t now)
 {
     struct auth *a = b->auth;
@@ -63,8 +64,8 @@ static bool resumes(struct bearer *b, struct socket_info *s, const json_t *auth,
     return true;
 }
 
-/* CONNECT is answered at once, which needs no judgement: what the token is worth follows. That of a
- * resume is answered when all is known, or patience is over. */
+/* CONNECT is answered immediately, without the verdict, which takes effect later. A CONNECT that
+ * resumes is answered when all is known, or after claim_timeout. */
 static void connect_socket(void *ctx, void *bearer, const struct socket_info *s, const json_t *auth,
                            uint64_t now)
 {
@@ -97,10 +98,10 @@ static void connect_socket(void *ctx, void *bearer, const struct socket_info *s,
         bearer_act(b, &asked, now);
         return;
     }
-    /* Else its grace goes on. */
+    /* otherwise its grace continues */
     if (before == TOKEN_REFUSED || b->verdict == TOKEN_GOOD || bearer_waits(b))
         timer_stop(&b->grace);
-    bearer_settle(b, now); /* it counts for all namespaces */
+    bearer_settle(b, now); /* it is valid for all namespaces */
     bearer_ask_for_key(b);
 }
 
@@ -151,7 +152,7 @@ static void acked(void *ctx, void *bearer, const char *sid, int64_t ack, const j
 {
     struct auth *a = ctx;
     struct bearer *b = bearer;
-    if (a->inner->acked && b->verdict == TOKEN_GOOD) /* else it has not heard of the socket */
+    if (a->inner->acked && b->verdict == TOKEN_GOOD) /* otherwise it does not know the socket */
         a->inner->acked(a->inner->ctx, b->inner, sid, ack, args, with);
 }
 
@@ -164,7 +165,7 @@ static void instruction(void *ctx, void *bearer, const char *sid, int64_t princi
         a->inner->ack_report(a->inner->ctx, b->inner, sid, principal, id, acked);
 }
 
-/* --- its life --- */
+/* --- construction --- */
 
 struct auth *auth_new(const struct config *config, struct metrics *metrics, struct wheel *wheel,
                       struct hub *hub)

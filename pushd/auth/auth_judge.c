@@ -1,4 +1,4 @@
-/* auth_judge: what a token is worth; see auth.h. */
+/* auth_judge: the verdict on a client's token; see auth.h. */
 #include "auth/auth_state.h"
 #include "base/alloc.h"
 #include "base/log.h"
@@ -44,7 +44,7 @@ void bearer_stop_waiting(struct bearer *b)
     b->link = NULL;
 }
 
-/* The token is kept only while a key is awaited. */
+/* Keeps the token only while it waits for a key. */
 static void wait_for_key(struct bearer *b, const char *token, size_t len)
 {
     struct auth *a = b->auth;

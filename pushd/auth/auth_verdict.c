@@ -1,4 +1,4 @@
-/* auth_verdict: what follows from the verdict of a token, for each socket and for the client. */
+/* auth_verdict: applies the verdict on a token to each socket and to the client. */
 #include "auth/auth_state.h"
 #include "base/alloc.h"
 #include "base/log.h"
@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A clock that is set is noticed in this time. */
+/* A change of the clock is noticed within this time. */
 enum { EXPIRY_CHECK_MS = 60000 };
 
 static struct bearer *bearer_of(struct timer *grace)
@@ -22,7 +22,7 @@ static void grace_over(struct timer *t, uint64_t now)
 
 void bearer_start_grace(struct bearer *b, uint64_t ms, uint64_t now)
 {
-    if (!timer_running(&b->grace)) /* once: another CONNECT does not renew it */
+    if (!timer_running(&b->grace)) /* only once: another CONNECT does not extend it */
         timer_start(b->auth->wheel, &b->grace, now + ms, grace_over);
 }
 
@@ -90,7 +90,7 @@ static void end_at_expiry(struct timer *t, uint64_t now)
 
 static void key_stays_unknown(struct timer *t, uint64_t now);
 
-/* A look may have to wait for its turn, and then for its answer. */
+/* A fetch may have to wait for its turn, and then takes its time. */
 static uint64_t key_wait(const struct config *c)
 {
     return c->keys_refresh_interval + c->keys_timeout;
@@ -127,7 +127,7 @@ void bearer_limit_stay(struct bearer *b, uint64_t now)
 struct settling {
     struct bearer *b;
     uint64_t now;
-    const char *but; /* not this one */
+    const char *but; /* except this one */
 };
 
 static void settle_socket(void *ctx, const struct socket_info *s)
@@ -153,7 +153,7 @@ static void end_resume(void *ctx, const struct socket_info *s)
     bearer_act(at->b, &plain, at->now);
 }
 
-/* The database, or a key, has been away for too long: its resumes are none. */
+/* The database or a key has been away for too long: the client does not resume. */
 static void patience_over(struct timer *t, uint64_t now)
 {
     struct bearer *b = container_of(t, struct bearer, patience);
@@ -175,7 +175,7 @@ static void key_stays_unknown(struct timer *t, uint64_t now)
     bearer_settle(b, now);
 }
 
-/* It was told that its token has expired. */
+/* The client was notified that its token has expired. */
 static void settle_other(void *ctx, const struct socket_info *s)
 {
     const struct settling *at = ctx;

@@ -1,6 +1,6 @@
 /*
- * jwk: see jwk.h. Nothing cryptographic is written by hand: what is here hands the numbers of a key
- * and of a signature to OpenSSL in the form that it wants.
+ * jwk: see jwk.h. No cryptography is written by hand: this file passes the numbers of a key and of
+ * a signature to OpenSSL in its format.
  */
 #include "auth/jwk.h"
 
@@ -53,7 +53,7 @@ static EVP_PKEY *from_params(const char *type, OSSL_PARAM *params)
     return key;
 }
 
-/* An even modulus or an exponent of 1 would let anybody sign. */
+/* With an even modulus or an exponent of 1, anybody could sign. */
 static bool rsa_is_sound(const BIGNUM *n, const BIGNUM *e)
 {
     return BN_num_bits(n) >= RSA_BITS_MIN && BN_num_bits(n) <= RSA_BITS_MAX && BN_is_odd(n) &&
@@ -129,7 +129,7 @@ static bool allows_verify(const json_t *key_ops)
     return false;
 }
 
-/* True if the set says, or does not deny, that this key is for checking signatures by alg. */
+/* True if the set allows this key to verify signatures by alg, or does not forbid it. */
 static bool is_for_verifying(const json_t *jwk, enum jwk_alg alg)
 {
     const json_t *key_ops = json_object_get(jwk, "key_ops");
@@ -138,7 +138,7 @@ static bool is_for_verifying(const json_t *jwk, enum jwk_alg alg)
         return false;
     if (json_object_get(jwk, "alg") != NULL && strcmp(member(jwk, "alg"), jwk_alg_name(alg)) != 0)
         return false;
-    /* A private key that stands in a public set no longer proves anything. */
+    /* A private key that was published no longer proves anything. */
     if (json_object_get(jwk, "d") != NULL || (kid != NULL && !json_is_string(kid)))
         return false;
     return key_ops == NULL || allows_verify(key_ops);
@@ -171,7 +171,7 @@ void jwk_clear(struct jwk *jwk)
     memset(jwk, 0, sizeof *jwk);
 }
 
-/* The two raw numbers of an ES256 signature as the DER that OpenSSL reads; malloc'd by OpenSSL. */
+/* Converts the two raw numbers of an ES256 signature to DER; malloc'd by OpenSSL. */
 static uint8_t *es256_to_der(const uint8_t *sig, size_t len, size_t *der_len)
 {
     uint8_t *der = NULL;
@@ -212,9 +212,9 @@ bool jwk_verify(const struct jwk *jwk, const void *text, size_t text_len, const 
         good = der != NULL && digest_verify(jwk->key, "SHA256", text, text_len, der, der_len);
         OPENSSL_free(der);
     } else {
-        const char *digest = jwk->alg == JWK_RS256 ? "SHA256" : NULL; /* EdDSA has its own */
+        const char *digest = jwk->alg == JWK_RS256 ? "SHA256" : NULL; /* EdDSA includes its hash */
         good = digest_verify(jwk->key, digest, text, text_len, sig, sig_len);
     }
-    ERR_clear_error(); /* a bad signature is an answer, not an error for the next caller to find */
+    ERR_clear_error(); /* a bad signature is a result, not an error */
     return good;
 }

@@ -1,5 +1,5 @@
 /*
- * jwk: one public key of a JSON Web Key Set (RFC 7517, 7518 section 6, 8037).
+ * jwk: reads one public key of a JSON Web Key Set (RFC 7517, 7518 section 6, 8037).
  */
 #ifndef PUSHD_JWK_H
 #define PUSHD_JWK_H
@@ -13,11 +13,11 @@ enum jwk_alg { JWK_RS256, JWK_ES256, JWK_EDDSA };
 
 struct jwk {
     enum jwk_alg alg;
-    char *kid; /* NULL: it has none */
+    char *kid; /* NULL = none */
     EVP_PKEY *key;
 };
 
-/* Fill *out, or return false: not a public key that verifies here. Free with jwk_clear(). */
+/* Fills *out. False if it is not a public key that can verify. Free it with jwk_clear(). */
 bool jwk_read(const json_t *jwk, struct jwk *out);
 void jwk_clear(struct jwk *jwk);
 

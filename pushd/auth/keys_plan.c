@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* 1 s << 20 is beyond every gap. */
+/* 1 s << 20 is more than any gap. */
 enum { DOUBLINGS_MAX = 20 };
 
 void keys_plan_init(struct keys_plan *p, uint64_t max_age, uint64_t gap, uint64_t now)

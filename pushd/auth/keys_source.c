@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "base/url.h"
 
-/* Where Keycloak has the key set of a realm (OpenID Connect Discovery names it as jwks_uri). */
+/* The URL of a realm's key set in Keycloak (OpenID Connect Discovery calls it jwks_uri). */
 static char *keycloak_certs(const struct config *c)
 {
     size_t len = strlen(c->keycloak_url);
@@ -37,7 +37,7 @@ void keys_source_clear(struct keys_source *s)
     s->location = NULL;
 }
 
-/* A text editor ends the secret with a line feed, which is not part of it. */
+/* A text editor ends the secret with a line feed, which does not belong to it. */
 static size_t without_line_end(const char *text, size_t len)
 {
     while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))

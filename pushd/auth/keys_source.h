@@ -1,6 +1,5 @@
 /*
- * keys_source: where the configuration says that the keys are, and the keys in what came from
- * there.
+ * keys_source: which file or URL the keys come from, and how its text is read.
  */
 #ifndef PUSHD_KEYS_SOURCE_H
 #define PUSHD_KEYS_SOURCE_H
@@ -12,15 +11,15 @@ enum keys_kind { KEYS_FILE, KEYS_SECRET, KEYS_URL };
 
 struct keys_source {
     enum keys_kind kind;
-    const char *option; /* that gives it */
+    const char *option; /* the option that names it */
     char *location;     /* path or URL; malloc'd */
-    int to_tell;        /* length of location for log lines: without the query of a URL */
+    int to_tell;        /* the length that log lines show: without the query of a URL */
 };
 
 void keys_source_init(struct keys_source *s, const struct config *config);
 void keys_source_clear(struct keys_source *s);
 
-/* The keys of this text, as far as the configuration accepts them; NULL with one line in err. */
+/* The keys in this text that the configuration accepts. NULL with one line in err. */
 struct keyset *keys_source_read(const struct keys_source *s, const struct config *config,
                                 const char *text, size_t len, char *err, size_t errlen);
 

@@ -29,8 +29,8 @@ static struct keyset *fail(char *err, size_t errlen, const char *message)
     return NULL;
 }
 
-/* A token that names no key can only be judged if there is one key, so beside others a key without
- * an id would never be found. */
+/* A token that names no key can be judged only if there is one key. So beside other keys, one
+ * without an id is never used. */
 static void drop_keys_without_id(struct keyset *k)
 {
     size_t kept = 0;

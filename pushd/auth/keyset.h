@@ -1,8 +1,8 @@
 /*
- * keyset: the keys that tokens are judged by, and the check of a signature.
+ * keyset: the keys that verify tokens, and the check of a signature.
  *
- * A usable key has an algorithm of its own and perhaps a key id (kid). Called by token.c and, for
- * the known answers of the RFCs, by its test; what makes and frees a set is in token.h.
+ * A usable key has its own algorithm and perhaps a key id (kid). token.c uses this file; a test
+ * uses it for the examples of the RFCs. token.h makes and frees a set.
  */
 #ifndef PUSHD_KEYSET_H
 #define PUSHD_KEYSET_H
@@ -11,20 +11,20 @@
 
 #include "auth/token.h"
 
-/* What the header of a token says of its signature. */
+/* What the header of a token says about its signature. */
 struct signature {
     const char *alg;
-    const char *kid;         /* NULL: not said */
+    const char *kid;         /* NULL = absent */
     const char *signed_text; /* the token up to its second dot */
     size_t signed_len;
     const uint8_t *bytes;
     size_t len;
 };
 
-/* True if kid (NULL: none) names a key of the set. A secret needs no name. */
+/* True if the set has a key with this kid (NULL = absent). A secret needs no kid. */
 bool keyset_has(const struct keyset *k, const char *kid);
-/* TOKEN_GOOD, TOKEN_NO_KEYS, TOKEN_UNKNOWN_KEY, TOKEN_INVALID, or TOKEN_REFUSED: it names no key of
- * the set, and is not signed as such a key could. */
+/* TOKEN_GOOD, TOKEN_NO_KEYS, TOKEN_UNKNOWN_KEY or TOKEN_INVALID. TOKEN_REFUSED: the token names no
+ * key of the set, and none could have signed it. */
 enum verdict keyset_verify(const struct keyset *k, const struct signature *s, const char **why);
 
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <uthash.h>
 
-/* Of one address; how many addresses are remembered before the old ones are forgotten. */
+/* The interval for one address; the number of addresses that are kept. */
 enum { TELL_MS = 10000, ADDRESSES_MAX = 1024 };
 
 struct noticed {
@@ -25,7 +25,7 @@ struct notice_limit *notice_limit_new(void)
     return t;
 }
 
-/* Those told before. NOLINT here and below: the analyzer does not follow uthash. */
+/* Forgets those notified before. NOLINT here and below: the analyzer does not follow uthash. */
 static void forget(struct notice_limit *t, uint64_t before)
 {
     struct noticed *a, *next;

@@ -1,5 +1,5 @@
 /*
- * notice_limit: which addresses were told something lately: each is told at most once in 10 s.
+ * notice_limit: limits notices to one per address in 10 s.
  */
 #ifndef PUSHD_NOTICE_LIMIT_H
 #define PUSHD_NOTICE_LIMIT_H
@@ -12,7 +12,7 @@ struct notice_limit;
 struct notice_limit *notice_limit_new(void);
 void notice_limit_free(struct notice_limit *t);
 
-/* May this address be told now? If so, it has been. */
+/* True if this address may be notified now. That counts as a notice. */
 bool notice_limit_allows(struct notice_limit *t, const char *address, uint64_t now);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * token: see token.h. The order of judgement: form, signature, claims, expiry last. Nothing of the
- * payload is looked at before the signature is known to be good.
+ * token: see token.h. The order of checks: form, signature, claims, and expiry last. The payload is
+ * read only after the signature was verified.
  */
 #include "auth/token.h"
 
@@ -17,10 +17,10 @@
 #include "base/base64.h"
 #include "base/words.h"
 
-/* A token taken apart. */
+/* The parts of a token. */
 struct parts {
     json_t *header;
-    json_t *payload; /* NULL until the signature is known to be good */
+    json_t *payload; /* NULL until the signature was verified */
     const char *payload_text;
     size_t payload_len;
     uint8_t bytes[BASE64_BYTES(TOKEN_MAX)]; /* of the signature */
@@ -41,7 +41,7 @@ static json_t *decode_object(const char *text, size_t len)
     return object;
 }
 
-/* Each of these returns NULL if all is well, else the reason for refusing the token. */
+/* Each of these returns NULL, or the reason for refusing the token. */
 
 static const char *take_header(struct parts *p)
 {
@@ -96,11 +96,11 @@ static bool is_listed(const char *list, const json_t *value)
            words_have(list, json_string_value(value), json_string_length(value));
 }
 
-/* A refresh token or an identity token is signed by the same key, but opens no door here. */
+/* The same key signs refresh and identity tokens, but they are not accepted here. */
 static const char *check_use(const json_t *payload)
 {
-    const json_t *type = json_object_get(payload, "type"); /* what HQ's v4 writes */
-    const json_t *typ = json_object_get(payload, "typ");   /* what Keycloak writes */
+    const json_t *type = json_object_get(payload, "type"); /* written by HQ's v4 */
+    const json_t *typ = json_object_get(payload, "typ");   /* written by Keycloak */
     if (json_is_string(type) && !text_is(type, "access"))
         return "it is no access token (type)";
     if (json_is_string(typ) && !text_is(typ, "Bearer"))
@@ -122,7 +122,8 @@ static const char *check_parties(const json_t *payload, const struct config *rul
     return meant ? NULL : "it is for another audience";
 }
 
-/* The first claim present of client_type_claims names the type; no such claim, no type. */
+/* The first claim of client_type_claims that is present gives the client type. Without one there is
+ * no type. */
 static const char *take_client_type(const json_t *payload, const struct config *rules,
                                     struct claims *out)
 {
@@ -152,7 +153,7 @@ static const char *take_subject(const json_t *payload, struct claims *out)
     return out->subject == NULL ? "out of memory" : NULL;
 }
 
-/* Seconds since the epoch, false unless it is a number that a clock can show. */
+/* Seconds since the epoch. False if it is not a number in the range of a clock. */
 static bool read_time(const json_t *value, int64_t *out)
 {
     double seconds = json_number_value(value);
