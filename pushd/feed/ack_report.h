@@ -1,9 +1,9 @@
 /*
- * ack_report: that an instruction was sent to a socket, or that this has acknowledged it; in
- * batches for the database.
+ * ack_report: reports to the database, in batches, which instructions were sent and which were
+ * acknowledged.
  *
- * One batch is under way at most. If its answer is lost, acknowledgements are told again, which
- * does no harm; what was only sent is not, for it would count twice.
+ * At most one batch is under way. If its answer is lost, acknowledgements are reported again, which
+ * is harmless. Sent instructions are not reported again, because they would count twice.
  */
 #ifndef PUSHD_ACK_REPORT_H
 #define PUSHD_ACK_REPORT_H
@@ -19,14 +19,14 @@ void ack_reports_free(struct ack_reports *r);
 
 void ack_reports_put(struct ack_reports *r, int64_t id, int64_t principal, const char *sid,
                      bool acked);
-/* The next batch of up to max as a JSON array, malloc'd; NULL if there is none, or one is under
+/* The next batch of up to max as a JSON array, malloc'd. NULL if there is none, or one is under
  * way. */
 char *ack_reports_take(struct ack_reports *r, size_t max);
-/* The batch was answered; again is a JSON array of those to be told later (NULL = none). */
+/* The batch was answered. again is a JSON array of those to report later (NULL = none). */
 void ack_reports_answered(struct ack_reports *r, const char *again);
-/* It was not. */
+/* The answer was lost. */
 void ack_reports_lost(struct ack_reports *r);
-/* Later is now. */
+/* Queues those that were to be reported later. */
 void ack_reports_retry(struct ack_reports *r);
 
 #endif

@@ -9,9 +9,10 @@
 #include "base/json_read.h"
 #include "base/log.h"
 
-/* --- reading one --- */
+/* --- reading a report --- */
 
-/* Of an object, labels, in a list, in an object, in a list, in the report: 6; and some. */
+/* A report needs 6: labels are an object in a gauge, in a list, in an object, in a list, in the
+ * report. */
 enum { DEPTH_MAX = 8 };
 
 struct reading {
@@ -76,7 +77,7 @@ bool client_report_read(const char *text, const struct client_report_calls *call
     return good;
 }
 
-/* Of a text of a client, in a line of the log. */
+/* The most characters of a client's text in a log line. */
 enum { CHARACTERS_MAX = 200 };
 
 struct client_reports {
@@ -84,7 +85,7 @@ struct client_reports {
     uint64_t now; /* of the report */
     struct bucket lines;
     uint64_t unsaid;
-    bool full; /* max_gauges was met */
+    bool full; /* max_gauges was reached */
 };
 
 struct client_reports *client_reports_new(const struct client_report_setup *setup)
@@ -101,7 +102,7 @@ void client_reports_free(struct client_reports *r)
 
 /* --- lines of the log --- */
 
-/* With a rate of 0 there is never one. */
+/* At a rate of 0 there is never a line. */
 static bool take_line(struct client_reports *r)
 {
     uint64_t rate = (uint64_t)r->setup.config->client_log_rate;
@@ -111,7 +112,7 @@ static bool take_line(struct client_reports *r)
     return true;
 }
 
-/* May a line be said? If not, it is one that was left out. */
+/* May a line be written? If not, it counts as left out. */
 static bool may_say(struct client_reports *r)
 {
     bool may = take_line(r);
@@ -129,7 +130,7 @@ void client_reports_sum_up(struct client_reports *r, uint64_t now)
     r->unsaid = 0;
 }
 
-/* The bytes of the first characters of a text. */
+/* The length in bytes of the first characters of a text. */
 static int cut(const char *text)
 {
     int bytes = 0;
@@ -141,7 +142,7 @@ static int cut(const char *text)
 
 /* --- the parts of a report --- */
 
-/* Those that were left out may be there as long as there is no room. */
+/* Gauges that were left out may be kept once there is room. */
 static void note_full(struct client_reports *r, bool beyond)
 {
     size_t most = (size_t)r->setup.config->max_gauges;

@@ -18,9 +18,9 @@ struct cursor {
     char *system_id, *epoch, *since;
     int tli, seen_tli;
     int64_t hi;
-    int64_t floor; /* after a promotion hi may fall to this: ids go back */
+    int64_t floor; /* after a promotion hi may fall to this, because ids are used again */
     bool epoch_changed;
-    bool stale; /* since is of before a crash or a failover */
+    bool stale; /* since is older than a crash or a failover */
     /* the read under way */
     char *upto;
     int64_t after;
@@ -78,8 +78,8 @@ enum cursor_start cursor_open(struct cursor *c, const struct opening *opening)
         start = CURSOR_OTHER;
     else if (opening->tli > c->tli)
         start = CURSOR_PROMOTED;
-    /* Ids below hi may come again, of transactions that the old snapshot seems to see. While a
-     * greater timeline has not been read, hi is of another one and says nothing. */
+    /* Ids below hi may be used again, by transactions that the old snapshot seems to see. Until a
+     * greater timeline is read, hi belongs to the old one. */
     else if (strcmp(c->epoch, opening->epoch) != 0)
         start = opening->hi < c->hi && !c->seen_tli ? CURSOR_SET_BACK : CURSOR_CRASHED;
 
@@ -90,8 +90,8 @@ enum cursor_start cursor_open(struct cursor *c, const struct opening *opening)
         c->hi = opening->hi;
         c->seen_tli = 0;
     }
-    /* xids and ids of the old timeline are given out again: rows like those delivered may be new
-     * ones, and hearing one twice is better than never. */
+    /* xids and ids of the old timeline are used again. Rows that look delivered may be new.
+     * Delivering one twice is better than never. */
     if (start != CURSOR_SAME && start != CURSOR_CRASHED)
         forget_parts(c);
     if (start == CURSOR_PROMOTED && !c->seen_tli)

@@ -1,11 +1,11 @@
 /*
- * cursor: which events of the log have been delivered, and what to ask for next.
+ * cursor: which events of the log were delivered, and which to read next.
  *
- * The cursor is (S, hi): the pg_snapshot of the last complete read and the greatest id delivered. A
- * read is one or more pages that share one upper snapshot, given by the head of the first page. A
- * opening is what the database says of itself when a session opens: system identifier, timeline,
- * epoch. A read that is lost half-way begins anew from (S, hi), and what its pages delivered is
- * left out.
+ * The cursor is (S, hi): the pg_snapshot of the last complete read and the greatest delivered id. A
+ * read is one or more pages with one upper snapshot, which the head of the first page names. An
+ * opening is what the database says about itself at the beginning of a session: system identifier,
+ * timeline, epoch. A read that is lost half-way begins again from (S, hi), without the rows that
+ * its pages delivered.
  */
 #ifndef PUSHD_CURSOR_H
 #define PUSHD_CURSOR_H
@@ -19,24 +19,24 @@ struct opening {
     const char *system_id;
     int tli;
     const char *epoch;
-    const char *snapshot; /* where to begin if nothing of this system has been read */
-    int64_t hi;           /* the greatest id given out, whatever the log still holds */
+    const char *snapshot; /* where to begin if nothing of this system was read */
+    int64_t hi;           /* the greatest id that was assigned, even if the log no longer has it */
 };
 
 enum cursor_start {
     CURSOR_FIRST,    /* nothing was read before */
-    CURSOR_SAME,     /* goes on, whatever restarted */
-    CURSOR_CRASHED,  /* goes on, but xids may be given out again */
-    CURSOR_PROMOTED, /* goes on, on a greater timeline */
-    CURSOR_SET_BACK, /* the log ends before what was delivered: begins at this opening */
-    CURSOR_OTHER,    /* another system, or back on a smaller timeline: begins at this opening */
+    CURSOR_SAME,     /* continues, even after a restart */
+    CURSOR_CRASHED,  /* continues, but xids may be used again */
+    CURSOR_PROMOTED, /* continues on a greater timeline */
+    CURSOR_SET_BACK, /* the log ends before the delivered events: begins at this opening */
+    CURSOR_OTHER,    /* another system, or a smaller timeline: begins at this opening */
 };
 
 /* The arguments of events_since; valid until the cursor changes. */
 struct question {
     const char *since;
     int64_t hi;
-    int seen_tli;     /* also all rows of a greater timeline; 0 = not asked */
+    int seen_tli;     /* also all rows of a greater timeline; 0 = no */
     const char *upto; /* NULL on the first page */
     int64_t after;
 };
@@ -47,23 +47,26 @@ void cursor_free(struct cursor *c);
 enum cursor_start cursor_open(struct cursor *c, const struct opening *opening);
 struct question cursor_ask(const struct cursor *c);
 
-/* The head of a page has arrived; false if its snapshot is none. */
+/* The head of a page has arrived. False if its snapshot is invalid. */
 bool cursor_head(struct cursor *c, const char *snapshot, const char *epoch);
-/* A row of the page; false if an earlier, lost read delivered it. */
+/* A row of the page. False if an earlier, lost read delivered it. */
 bool cursor_row(struct cursor *c, int64_t id, uint64_t xid);
-/* The page has ended, and more rows follow or not; true if the read is complete, false if another
- * page is to be asked for. */
+/* The page has ended; more: other pages follow. True if the read is complete, false if the next
+ * page must be read. */
 bool cursor_page(struct cursor *c, bool more);
 /* The answer to the last question will not come. */
 void cursor_lost(struct cursor *c);
 
-/* Whether its question's since, and what of the read under way has come, say all that has been
- * delivered: not if it leaves out rows that a lost one delivered, nor if xids that since speaks of
- * may have been given out again (a crash or a failover since the last read). */
+/*
+ * True if the question's since, and the part of the read that has arrived, describe all delivered
+ * rows. It is false in two cases:
+ * - the read leaves out rows that a lost read delivered
+ * - there was a crash or a failover since the last read, so that xids in since may be used again
+ */
 bool cursor_is_whole(const struct cursor *c);
-/* The first page of a read, or of none under way. */
+/* True at the first page of a read, and between reads. */
 bool cursor_fresh(const struct cursor *c);
-/* A head has named another epoch than open() did: the unlogged tables are empty, open again. */
+/* A head has named another epoch than the opening: the unlogged tables are empty. Open again. */
 bool cursor_epoch_changed(const struct cursor *c);
 
 #endif

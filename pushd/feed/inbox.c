@@ -1,4 +1,4 @@
-/* inbox: see inbox.h. Items are numbered in their order: the oldest has the number first_seq. */
+/* inbox: see inbox.h. Items are numbered in their order, and first_seq is the oldest. */
 #include "feed/inbox.h"
 #include "base/alloc.h"
 
@@ -11,7 +11,7 @@ enum { BATCH_ITEMS = 1000, BATCH_BYTES = 1 << 20 };
 struct item {
     struct item *next;
     size_t bytes;
-    char *text; /* an object of JSON, without its number */
+    char *text; /* a JSON object, without its number */
     char sid[];
 };
 
@@ -21,7 +21,7 @@ struct inbox {
     struct item *first, **end;
     int64_t first_seq;
     size_t last_batch; /* items */
-    size_t narrow;     /* so many items are to be sent one by one */
+    size_t narrow;     /* this many items are sent one by one */
 };
 
 struct inbox *inbox_new(inbox_left *left, void *ctx)

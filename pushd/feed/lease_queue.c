@@ -1,4 +1,4 @@
-/* lease_queue: see lease_queue.h. A JSON object by sid is both the set and what is sent. */
+/* lease_queue: see lease_queue.h. A JSON object by sid is both the set and the message. */
 #include "feed/lease_queue.h"
 #include "base/alloc.h"
 
@@ -39,7 +39,7 @@ void lease_queue_clear(struct lease_queue *r)
     json_array_clear(r->gone);
 }
 
-/* No offset is another thing than one that is none: an empty object. */
+/* NULL is no offset; an invalid one is an empty object. */
 static json_t *offset_json(const char *text, const struct offset_log *log)
 {
     struct offset o;
@@ -69,7 +69,7 @@ void lease_queue_connect(struct lease_queue *r, const struct socket_info *s,
     json_object_set_new(r->queued, s->sid, j);
 }
 
-/* Takes it out; true if it was there, and the database has never known it. */
+/* Removes the socket. True if it was in the set and unknown to the database. */
 static bool withdraw(json_t *set, const char *sid)
 {
     const json_t *socket = json_object_get(set, sid);
@@ -84,7 +84,7 @@ void lease_queue_disconnect(struct lease_queue *r, const char *sid, const char *
     size_t i;
     json_t *batch;
     bool unknown = withdraw(r->queued, sid) | withdraw(r->waiting, sid);
-    /* If the batch is refused, this one is not to come back. */
+    /* If the batch is refused, this socket must not be queued again. */
     json_array_foreach (r->flying, i, batch)
         unknown &= json_object_del(batch, sid) != 0;
     if (unknown)
