@@ -1,6 +1,6 @@
 /*
- * timers: uv_timer_t on the heap, so that their owner can go at once and the handle when the loop
- * says.
+ * timers: uv_timer_t on the heap. The owner can be freed immediately, and the handle when the loop
+ * has closed it.
  */
 #ifndef PUSHD_TIMERS_H
 #define PUSHD_TIMERS_H
@@ -10,7 +10,7 @@
 
 uv_timer_t *timers_new(uv_loop_t *loop, void (*fire)(void *ctx), void *ctx);
 void timers_free(uv_timer_t *timer);
-/* (Re)start, once in or every so many ms; stop with uv_timer_stop(). */
+/* (Re)starts, once in ms or every ms. Stop it with uv_timer_stop(). */
 void timers_start(uv_timer_t *timer, uint64_t ms);
 void timers_repeat(uv_timer_t *timer, uint64_t ms);
 

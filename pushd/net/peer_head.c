@@ -1,8 +1,8 @@
 /*
- * peer_head: the head of a request; see peer.h.
+ * peer_head: checks and reads the head of an HTTP request; see peer.h.
  *
- * lws reads much that it should refuse. What a proxy before us might read as another request than
- * we do is refused here, since the answer to one client would reach another.
+ * lws accepts much that it should refuse. If a proxy before us could read a request in another way,
+ * it is refused here (request smuggling). Otherwise one client could receive another's answer.
  */
 #include <string.h>
 #include <strings.h>
@@ -31,7 +31,7 @@ bool peer_path(struct lws *wsi, const char *path, enum method *method)
     return uri && len >= (int)want && memcmp(uri, path, want) == 0;
 }
 
-/* lws has split the query at '&' and decoded it: a '&' that is left belongs to a value. */
+/* lws has split the query at '&' and decoded it. A remaining '&' belongs to a value. */
 static void copy_query(struct lws *wsi, char *out, size_t size)
 {
     size_t used = 0;
@@ -57,7 +57,7 @@ const char *peer_header(struct lws *wsi, enum lws_token_indexes token, char *out
     int len = lws_hdr_total_length(wsi, token);
     if (len <= 0)
         return NULL;
-    /* One too long for its room cannot be right: an empty one is refused where it matters. */
+    /* One that does not fit cannot be valid. An empty one is refused later if it matters. */
     if (lws_hdr_copy(wsi, out, (int)size, token) < 0)
         out[0] = '\0';
     return out;
@@ -80,7 +80,7 @@ void peer_request(struct lws *wsi, struct headers *h, struct request *rq)
     rq->octet_stream = type && strncmp(type, "application/octet-stream", 24) == 0;
 }
 
-/* How often it is there; an empty one counts. */
+/* How often the header is present; an empty one counts. */
 static int times(struct lws *wsi, enum lws_token_indexes token)
 {
     char value[HEADERS_MAX];
@@ -90,7 +90,7 @@ static int times(struct lws *wsi, enum lws_token_indexes token)
     return n;
 }
 
-/* Blanks before the colon make another header of it for lws, and perhaps not for a proxy. */
+/* With blanks before the colon, it is another header for lws, but perhaps not for a proxy. */
 static bool disguised(struct lws *wsi)
 {
     static const char *const names[] = {
@@ -136,9 +136,9 @@ bool peer_list_has(struct lws *wsi, enum lws_token_indexes header, const char *t
 }
 
 /*
- * A proxy may send the requests of several clients over one connection. Then nothing may be able to
- * hide a body from us, and lws can be made to: a header whose name is the beginning of one that it
- * knows (as X-A, of X-Auth-Token) takes the next header for a part of itself.
+ * A proxy may send the requests of several clients over one connection. Then no request may hide a
+ * body from us, but lws can be deceived: a header whose name begins like a known one (X-A, as in
+ * X-Auth-Token) makes lws read the next header as a part of it.
  */
 static bool is_shared(struct lws *wsi, const struct address_list *proxies)
 {

@@ -1,10 +1,10 @@
 /*
  * peer_http: polling requests; see peer.h.
  *
- * One request at a time. Bytes that come before its answer are no request that we could serve: lws
- * 4.1 to 4.3 would add them to the head that it has, or take a head for a body and never end. So
- * such a connection is closed, and an answer is written one turn after its request at the
- * earliest, when lws has shown us what it had read.
+ * A connection has one request at a time. Bytes that arrive before its answer close the connection:
+ * lws 4.1 to 4.3 would append them to the head, or take a head for a body and never end. So an
+ * answer is written one turn after its request at the earliest, when lws has passed on all that it
+ * had read.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +17,9 @@
 #include "engineio/http_head.h"
 #include "net/peer.h"
 
-/* How long an answer may take to leave, and how long we listen to whom we have refused. */
+/* How long writing an answer may take; how long the rest of a refused request is read. */
 enum { ANSWER_SECONDS = 30, REST_SECONDS = 2 };
-/* Each second more must bring, or take, so much. */
+/* The least rate: each further second needs this many bytes. */
 enum { BYTES_PER_SECOND = 10000 };
 
 static struct server_scope *scope_of(struct lws *wsi)
@@ -62,7 +62,7 @@ static void reply(void *request, int status, const char *type, const void *body,
     compose(scope->config, peer, status, type, body, len);
     peer->stage = STAGE_ANSWER;
     peer->turn = scope->turn;
-    /* For a client that reads nothing. */
+    /* For a client that does not read. */
     lws_set_timeout(request, PENDING_TIMEOUT_HTTP_CONTENT,
                     ANSWER_SECONDS + (int)(peer->answer_len / BYTES_PER_SECOND));
     lws_callback_on_writable(request);
@@ -120,8 +120,8 @@ static enum metric_id reason(int status)
 }
 
 /*
- * At once: the body need not come for it. What of it still comes is read and thrown away, or the
- * system would reset the connection and the client might never see the answer.
+ * Answers immediately, without waiting for the body. The rest of the body is read and dropped.
+ * Otherwise the system would reset the connection, and the client might not receive the answer.
  */
 static int refuse_as(struct lws *wsi, struct peer *peer, const struct refusal *no)
 {
@@ -162,7 +162,7 @@ static void hand_over(struct server_scope *scope, struct lws *wsi, struct peer *
     peer_drop(scope, peer);
 }
 
-/* What stays with the peer: lws forgets the head when it likes. */
+/* Keeps what the peer needs: lws may free the head at any time. */
 static void note(struct server_scope *scope, struct lws *wsi, struct peer *peer)
 {
     struct headers h;
@@ -180,7 +180,7 @@ static void note(struct server_scope *scope, struct lws *wsi, struct peer *peer)
     peer->close_after = !peer_keeps(wsi, &scope->proxies);
 }
 
-/* lws waits for the body of these, also if they have none. */
+/* lws waits for the body of these methods, even if there is none. */
 static bool is_waited_for(struct lws *wsi)
 {
     char *uri;
@@ -191,7 +191,7 @@ static bool is_waited_for(struct lws *wsi)
 static int begin_post(struct server_scope *scope, struct lws *wsi, struct peer *peer,
                       long long length)
 {
-    enum { SMALL = 4096 }; /* it comes at once: what is wrong can be said when it has */
+    enum { SMALL = 4096 }; /* it arrives at once, so errors can be reported afterwards */
     char go_on[LWS_PRE + 32];
     struct headers h;
     struct request rq = {.method = METHOD_POST};
@@ -209,7 +209,7 @@ static int begin_post(struct server_scope *scope, struct lws *wsi, struct peer *
         if (lws_write(wsi, (unsigned char *)go_on + LWS_PRE, (size_t)n, LWS_WRITE_HTTP_HEADERS) < 0)
             return -1;
     }
-    return 0; /* one of no length is complete at once: lws says so */
+    return 0; /* lws reports the end of an empty body itself */
 }
 
 static int begin(struct server_scope *scope, struct lws *wsi, struct peer *peer)
@@ -222,7 +222,7 @@ static int begin(struct server_scope *scope, struct lws *wsi, struct peer *peer)
     bool body = peer_body(wsi, &length);
     if (!peer_head_is_plain(wsi) || length == -2)
         return refuse(wsi, peer, 400);
-    /* lws says that a POST is complete also if it has no body, and before an answer is written. */
+    /* lws reports the end of a POST even without a body, and before an answer is written. */
     if (!ours && (body || peer->method == METHOD_POST))
         return refuse(wsi, peer, 404);
     if (body && peer->method != METHOD_POST)
@@ -263,7 +263,7 @@ static int body(struct server_scope *scope, struct lws *wsi, struct peer *peer, 
 static int complete(struct server_scope *scope, struct lws *wsi, struct peer *peer)
 {
     if (peer->stage != STAGE_BODY)
-        return -1; /* lws says so again when more comes */
+        return -1; /* lws calls again when more arrives */
     hand_over(scope, wsi, peer);
     return 0;
 }

@@ -1,12 +1,12 @@
-/* peer_store: bytes of requests and messages that have come in part; see peer.h. */
+/* peer_store: the memory of incomplete requests and messages; see peer.h. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "net/peer.h"
 
-/* So much each may have in any case: a crowd that fills receive_bytes keeps out large messages, not
- * all. */
+/* The share of each connection in any case. So many clients that fill receive_bytes keep out only
+ * large messages. */
 enum { SMALL = 4096 };
 
 static void set_size(struct server_scope *scope, struct peer *peer, size_t size)
@@ -22,7 +22,7 @@ bool peer_store(struct server_scope *scope, struct peer *peer, const void *in, s
 {
     size_t need = peer->len + len;
     if (need > peer->size) {
-        /* By what has come, never by what was announced. */
+        /* Grows by what has arrived, never by what was announced. */
         size_t size = need < SMALL / 2 ? SMALL : 2 * need;
         if (size > scope->config->max_payload && need <= scope->config->max_payload)
             size = scope->config->max_payload;

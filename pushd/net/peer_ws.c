@@ -1,4 +1,4 @@
-/* peer_ws: WebSockets; see peer.h. */
+/* peer_ws: WebSockets: handshake, messages and close; see peer.h. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -33,7 +33,7 @@ static int refuse(struct server_scope *scope, struct lws *wsi, const struct requ
     return -1;
 }
 
-/* What RFC 6455 (4.2.1) asks of the key: 16 bytes in base64. */
+/* RFC 6455 (4.2.1) requires a key of 16 bytes in base64. */
 static bool key_is_good(struct lws *wsi)
 {
     char key[32];
@@ -42,10 +42,10 @@ static bool key_is_good(struct lws *wsi)
            strcmp(k + 22, "==") == 0;
 }
 
-/* lws would close the connection without an answer, or not look. */
+/* lws would not check this, or would close the connection without an answer. */
 static bool is_websocket(struct lws *wsi, const char *protocol)
 {
-    enum { CONNECTION_MAX = 127, /* all that lws looks at */ };
+    enum { CONNECTION_MAX = 127, /* lws examines no more */ };
     char v[8];
     long long length;
     const char *version = peer_header(wsi, WSI_TOKEN_VERSION, v, sizeof v);
@@ -54,7 +54,7 @@ static bool is_websocket(struct lws *wsi, const char *protocol)
            lws_hdr_total_length(wsi, WSI_TOKEN_CONNECTION) < CONNECTION_MAX &&
            peer_list_has(wsi, WSI_TOKEN_CONNECTION, "upgrade") && !peer_body(wsi, &length) &&
            version && strcmp(version, "13") == 0 && key_is_good(wsi) &&
-           lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) == 0; /* it knows none to choose */
+           lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) == 0; /* it has none to choose from */
 }
 
 static int confirm(struct server_scope *scope, struct lws *wsi, const char *protocol)
@@ -65,7 +65,7 @@ static int confirm(struct server_scope *scope, struct lws *wsi, const char *prot
                                                  METRIC_REFUSED_MALFORMED};
     struct headers h;
     struct request rq = {.websocket = true};
-    /* lws frees what it still uses when an upgrade is refused without this header (CVE-2025-11677).
+    /* If an upgrade without this header is refused, lws frees what it still uses (CVE-2025-11677).
      */
     if (!lws_hdr_total_length(wsi, WSI_TOKEN_UPGRADE))
         return -1;
@@ -95,8 +95,8 @@ static int established(struct server_scope *scope, struct lws *wsi, struct peer 
 
 /* --- messages --- */
 
-/* The client broke a rule that is WebSocket's. Closed by us: lws would lose its place between the
- * frames that still come, and reset the connection before the client has read why. */
+/* The client broke a rule of WebSocket. We close the connection: lws would misread the frames that
+ * follow, and reset the connection before the client has read the reason. */
 static int broken(struct lws *wsi, struct peer *peer, unsigned code)
 {
     engine_ws_broken(peer->session, wsi, code);
@@ -108,7 +108,7 @@ static int message(struct server_scope *scope, struct lws *wsi, struct peer *pee
                    size_t len)
 {
     bool binary = lws_frame_is_binary(wsi);
-    /* The check of lws lets half a character pass before an empty fragment, and looks at pongs. */
+    /* The check of lws accepts half a character before an empty fragment, and it checks pongs. */
     if (!binary && !utf8_valid(data, len))
         return broken(wsi, peer, WS_NOT_UTF8);
     engine_ws_message(peer->session, wsi, binary, data, len, uv_now(scope->loop));
@@ -120,7 +120,7 @@ static int receive(struct server_scope *scope, struct lws *wsi, struct peer *pee
 {
     size_t announced = lws_remaining_packet_payload(wsi);
     bool complete = lws_is_final_fragment(wsi) && announced == 0;
-    if (!peer->session) /* closing: what still comes is not for us */
+    if (!peer->session) /* it is being closed: ignore what still arrives */
         return 0;
     if (peer->len + len + announced > scope->config->max_payload)
         return broken(wsi, peer, WS_TOO_LARGE);
@@ -136,9 +136,9 @@ static int receive(struct server_scope *scope, struct lws *wsi, struct peer *pee
 }
 
 /*
- * lws sends no close frame without a code. Nothing is written after it, but what the client still
- * sends is read, or the system would reset the connection and the frame be lost; the time that
- * peer_ws_close() has set ends it at last.
+ * lws sends no close frame without a code. Nothing is written after it, but what the client sends
+ * is read: otherwise the system would reset the connection and lose the frame. The timeout of
+ * peer_ws_close() ends it.
  */
 static int say_close(struct lws *wsi, struct peer *peer)
 {
@@ -165,8 +165,8 @@ static int writable(struct lws *wsi, struct peer *peer)
     return 0;
 }
 
-/* Also when lws begins to close it, which may take seconds: nothing is to be sent after its close
- * frame. */
+/* Also called when lws begins to close, which may take seconds: nothing may follow its close frame.
+ */
 static void gone(struct server_scope *scope, struct lws *wsi, struct peer *peer)
 {
     struct session *s = peer->session;
@@ -176,7 +176,7 @@ static void gone(struct server_scope *scope, struct lws *wsi, struct peer *peer)
     peer_drop(scope, peer);
 }
 
-/* The client's close frame; lws answers it. */
+/* The client's close frame, which lws answers. */
 static int closed_by_client(struct server_scope *scope, struct lws *wsi, struct peer *peer,
                             const unsigned char *in, size_t len)
 {
@@ -213,13 +213,13 @@ int peer_ws(struct server_scope *scope, struct lws *wsi, enum lws_callback_reaso
     }
 }
 
-/* --- what struct net asks --- */
+/* --- functions of struct net --- */
 
 bool peer_ws_send(void *ws, const void *data, size_t len)
 {
     struct lws *wsi = ws;
-    /* LWS_WRITE_HTTP passes the bytes through as they are: the frame is ours, shared and constant.
-     * Undocumented for WebSocket; the same code in 4.1.6, 4.3.5 and 4.4. */
+    /* LWS_WRITE_HTTP passes the bytes unchanged: the frame is ours, shared and constant. This is
+     * not documented for WebSocket; the code is the same in 4.1.6, 4.3.5 and 4.4. */
     int n = lws_write(wsi, (unsigned char *)data, len, LWS_WRITE_HTTP);
     if (n >= 0 && !lws_partial_buffered(wsi))
         return true;
@@ -232,7 +232,7 @@ bool peer_ws_send(void *ws, const void *data, size_t len)
 
 void peer_ws_close(void *ws, unsigned code)
 {
-    enum { CLOSE_SECONDS = 5 }; /* for a client that reads nothing */
+    enum { CLOSE_SECONDS = 5 }; /* for a client that does not read */
     struct lws *wsi = ws;
     struct peer *peer = lws_wsi_user(wsi);
     peer->session = NULL;

@@ -1,5 +1,4 @@
-/* server: see server.h. The settings of lws below were measured; their reasons stand beside them.
- */
+/* server: see server.h. The settings of lws below were measured; the reasons are next to them. */
 #include "net/server.h"
 
 #include <arpa/inet.h>
@@ -25,13 +24,13 @@ struct server {
     struct lws_vhost *vhost;
 };
 
-/* The time in ms, as what a connection has until its first head has come; never NULL. */
+/* The time in ms, as the user data of a connection until its first head is complete; never NULL. */
 static void *begun(const struct server_scope *scope)
 {
     return (void *)(uintptr_t)(uv_now(scope->loop) | 1); // NOLINT(performance-no-int-to-ptr)
 }
 
-/* lws closes a connection whose head does not come, and does not say why it closes. */
+/* If a head is late, lws closes the connection without a reason. */
 static void count_timeout(struct server_scope *scope, struct lws *wsi)
 {
     uintptr_t since = (uintptr_t)lws_get_opaque_user_data(wsi);
@@ -39,8 +38,8 @@ static void count_timeout(struct server_scope *scope, struct lws *wsi)
         engine_refused(scope->engine, METRIC_REFUSED_TIMEOUT);
 }
 
-/* A client that is not read from is pinged on; it has gone if that cannot be delivered for as long
- * as any client is waited for. The system alone would try for a quarter of an hour. */
+/* A client that is not read from still gets pings. It has gone if they cannot be delivered for as
+ * long as we wait for any client. The system alone would try for a quarter of an hour. */
 static void limit_silence(int fd, const struct config *c)
 {
     unsigned ms = (unsigned)(c->ping_interval + c->ping_timeout);
@@ -52,7 +51,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 {
     struct lws_context *context = lws_get_context(wsi);
     struct server_scope *scope = context ? lws_context_user(context) : NULL;
-    if (!scope) /* the context is still being made */
+    if (!scope) /* the context is being created */
         return 0;
     switch (reason) {
     case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
@@ -64,10 +63,10 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_WSI_DESTROY:
         count_timeout(scope, wsi);
         return 0;
-    case LWS_CALLBACK_RAW_ADOPT: /* a request CONNECT, which lws would hold for ever */
+    case LWS_CALLBACK_RAW_ADOPT: /* a request CONNECT, which lws would keep open for ever */
         return -1;
     case LWS_CALLBACK_HTTP:
-        lws_set_opaque_user_data(wsi, NULL); /* a head has come: the peer goes on from here */
+        lws_set_opaque_user_data(wsi, NULL); /* a head is complete: from here the peer is used */
         return peer_http(scope, wsi, reason, user, in, len);
     case LWS_CALLBACK_HTTP_BODY:
     case LWS_CALLBACK_HTTP_BODY_COMPLETION:
@@ -90,7 +89,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     }
 }
 
-/* A warning a minute: strangers cause most of them, by what they send. */
+/* One warning a minute: strangers cause most of them. */
 static void lws_line(int level, const char *line)
 {
     enum { QUIET_SECONDS = 60 };
@@ -102,7 +101,7 @@ static void lws_line(int level, const char *line)
     log_write(loud ? LOG_WARNING : LOG_DEBUG, "libwebsockets: %.*s", len, line);
 }
 
-/* While it is opened: a failure is said once, by us. */
+/* At the start: we report a failure ourselves, once. */
 static void lws_line_opening(int level, const char *line)
 {
     lws_line(level & ~LLL_ERR, line);
@@ -128,7 +127,7 @@ static bool split(const char *listen, char *host, size_t size, int *port)
     return true;
 }
 
-/* lws must stop accepting before the system refuses: it spins on EMFILE. */
+/* lws must stop accepting before the system refuses, because it spins on EMFILE. */
 static unsigned file_limit(const struct config *c)
 {
     enum { BESIDE = 128, OURS = 64, LEAST = 32 };
@@ -143,27 +142,27 @@ static void fill(struct lws_context_creation_info *info, const struct config *c,
                  int port)
 {
     enum {
-        /* Bytes that each WebSocket keeps. lws reads no more in one turn: more room would make long
-         * messages cheaper, but clients say little. */
+        /* The receive buffer of each WebSocket. lws reads no more in one turn. A larger one would
+         * make long messages cheaper, but clients send little. */
         RECEIVE_ROOM = 256,
         SEND_MAX = 65536 /* bytes of one write */
     };
     static const struct lws_protocols protocols[] = {
         {"socket.io", callback, sizeof(struct peer), RECEIVE_ROOM, 0, NULL, SEND_MAX},
         {NULL, NULL, 0, 0, 0, NULL, 0}};
-    /* Without a mount, a held GET whose client has gone is never released and spins. */
+    /* Without a mount, a waiting GET whose client has gone is never freed, and spins. */
     static const struct lws_http_mount mount = {.mountpoint = "/",
                                                 .mountpoint_len = 1,
                                                 .origin = "socket.io",
                                                 .origin_protocol = LWSMPRO_CALLBACK};
-    static const lws_retry_bo_t no_pings; /* heartbeats are the session's */
+    static const lws_retry_bo_t no_pings; /* the session sends heartbeats */
     info->port = port;
     info->iface = host[0] && strcmp(host, "*") != 0 ? host : NULL;
     info->protocols = protocols;
     info->mounts = &mount;
     info->retry_and_idle_policy = &no_pings;
     info->alpn = "http/1.1";
-    info->max_http_header_data2 = HEADERS_MAX; /* 4 KB would drop a large token without an answer */
+    info->max_http_header_data2 = HEADERS_MAX; /* with 4 KB, a large token would get no answer */
     info->timeout_secs = (unsigned)((c->request_timeout + 999) / 1000);
     info->timeout_secs_ah_idle = info->timeout_secs;
     info->keepalive_timeout = (int)info->timeout_secs;
@@ -173,8 +172,8 @@ static void fill(struct lws_context_creation_info *info, const struct config *c,
         info->options |= LWS_SERVER_OPTION_DISABLE_IPV6;
 }
 
-/* Binds and lets go, 0 or errno. lws knows no reason, and waits in silence for an address that is
- * not of this machine to appear. */
+/* Binds and closes; 0 or errno. lws does not report the reason. For an address of another machine
+ * it waits silently. */
 static int try_address(const char *host, int port)
 {
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
@@ -214,7 +213,7 @@ struct server *server_open(const struct config *config, uv_loop_t *loop, struct 
     fill(&info, config, host, port);
     info.foreign_loops = loops;
     info.user = &server->scope;
-    info.pcontext = &server->context; /* set to NULL when all of it is gone */
+    info.pcontext = &server->context; /* becomes NULL when everything has been freed */
     if (problem == 0)
         server->context = lws_create_context(&info);
     if (server->context)
@@ -251,7 +250,7 @@ void server_close(struct server *server)
 
 void server_free(struct server *server)
 {
-    /* lws destroys in stages: what waited for the loop to end comes now. */
+    /* lws frees in stages; this is the rest, after the loop has ended. */
     if (server->context)
         lws_context_destroy(server->context);
     address_list_free(&server->scope.proxies);
