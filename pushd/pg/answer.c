@@ -48,7 +48,7 @@ const char answer_pooled[] =
     "A connection pooler in between gives each transaction another session: connect"
     " to PostgreSQL itself, or through a pool in session mode";
 
-/* Repairs that the server cannot know of. */
+/* The hint for errors whose repair the server cannot know. */
 static const char *repair(const char *state)
 {
     static const char *const repairs[][2] = {

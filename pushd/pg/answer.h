@@ -1,6 +1,6 @@
 /*
- * answer: what a result of libpq says, above all when the database refused: in one line that says
- * what to do.
+ * answer: explains a result of libpq: when the database refuses a statement, one line says what to
+ * do.
  */
 #ifndef PUSHD_ANSWER_H
 #define PUSHD_ANSWER_H
@@ -10,25 +10,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Neither rows nor a command done. */
+/* True if there are neither rows nor a completed command. */
 bool answer_failed(const PGresult *result);
 int64_t answer_integer(const PGresult *result, int row, int column);
 
-/* What to do where a pooler changes the session under a link. */
+/* What to do if a pooler changes the session under a link. */
 extern const char answer_pooled[];
 
-/* Message, SQLSTATE, database (unless NULL) and hint. */
+/* Writes message, SQLSTATE, database (unless NULL) and hint. */
 void answer_explain(const PGresult *result, const char *database, char *text, size_t len);
-/* Copy as one line. */
+/* Copies the text as one line. */
 void answer_fold(char *to, size_t len, const char *from);
 
-/* A lock or a serialization stood in the way: the same statement may succeed later. */
+/* A lock or a serialization failure: the same statement may succeed later. */
 bool answer_is_passing(const PGresult *result);
-/* The incarnation that the statement was for has been ended. */
+/* The incarnation of the statement has ended. */
 bool answer_is_ended(const PGresult *result);
 /* The server closes the connection after this. */
 bool answer_is_farewell(const PGresult *result);
-/* The statement's own data are at fault: the same will be refused again. */
+/* The data of the statement are wrong: the same statement will be refused again. */
 bool answer_is_data(const PGresult *result);
 
 #endif

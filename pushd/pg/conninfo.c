@@ -9,8 +9,8 @@
 enum { CONNECT_SECONDS = 20 };
 #define MASK "***"
 
-/* A server that is gone without a word is noticed within half a minute. Events are read from the
- * primary only: a standby's snapshot omits transactions that run. */
+/* A server that disappears silently is noticed within half a minute. Events are read from the
+ * primary only: the snapshot of a standby omits running transactions. */
 static const struct {
     const char *key, *value;
 } defaults[] = {
@@ -60,15 +60,15 @@ bool conninfo_check(const char *conninfo, char *err, size_t len)
     return false;
 }
 
-/* By its name too, since libpq does not mark all of them. */
+/* By its name too: libpq does not mark all of them. */
 static bool is_secret(const PQconninfoOption *o)
 {
     return *o->dispchar == '*' || strstr(o->keyword, "password") || strstr(o->keyword, "secret") ||
            strstr(o->keyword, "scram");
 }
 
-/* True if what libpq takes for a host or a user may be a password, or a part of one: the only @ of
- * a URI must be before each / and ?. */
+/* True if a password, or a part of one, may be in the host or the user that libpq finds. The only @
+ * of a URI must be before each / and ?. */
 static bool is_ambiguous(const char *conninfo)
 {
     const char *at = strchr(conninfo, '@');
@@ -78,7 +78,7 @@ static bool is_ambiguous(const char *conninfo)
     return start + strcspn(start, "/?") < at || strchr(at + 1, '@');
 }
 
-/* A line of a file holds no such character. */
+/* A line of a file has no such character. */
 static bool has_control(const char *s)
 {
     for (; *s; s++)
@@ -130,8 +130,8 @@ static bool user_set(const PQconninfoOption *options, const char *key)
     return false;
 }
 
-/* What stands left of dbname gives way to a connection string in it. (Not to a file that it names
- * with service=: put these few into the string, too, if they are to differ.) */
+/* A connection string in dbname overrides the parameters before it. A file that it names with
+ * service= does not: to change these few, set them in the string. */
 PGconn *conninfo_start(const char *conninfo, const struct conninfo_order *order, const char *name)
 {
     const char *keys[DEFAULTS + 7], *values[DEFAULTS + 7];

@@ -1,6 +1,9 @@
 /*
- * conninfo: how a connection to PostgreSQL is begun: the user's settings, by all of libpq's own
- * means, over the defaults of pushd, over those of libpq.
+ * conninfo: connection strings of PostgreSQL: checks them, masks their secrets and begins
+ * connections.
+ *
+ * The user's settings, by all means of libpq, override pushd's defaults, which override those of
+ * libpq.
  */
 #ifndef PUSHD_CONNINFO_H
 #define PUSHD_CONNINFO_H
@@ -10,26 +13,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* False, with a line in err, if no server could ever make sense of it. Says nothing of a password.
- */
+/* False, with one line in err, if no server could accept it. Shows no password. */
 bool conninfo_check(const char *conninfo, char *err, size_t len);
 
-/* The settings of a connection string as key=value pairs, to be shown: *** stands for each secret,
- * and for all of a string that libpq does not understand. malloc'd. */
+/* The settings of a connection string as key=value pairs, for output. *** replaces each secret, and
+ * the whole string if libpq does not understand it. malloc'd. */
 char *conninfo_mask(const char *conninfo);
 
-/* The servers of a connection string that names several, in the order in which they are tried; all
- * NULL: as it has them. The strings belong to it. */
+/* The servers of a connection string that names several, in the order of attempts. All NULL: the
+ * order of the string. Owns the strings. */
 struct conninfo_order {
     char *host, *hostaddr, *port;
 };
 
-/* PQconnectStartParams(); name is the fallback for application_name. */
+/* PQconnectStartParams(). name is the fallback for application_name. */
 PGconn *conninfo_start(const char *conninfo, const struct conninfo_order *order, const char *name);
-/* Milliseconds that connecting may take. */
+/* The time limit for connecting in ms. */
 uint64_t conninfo_patience(PGconn *conn);
-/* The next server comes first from now on: libpq goes on to it when one refuses, but waits for ever
- * for one that hangs. */
+/* Tries the next server first from now on. libpq itself goes on if one refuses, but waits for ever
+ * if one hangs. */
 void conninfo_turn(struct conninfo_order *order, PGconn *conn);
 void conninfo_order_free(struct conninfo_order *order);
 

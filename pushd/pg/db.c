@@ -31,9 +31,9 @@ struct db {
     void *done_ctx;
 };
 
-/* --- for the hub --- */
+/* --- calls of the hub --- */
 
-/* Nothing is kept of a client: the database knows sockets. */
+/* Keeps nothing of a client: the database knows sockets. */
 static void *arrive(void *ctx, struct client *c, const struct request *rq, uint64_t now)
 {
     (void)ctx;
@@ -56,7 +56,7 @@ static void connect_socket(void *ctx, void *bearer, const struct socket_info *s,
     (void)bearer;
     (void)auth;
     (void)now;
-    if (!s->was) /* a resume is judged by the database: while that is away it waits */
+    if (!s->was) /* the database judges a resume: if it is away, the resume waits */
         hub_accept(db->env.hub, s->sid);
     log_link_connect(db->log, s);
 }
@@ -81,7 +81,7 @@ static void receive(void *ctx, void *bearer, const struct incoming *e)
 {
     struct db *db = ctx;
     (void)bearer;
-    if (e->with.n > 0) /* the database has no place for them: without effect */
+    if (e->with.n > 0) /* the database cannot store them: no effect */
         hub_taken(db->env.hub, e->sid, e->bytes);
     else
         work_link_receive(db->work, e);
@@ -100,7 +100,7 @@ const struct backend *db_backend(struct db *db)
     return &db->backend;
 }
 
-/* --- for the links --- */
+/* --- calls of the links --- */
 
 static void on_incarnation(void *ctx, int64_t incarnation)
 {
@@ -139,9 +139,9 @@ static void on_turn(void *ctx)
     close_if_idle(db);
 }
 
-/* --- the life of db --- */
+/* --- construction and end --- */
 
-/* <host name>:<port of listen>, unless the user gave a name. */
+/* <host name>:<port of listen>, unless the user set a name. */
 static void name_instance(char *name, size_t len, const struct config *config)
 {
     char host[256] = "";

@@ -1,8 +1,8 @@
 /*
  * db: PostgreSQL as the backend of the hub, over two links (log_link, work_link).
  *
- * Everything is called on the loop. While the database is away clients stay: events they send are
- * kept, sockets that come and go are told when the log link opens again.
+ * Call everything on the loop. While the database is away, clients stay connected. Their events are
+ * kept, and new and ended sockets are reported when the log link opens again.
  */
 #ifndef PUSHD_DB_H
 #define PUSHD_DB_H
@@ -18,18 +18,18 @@
 struct db;
 
 /*
- * Connect, and stay connected; config.conninfo has passed conninfo_check(). turn is called after
- * each batch of answers given to the hub: flush it.
+ * Connects and stays connected. config.conninfo must have passed conninfo_check(). turn is called
+ * after each batch of answers for the hub: flush it then.
  */
 struct db *db_open(const struct config *config, uv_loop_t *loop, struct hub *hub,
                    struct metrics *metrics, void (*turn)(void *ctx), void *ctx);
 const struct backend *db_backend(struct db *db);
-/* Why the hub does not get its events now; NULL if it does. Valid until the loop goes on. */
+/* Why the hub receives no events now; NULL if it does. Valid until the loop continues. */
 const char *db_reason(const struct db *db);
-/* What it reports of clients. */
+/* The gauges that it reports for clients. */
 struct gauges *db_gauges(const struct db *db);
-/* Tell the database what it has still to be told, for 2 s at most, then free db; its handles end
- * with the next turns of the loop. done may be NULL; the hub may be called until then. */
+/* Reports the rest to the database, for at most 2 s, then frees db. Its handles close in the next
+ * turns of the loop. done may be NULL. The hub may be called until then. */
 void db_close(struct db *db, void (*done)(void *ctx), void *ctx);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * db_env: what the two links to the database share, and what they tell each other by way of db.
+ * db_env: what the two links to the database share, and how they notify each other through db.
  *
- * An incarnation is the number that open() gave to this life of the instance; 0 = none now.
+ * An incarnation is the number that open() gave to the current session of this instance; 0 = none.
  */
 #ifndef PUSHD_DB_ENV_H
 #define PUSHD_DB_ENV_H
@@ -25,13 +25,13 @@ struct db_env {
     void *ctx; /* of the calls below */
     /* The log link has opened, or was lost (0). */
     void (*incarnation)(void *ctx, int64_t incarnation);
-    /* Sockets have come or gone. */
+    /* Sockets have connected or ended. */
     void (*changed)(void *ctx);
     /* The rooms of a socket of this principal have changed, though it stays. */
     void (*moved)(void *ctx, int64_t principal);
     /* The database has ended this incarnation. */
     void (*ended)(void *ctx, int64_t incarnation);
-    /* All that had arrived on a link has been given to the hub. */
+    /* All answers that had arrived on a link were given to the hub. */
     void (*turn)(void *ctx);
 };
 

@@ -20,7 +20,7 @@ struct leases {
     uv_timer_t *retry_timer, *turn_timer;
     int64_t incarnation; /* 0 = no session */
     bool reporting_gone;
-    bool put_off; /* and said so */
+    bool put_off; /* and must report it */
 };
 
 static const struct statement st_connect = {
@@ -115,8 +115,8 @@ static void send_json(struct leases *g, const struct statement *st, char *json, 
     free(json);
 }
 
-/* One batch of each kind is under way at most: what comes meanwhile makes the next one, so that
- * batches grow with the load. */
+/* At most one batch of each kind is under way. Everything that happens meanwhile makes the next
+ * one, so batches grow with the load. */
 static void send_batches(struct leases *g)
 {
     char *json;
@@ -136,7 +136,7 @@ static void on_turn_timer(void *ctx)
     send_batches(ctx);
 }
 
-/* Once for all that come or go in this turn. */
+/* Once for all changes of this turn. */
 static void send_soon(struct leases *g)
 {
     if (!uv_is_active((uv_handle_t *)g->turn_timer))
@@ -174,7 +174,7 @@ static void on_retry_timer(void *ctx)
 void leases_begin(struct leases *g, int64_t incarnation)
 {
     g->incarnation = incarnation;
-    hub_renew(g->env->hub, uv_now(g->env->loop)); /* comes back in leases_connect() */
+    hub_renew(g->env->hub, uv_now(g->env->loop)); /* calls leases_connect() again */
     for (char *json; (json = lease_queue_take_connects(g->lease_queue, BATCH));)
         send_json(g, &st_connect, json, on_connected);
 }

@@ -1,6 +1,6 @@
 /*
- * leases: tells the database which sockets have come and gone, in batches on the log link, and
- * the hub what it answers.
+ * leases: registers new and ended sockets in the database, in batches on the log link, and passes
+ * the answers to the hub.
  */
 #ifndef PUSHD_LEASES_H
 #define PUSHD_LEASES_H
@@ -19,12 +19,12 @@ void leases_free(struct leases *g);
 
 /* A session has begun: all sockets lose their rooms and are registered again. */
 void leases_begin(struct leases *g, int64_t incarnation);
-/* It has ended: what was not told is forgotten. */
+/* The session has ended: forgets what was not reported. */
 void leases_end(struct leases *g);
 
 void leases_connect(struct leases *g, const struct socket_info *s);
 void leases_disconnect(struct leases *g, const char *sid, const char *reason, bool by_client);
-/* Send what is queued now rather than at the end of the turn. */
+/* Sends what is queued now, instead of at the end of the turn. */
 void leases_flush(struct leases *g);
 
 #endif

@@ -1,5 +1,9 @@
-/* link: see link.h. libpq resolves host names itself and waits while it does: name the database by
- * hostaddr, or by a name that the machine itself resolves at once. */
+/*
+ * link: see link.h.
+ *
+ * libpq resolves host names itself and blocks meanwhile. So name the database by hostaddr, or by a
+ * name that the machine itself can resolve.
+ */
 #include "pg/link.h"
 
 #include <stdarg.h>
@@ -14,9 +18,10 @@
 
 enum { RETRY_MIN = 100, REASON = 1024 };
 
-/* What a role or a database may have set for its other sessions would end ours, or its statements.
- * The first by itself, or it might end the second. Not all versions have each of these. A new
- * session that listens already is that of another link, through a pooler. */
+/* Timeouts of a role or a database would end our session or its statements, so they are switched
+ * off. The first statement stands alone, because its timeout might end the second. Not all versions
+ * have each of these. A new session that already listens belongs to another link, through a pooler.
+ */
 static const struct statement st_patient = {NULL, "SET statement_timeout = 0", 0};
 static const struct statement st_settings = {
     NULL,
@@ -27,7 +32,7 @@ static const struct statement st_settings = {
     " ('idle_in_transaction_session_timeout', '0'), ('default_transaction_deferrable', 'off'),"
     " ('default_transaction_isolation', 'read committed')) AS v (name, value) ON v.name = s.name",
     0};
-/* From PostgreSQL 17 on; as short as a role may have it, it would end the above. */
+/* Since PostgreSQL 17. If a role sets it short, it would end the statements above. */
 static const struct statement st_unhurried = {NULL, "SET transaction_timeout = 0", 0};
 static const struct statement st_listens = {
     NULL, "SELECT EXISTS (SELECT FROM pg_catalog.pg_listening_channels())", 0};
@@ -36,7 +41,7 @@ enum state {
     LINK_RESTING,
     LINK_CONNECTING,
     LINK_UP,
-    LINK_FAILED, /* to be taken down when the stack is empty */
+    LINK_FAILED, /* to be closed when no callback is running */
     LINK_WAITING
 };
 
@@ -48,11 +53,11 @@ struct link {
     struct conninfo_order order;
     uv_poll_t *poll;
     int events;
-    /* connecting: patience; up: for an answer; failed: now; waiting: the back-off */
+    /* connecting: time limit; up: for an answer; failed: now; waiting: back-off */
     uv_timer_t *timer;
     uint64_t delay, up_since;
     struct pipeline *pipeline;
-    char farewell[REASON]; /* what the server said before it closed */
+    char farewell[REASON]; /* the server's last message before it closed */
     char reason[REASON];
 };
 
@@ -81,7 +86,7 @@ static void unwatch(struct link *l)
     l->events = 0;
 }
 
-/* --- why it does not work --- */
+/* --- the reason of a failure --- */
 
 const char *link_reason(const struct link *l)
 {
@@ -119,8 +124,7 @@ void link_fail(struct link *l, const char *format, ...)
         log_warning("%s", whole);
     memcpy(l->reason, whole, sizeof whole);
     l->state = LINK_FAILED;
-    /* libpq may have closed its socket: before the loop goes on and somebody else gets that number.
-     */
+    /* libpq may have closed its socket: before the loop continues and the number is used again. */
     unwatch(l);
     uv_timer_start(l->timer, on_timer, 0, 0);
 }
@@ -223,7 +227,7 @@ static void connected(struct link *l)
 
 static void connect_step(struct link *l)
 {
-    /* libpq may go on with another socket, even one of the same number. */
+    /* libpq may continue with another socket, even one with the same number. */
     unwatch(l);
     switch (PQconnectPoll(l->conn)) {
     case PGRES_POLLING_READING:
@@ -243,7 +247,7 @@ static void connect_step(struct link *l)
 static void wait_to_retry(struct link *l, bool was_up)
 {
     unsigned char dice = 0;
-    /* A connection that lasted proves the trouble over; one that did not, nothing. */
+    /* A connection that lasted ends the back-off; a short one does not. */
     if (was_up && uv_now(l->setup.loop) - l->up_since > 4 * l->delay)
         l->delay = 0;
     l->delay = l->delay ? 2 * l->delay : RETRY_MIN;
@@ -395,8 +399,8 @@ static void on_io(uv_poll_t *poll, int status, int events)
         connect_step(l);
         return;
     }
-    /* libuv has stopped it. What is read now may be the server's last words, and the end be behind
-     * them: watched again by flush(). */
+    /* libuv has stopped watching. The server's last message may be read now, before the end of the
+     * connection. flush() watches again. */
     if (status < 0)
         unwatch(l);
     if ((status < 0 || events & UV_READABLE) && !PQconsumeInput(l->conn)) {

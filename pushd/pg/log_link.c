@@ -34,7 +34,7 @@ struct log_link {
     bool finishing;
 };
 
-/* Its lease is forgotten by a crash, so it need not wait for the disk. */
+/* A crash forgets its lease, so it need not wait for the disk. */
 static const struct statement st_settings = {NULL, "SET synchronous_commit = off", 0};
 static const struct statement st_listen = {NULL, "LISTEN vantage6_events", 0};
 static const struct statement st_open = {
@@ -42,7 +42,8 @@ static const struct statement st_open = {
     "SELECT incarnation, system_id, tli, epoch, snapshot, hi, secret, bell"
     " FROM vantage6_events.open($1::text, $2::text)",
     2};
-/* One statement, so that rights and events are of one snapshot; both as enum page_column has it. */
+/* One statement, so that rights and events are of one snapshot. The columns are enum page_column.
+ */
 static const struct statement st_read = {
     "read",
     "SELECT NULL::bigint, NULL::xid8, NULL::text, rooms, principal_id, NULL::text,"
@@ -146,8 +147,8 @@ static void read_complete(struct log_link *l)
     }
 }
 
-/* Clients get time to take what the pages so far have put into their queues; one that does not take
- * it delays the others for so long only. */
+/* Clients get time to receive the pages so far. A client that does not receive delays the others
+ * only for this long. */
 static void next_page(struct log_link *l)
 {
     if (hub_is_full(l->env->hub) && l->pauses++ < PAUSES)
@@ -232,7 +233,7 @@ static void start_cursor(struct log_link *l, const struct opening *opening)
     }
     if (start == CURSOR_SAME)
         return;
-    /* The snapshots of sockets not yet settled speak of xids that may be given out again. */
+    /* Unsettled sockets have snapshots with xids that may be used again. */
     hub_read_begin(l->env->hub);
     hub_read_end(l->env->hub);
 }
@@ -315,7 +316,7 @@ static void on_read_timer(void *ctx)
         start_read(l);
 }
 
-/* --- the life of the log link --- */
+/* --- construction and end --- */
 
 struct log_link *log_link_new(const struct db_env *env)
 {

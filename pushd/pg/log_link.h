@@ -1,8 +1,9 @@
 /*
- * log_link: the link on which everything travels that decides who hears what: the bell, the coming
- * and going of sockets, and the reads of the event log, in order.
+ * log_link: the database link that decides who receives what: doorbell, registration of sockets,
+ * and reads of the event log, in order.
  *
- * A read is one or more pages of the log; however many bells ring during it, one read follows.
+ * A read is one or more pages of the log. However often the doorbell rings during a read, one more
+ * read follows.
  */
 #ifndef PUSHD_LOG_LINK_H
 #define PUSHD_LOG_LINK_H
@@ -19,14 +20,14 @@ void log_link_free(struct log_link *l);
 
 void log_link_connect(struct log_link *l, const struct socket_info *s);
 void log_link_disconnect(struct log_link *l, const char *sid, const char *reason, bool by_client);
-/* This incarnation is no more: open another. */
+/* This incarnation has ended: open another. */
 void log_link_ended(struct log_link *l, int64_t incarnation);
 
-/* NULL once it has read all that there was; else why it does not. */
+/* NULL after it has read everything; otherwise why not. */
 const char *log_link_reason(const struct log_link *l);
-/* Begin no more reads; send what is queued. */
+/* Begins no more reads; sends what is queued. */
 void log_link_finish(struct log_link *l);
-/* Nothing waits for an answer of the database. */
+/* True if it waits for no answer of the database. */
 bool log_link_idle(const struct log_link *l);
 
 #endif

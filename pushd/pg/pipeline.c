@@ -11,7 +11,7 @@ struct sent {
     struct sent *next;
     link_done *done;
     void *ctx;
-    PGresult *result; /* the first error, else the last result */
+    PGresult *result; /* the first error, otherwise the last result */
 };
 
 struct pipeline {
@@ -32,7 +32,7 @@ size_t pipeline_pending(const struct pipeline *p)
     return p->pending;
 }
 
-/* Named statements are prepared in the transaction of their first use. */
+/* A named statement is prepared in the transaction of its first use. */
 static int send_one(struct pipeline *p, PGconn *conn, const struct statement *st,
                     const char *const *values)
 {
@@ -85,7 +85,7 @@ static void keep(struct sent *q, PGresult *result)
     q->result = result;
 }
 
-/* Only the Sync says that the transaction has committed. */
+/* Only the Sync means that the transaction has committed. */
 int pipeline_next(struct pipeline *p, PGconn *conn)
 {
     int ends = 0;

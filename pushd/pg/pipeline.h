@@ -1,8 +1,8 @@
 /*
- * pipeline: statements on their way to PostgreSQL on one connection.
+ * pipeline: sends statements to PostgreSQL on one connection without waiting.
  *
- * Each is sent at once with its own Sync, so it is a transaction of its own that fails alone, and
- * is answered, in order, when that transaction has ended.
+ * Each statement is sent immediately with its own Sync. So it is a transaction of its own, which
+ * fails alone. Its answer comes in order, when that transaction has ended.
  */
 #ifndef PUSHD_PIPELINE_H
 #define PUSHD_PIPELINE_H
@@ -19,20 +19,21 @@ struct statement {
     int n; /* parameters, as text */
 };
 
-/* result is NULL if the connection was lost before the answer: it was carried out or not. */
+/* result is NULL if the connection was lost before the answer: the statement may have been executed
+ * or not. */
 typedef void link_done(void *ctx, const PGresult *result);
 
 struct pipeline *pipeline_new(void);
-/* Answers nothing. */
+/* Calls nothing back. */
 void pipeline_free(struct pipeline *p);
 
-/* Send it; conn NULL or false: it waits for pipeline_cancel(). */
+/* Sends it. If conn is NULL, or the result is false, it waits for pipeline_cancel(). */
 bool pipeline_put(struct pipeline *p, PGconn *conn, const struct statement *st,
                   const char *const *values, link_done *done, void *ctx);
-/* Answer the oldest if its answer is complete: 1; 0: it is not; -1: the connection makes no sense.
- */
+/* Answers the oldest one if its answer is complete. 1: done; 0: not complete; -1: the answers are
+ * invalid. */
 int pipeline_next(struct pipeline *p, PGconn *conn);
-/* The connection is gone, with what was prepared on it: answer all with NULL. */
+/* The connection is lost, with its prepared statements: answers all with NULL. */
 void pipeline_cancel(struct pipeline *p);
 size_t pipeline_pending(const struct pipeline *p);
 

@@ -11,7 +11,7 @@
 #include "pg/answer.h"
 #include "socketio/hub.h"
 
-/* Sockets that one read compares; the same as text. */
+/* The sockets that one read compares; the same as text. */
 enum { AUDIT_ROWS = 1000 };
 static const char AUDIT_ROWS_TEXT[] = "1000";
 
@@ -20,9 +20,9 @@ struct rights {
     uv_timer_t *audit_timer;
     char *since; /* pg_snapshot that all rooms include */
     bool auditing;
-    bool asked;              /* the read under way is part of it */
+    bool asked;              /* the read under way belongs to it */
     char after[SID_LEN + 1]; /* the last socket compared */
-    unsigned found;          /* by this audit */
+    unsigned found;          /* in this audit */
 };
 
 /* --- the audit --- */
@@ -42,7 +42,7 @@ static void wait_for_audit(struct rights *g)
         timers_start(g->audit_timer, g->env->config->audit_interval);
 }
 
-/* This read has compared n sockets, the last of which is sid. */
+/* This read has compared n sockets; sid is the last one. */
 static void audited(struct rights *g, int n, const char *sid)
 {
     if (n == AUDIT_ROWS && strlen(sid) == SID_LEN) {
@@ -126,7 +126,7 @@ int rights_take(struct rights *g, const PGresult *page)
     return n;
 }
 
-/* --- the life of rights --- */
+/* --- construction and end --- */
 
 void rights_begin(struct rights *g, const char *snapshot)
 {

@@ -1,10 +1,10 @@
 /*
- * rights: rooms of sockets that change while they are connected.
+ * rights: applies changes of rights: rooms that change while sockets are connected.
  *
- * The first page of a read begins with the rooms of those of whom the log says that they may have
- * changed. Those that could not be read are in doubt: such a socket hears nothing until they can.
- * An audit compares all sockets with the database, some in each read, and so finds what the log did
- * not say.
+ * The first page of a read begins with the rooms of the sockets that may have changed, according to
+ * the log. A socket whose rooms could not be read is in doubt: it receives nothing until they can
+ * be. An audit compares all sockets with the database, some in each read. So it finds changes that
+ * the log does not have.
  */
 #ifndef PUSHD_RIGHTS_H
 #define PUSHD_RIGHTS_H
@@ -19,13 +19,13 @@ struct rights;
 struct rights *rights_new(const struct db_env *env);
 void rights_free(struct rights *g);
 
-/* A session has begun with this pg_snapshot: its sockets are registered anew, so changes count from
- * it, and an audit begins anew. */
+/* A session has begun with this pg_snapshot. Its sockets are registered again, so changes count
+ * from it, and the audit begins again. */
 void rights_begin(struct rights *g, const char *snapshot);
-/* It has ended. */
+/* The session has ended. */
 void rights_end(struct rights *g);
 
-/* Columns of a page, which are also the events'. */
+/* The columns of a page. Events use the same. */
 enum page_column {
     PAGE_ID,
     PAGE_XID,
@@ -44,15 +44,15 @@ enum page_column {
     PAGE_AUDITED
 };
 
-/* Arguments of rights_since(); after and rows NULL = no audit is under way. */
+/* The arguments of rights_since(). after and rows are NULL if no audit is under way. */
 struct rights_question {
     const char *since, *after, *rows;
 };
 
-/* For the next read, of which rights_take() gets the first page. */
+/* For the next read, whose first page is passed to rights_take(). */
 struct rights_question rights_ask(struct rights *g);
-/* Heed the rows of it that are about sockets; returns how many there are: the first ones, before
- * the head. */
+/* Applies the rows about sockets. Returns their number: they are the first ones, before the head.
+ */
 int rights_take(struct rights *g, const PGresult *page);
 
 #endif

@@ -15,8 +15,8 @@
 #include "pg/answer.h"
 #include "pg/link.h"
 
-/* EAGER: so many times in a row presence() may say "more now" before it has to wait a little: rows
- * that others hold locked stay due. */
+/* EAGER: how often in a row presence() may say "more now" without a pause, because rows that others
+ * have locked stay due. */
 enum { EAGER = 64, EAGER_PAUSE = 100, PASSING = 1000, ACK_REPORTS = 1000 };
 
 struct work_link {
@@ -28,13 +28,13 @@ struct work_link {
     char stream[SID_LEN + 1];
     uv_timer_t *beat_timer, *presence_timer;
     int64_t incarnation; /* 0 = none */
-    int64_t beaten;      /* the incarnation of the beat under way, 0 = none is */
-    int64_t received;    /* the incarnation of the batch under way, 0 = none is */
-    int64_t acking;      /* that of the ack_reports under way */
+    int64_t beaten;      /* the incarnation of the beat under way; 0 = none */
+    int64_t received;    /* the incarnation of the batch under way; 0 = none */
+    int64_t acking;      /* the incarnation of the ack_reports under way */
     bool presence, presence_again;
     unsigned eager;
-    json_t *moved, *reporting; /* principals: to be told, and told by the presence under way */
-    json_t *upgraded;          /* sids, for the next beat; only for people, so a lost one is lost */
+    json_t *moved, *reporting; /* principals: for the next presence, and of the one under way */
+    json_t *upgraded; /* sids, for the next beat; only for information, so one may be lost */
 };
 
 static const struct statement st_beat = {"beat",
@@ -52,7 +52,7 @@ static bool working(const struct work_link *w)
     return w->incarnation && link_is_up(w->link);
 }
 
-/* True if r is an answer. A passing trouble is left to the next time. */
+/* True if r is an answer. A temporary failure is left to the next attempt. */
 static bool good(struct work_link *w, const PGresult *r)
 {
     if (!answer_failed(r))
@@ -64,7 +64,7 @@ static bool good(struct work_link *w, const PGresult *r)
     return false;
 }
 
-/* --- what clients sent --- */
+/* --- events from clients --- */
 
 static void send_inbox(struct work_link *w);
 
@@ -132,7 +132,7 @@ void work_link_receive(struct work_link *w, const struct incoming *e)
     send_inbox(w);
 }
 
-/* --- what became of instructions --- */
+/* --- ack reports --- */
 
 static void send_ack_reports(struct work_link *w);
 
@@ -315,7 +315,7 @@ static void stop(struct work_link *w)
     w->eager = 0;
 }
 
-/* --- the life of the work link --- */
+/* --- construction and end --- */
 
 void work_link_begin(struct work_link *w, int64_t incarnation)
 {
