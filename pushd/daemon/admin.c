@@ -1,7 +1,8 @@
 /*
- * admin: see admin.h. A visit is one connection: read a request head, answer, end. The rest of what
- * the bearer sends is read and dropped until it closes, since closing first could cut off the
- * answer.
+ * admin: see admin.h.
+ *
+ * A connection has one request: read its head, answer, close. The rest of what the client sends is
+ * read and dropped until it closes: closing first could cut off the answer.
  */
 #include "daemon/admin.h"
 #include "base/alloc.h"
@@ -44,7 +45,7 @@ struct answer {
     size_t len;
 };
 
-/* --- ends --- */
+/* --- closing --- */
 
 static void free_when_done(struct admin *a)
 {
@@ -179,13 +180,13 @@ static void send_answer(struct connection *v, struct answer answer, bool head_on
 
 /* --- requests --- */
 
-/* Answer the head that has been read: "METHOD /path?query HTTP/1.x". */
+/* Answers the head that was read: "METHOD /path?query HTTP/1.x". */
 static void take_request(struct connection *v)
 {
     char method[16], path[64], version[16];
     char *line_end = v->head + strcspn(v->head, "\r\n");
     *line_end = '\0';
-    /* A method or a path that is cut off here is none of ours. */
+    /* A method or a path that is cut off here is not one of ours. */
     int n = sscanf(v->head, "%15[A-Z] %63[^ ?]%*[^ ] %15s", method, path, version);
     if (n < 3)
         n = sscanf(v->head, "%15[A-Z] %63[^ ?] %15s", method, path, version);
@@ -201,7 +202,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     struct connection *v = handle->data;
     (void)suggested;
     if (v->answered)
-        v->len = 0; /* what comes now is dropped */
+        v->len = 0; /* what arrives from now on is dropped */
     *buf = uv_buf_init(v->head + v->len, (unsigned)(HEAD_MAX - v->len));
 }
 

@@ -1,8 +1,8 @@
 /*
- * admin: the port for operators: /livez, /readyz and /metrics over HTTP/1.1.
+ * admin: the HTTP/1.1 port for operators: /livez, /readyz and /metrics.
  *
- * It knows nothing of what it shows: the source is asked at each request. /livez is answered as
- * long as the loop turns. Every answer closes its connection.
+ * It does not know what it shows: each request asks the source. /livez is answered as long as the
+ * loop runs. Every answer closes its connection.
  */
 #ifndef PUSHD_ADMIN_H
 #define PUSHD_ADMIN_H
@@ -14,16 +14,16 @@ struct admin;
 
 struct admin_source {
     void *ctx;
-    /* Say each reason for not being ready; none means ready. */
+    /* Says each reason for not being ready. None means ready. */
     void (*reasons)(void *ctx, void (*say)(void *to, const char *reason), void *to);
-    /* The OpenMetrics text, malloc'd, or NULL when out of memory. */
+    /* The OpenMetrics text, malloc'd; NULL if memory is exhausted. */
     char *(*metrics)(void *ctx, size_t *len);
 };
 
-/* Listen on address (host:port, numeric). NULL with one line in err. The source is copied. */
+/* Listens on address (host:port, numeric). NULL with one line in err. Copies the source. */
 struct admin *admin_open(uv_loop_t *loop, const char *address, const struct admin_source *source,
                          char *err, size_t errlen);
-/* Stop listening and close all connections; memory is freed when the loop has turned to the end. */
+/* Stops listening and closes all connections. The memory is freed when the loop ends. */
 void admin_close(struct admin *a);
 
 #endif

@@ -22,11 +22,11 @@
 #include "pg/db.h"
 #include "socketio/hub.h"
 
-/* While draining: between two rounds, and how many clients each closes at the least. */
+/* While draining: the time between two rounds, and how many clients each closes at least. */
 enum { DRAIN_TICK_MS = 50, DRAIN_LEAST = 50 };
-/* Memory is given back after so many handshakes, looked at so often. */
+/* Memory is returned after this many handshakes; this is checked at an interval. */
 enum { TRIM_HANDSHAKES = 500, TRIM_MS = 3000 };
-/* Descriptors besides those of sessions: requests that belong to none, and our own. */
+/* Descriptors besides those of sessions: other requests, and our own files. */
 enum { OTHER_FILES = 192 };
 
 struct daemon {
@@ -46,7 +46,7 @@ struct daemon {
     struct db *db;
     struct admin *admin;
     uv_timer_t trim;
-    double trimmed_at; /* handshakes by then */
+    double trimmed_at; /* the number of handshakes at that time */
     size_t to_drain;
     bool draining;
 };
@@ -64,7 +64,7 @@ static void on_tick(uv_timer_t *timer)
     wheel_advance(d->wheel, uv_now(&d->loop));
 }
 
-/* Before the loop waits: send what this turn has queued, and wake for the next timer. */
+/* Before the loop waits: sends what this turn has queued, and sets the timer. */
 static void on_turn(uv_prepare_t *prepare)
 {
     struct daemon *d = prepare->data;
@@ -77,7 +77,7 @@ static void on_turn(uv_prepare_t *prepare)
         uv_timer_start(&d->tick, on_tick, (uint64_t)wait, 0);
 }
 
-/* The headers of many handshakes at once leave holes between what stays: give them back. */
+/* The headers of many simultaneous handshakes leave gaps in the heap: return them to the system. */
 static void on_trim(uv_timer_t *timer)
 {
     struct daemon *d = timer->data;
@@ -93,7 +93,7 @@ static void flush(void *ctx)
     engine_flush(((struct daemon *)ctx)->engine);
 }
 
-/* --- ready? --- */
+/* --- readiness --- */
 
 static void reasons(void *ctx, void (*say)(void *to, const char *reason), void *to)
 {
@@ -240,7 +240,7 @@ static void start_loop(struct daemon *d)
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* Everything that can fail for good; one line in err if it does. */
+/* Opens everything that can fail permanently. One line in err if it does. */
 static int open_all(struct daemon *d, char *err, size_t size)
 {
     struct admin_source source = {.ctx = d, .reasons = reasons, .metrics = metrics};
@@ -253,7 +253,7 @@ static int open_all(struct daemon *d, char *err, size_t size)
         return -1;
     if (!conninfo_check(d->config->conninfo, err, size))
         return -1;
-    d->keys = keys_open(&keys, err, size); /* the first that has something to say */
+    d->keys = keys_open(&keys, err, size); /* the first one that may log */
     if (!d->keys)
         return -1;
     d->db = db_open(d->config, &d->loop, d->hub, &d->metrics, flush, d);
@@ -277,7 +277,7 @@ int daemon_run(const struct config *config)
     set_clock(&d);
     if (open_all(&d, err, sizeof err) != 0) {
         log_error("%s", err);
-        return DAEMON_CONFIG; /* the system takes back the rest */
+        return DAEMON_CONFIG; /* the system frees the rest */
     }
     log_info("listening version=%s listen=%s path=%s admin=%s", PUSHD_VERSION, config->listen,
              config->path, config->admin_listen);

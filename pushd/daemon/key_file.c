@@ -17,7 +17,7 @@ static char *read_all(int fd, size_t max, size_t *len)
            ((n = read(fd, text + *len, max + 1 - *len)) > 0 || (n < 0 && errno == EINTR)))
         *len += n > 0 ? (size_t)n : 0;
     if (text && (n < 0 || *len > max)) {
-        errno = n < 0 ? errno : EFBIG; /* it grew */
+        errno = n < 0 ? errno : EFBIG; /* it has grown */
         free(text);
         text = NULL;
     }

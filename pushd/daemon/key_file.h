@@ -1,13 +1,13 @@
 /*
- * key_file: a small file, read whole.
+ * key_file: reads a small file of keys or a secret as a whole.
  */
 #ifndef PUSHD_KEY_FILE_H
 #define PUSHD_KEY_FILE_H
 
 #include <stddef.h>
 
-/* malloc'd, or NULL with errno: EINVAL for what is no regular file, EFBIG beyond max bytes. A pipe
- * would block the loop. */
+/* malloc'd; NULL with errno: EINVAL if it is not a regular file (a pipe would block the loop),
+ * EFBIG above max bytes. */
 char *key_file_read(const char *path, size_t max, size_t *len);
 
 #endif

@@ -15,22 +15,22 @@
 #include "daemon/fetch.h"
 #include "daemon/key_file.h"
 
-/* A look at a file costs little. */
+/* Reading a file costs little. */
 enum { FILE_GAP_MS = 1000, DIGEST = 32 };
 
 struct keys {
     struct keys_env env;
     struct keys_source source;
     struct keys_plan plan;
-    uv_timer_t timer;    /* to the next look */
-    struct fetch *fetch; /* NULL: none under way */
+    uv_timer_t timer;    /* until the next look */
+    struct fetch *fetch; /* NULL = none under way */
     struct keyset *set;
-    uint8_t digest[DIGEST]; /* of the text of the set */
+    uint8_t digest[DIGEST]; /* of the text of the key set */
 };
 
 static void arm(struct keys *k);
 
-/* --- what a look brings --- */
+/* --- the result of a look --- */
 
 static void count(struct keys *k, enum metric_id result)
 {
@@ -58,8 +58,8 @@ static void adopt(struct keys *k, struct keyset *set, bool changed)
     keyset_free(old);
 }
 
-/* A realm that shows no key is being made or mended: tokens cannot come from it. What a file says
- * is the operator's word. */
+/* A realm without a key is being set up or repaired, so no token can come from it. A file is the
+ * operator's decision, even if it is empty. */
 static bool is_usable(const struct keys *k, const struct keyset *set, char *err, size_t errlen)
 {
     if (k->source.kind != KEYS_URL || keyset_count(set) > 0)
@@ -69,7 +69,7 @@ static bool is_usable(const struct keys *k, const struct keyset *set, char *err,
     return false;
 }
 
-/* The text is what the source holds now. */
+/* text is what the source contains now. */
 static bool take(struct keys *k, const char *text, size_t len, char *err, size_t errlen)
 {
     uint8_t digest[DIGEST];
@@ -91,7 +91,7 @@ static bool take(struct keys *k, const char *text, size_t len, char *err, size_t
 
 /* --- a look --- */
 
-/* What the file holds, for free_text(); NULL with one line in err. */
+/* The content of the file, for free_text(). NULL with one line in err. */
 static char *read_file(const struct keys_source *source, const struct config *config, size_t *len,
                        char *err, size_t errlen)
 {
@@ -203,7 +203,7 @@ double keys_age(const struct keys *k)
     return keys_plan_age(&k->plan, uv_now(k->env.loop));
 }
 
-/* --- begin and end --- */
+/* --- construction and end --- */
 
 struct keys *keys_open(const struct keys_env *env, char *err, size_t errlen)
 {
