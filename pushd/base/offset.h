@@ -2,11 +2,14 @@
  * offset: a client's position in the event log, as a signed text. The client sends it when it
  * reconnects.
  *
- * Each read of the log returns the events that its own snapshot (cur) sees and that of the read
- * before (prev) does not, ordered by id. So a client that has received a read up to an id has
- * received all that prev sees, and of cur the events up to that id. Every daemon with the secret of
- * the log can find what the client missed. The text is signed because it becomes part of a query.
- * It is valid in one epoch of the log.
+ * The log is read in steps. A read returns the events that its own snapshot (cur) sees and that of
+ * the last read (prev) does not. Events are ordered by id. A client that has received a read up to
+ * an id has received two sets:
+ * - all events that prev sees
+ * - the events up to that id that cur sees
+ *
+ * Every daemon with the secret of the log can find what the client missed. The text is signed
+ * because it becomes part of a query. It is valid in one epoch of the log.
  */
 #ifndef PUSHD_OFFSET_H
 #define PUSHD_OFFSET_H

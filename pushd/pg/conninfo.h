@@ -30,8 +30,8 @@ struct conninfo_order {
 PGconn *conninfo_start(const char *conninfo, const struct conninfo_order *order, const char *name);
 /* The time limit for connecting in ms. */
 uint64_t conninfo_patience(PGconn *conn);
-/* Tries the next server first from now on. libpq itself goes on if one refuses, but waits for ever
- * if one hangs. */
+/* Tries the next server first from now on. libpq itself goes on if one refuses, but waits without
+ * end if one hangs. */
 void conninfo_turn(struct conninfo_order *order, PGconn *conn);
 void conninfo_order_free(struct conninfo_order *order);
 

@@ -33,7 +33,7 @@ struct socket_info {
      * answers the CONNECT. */
     const char *was, *offset;
     size_t most_bytes; /* how many bytes of missed events fit into its queue */
-    bool expired;      /* by auth: the token has expired; only the resume can prove who it is */
+    bool expired;      /* by auth: the token has expired; only the resume can prove its bearer */
     bool again;        /* hub_renew(), hub_doubt(): the backend was asked before */
     bool known;        /* and has answered */
 };

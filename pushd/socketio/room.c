@@ -10,8 +10,8 @@
 enum { KEY_MAX = 512 };
 
 struct member {
-    struct subscriber *who;
-    unsigned back; /* index in who->list */
+    struct subscriber *subscriber;
+    unsigned back; /* index in subscriber->list */
 };
 
 struct room {
@@ -87,7 +87,7 @@ static void leave_all(struct rooms *r, struct subscriber *s)
         struct member last = room->members[--room->n];
         if (m.at != room->n) {
             room->members[m.at] = last;
-            last.who->list[last.back].at = m.at;
+            last.subscriber->list[last.back].at = m.at;
         }
         if (room->n == 0) {
             HASH_DEL(r->table, room); // NOLINT: the analyzer does not follow uthash
@@ -165,7 +165,7 @@ void rooms_publish(struct rooms *r, const char *nsp, const char *names,
         if (k)
             HASH_FIND(hh, r->table, key, k, room);
         for (unsigned i = 0; room && i < room->n; i++) {
-            struct subscriber *s = room->members[i].who;
+            struct subscriber *s = room->members[i].subscriber;
             if (s->received == number)
                 continue;
             s->received = number;
