@@ -1,4 +1,4 @@
-/* fetch: see fetch.h. A multi handle for each, which has one transfer. */
+/* fetch: see fetch.h. Each fetch has a multi handle of its own, with one transfer. */
 #include "daemon/fetch.h"
 
 #define CURL_DISABLE_DEPRECATION /* of curl_multi_socket_all() */
@@ -13,8 +13,8 @@
 #include "daemon/trust.h"
 #include "loop/timers.h"
 
-/* libcurl is woken so often: 7.88 does not ask for it when it goes on to the next address of a
- * name, and only curl_multi_socket_all() has it do so. */
+/* The interval at which libcurl is called. 7.88 does not ask for it when it tries the next address
+ * of a name, and only curl_multi_socket_all() makes it do so. */
 enum { TICK_MS = 100, PROBLEM_MAX = 1536 };
 
 struct fetch {
@@ -28,16 +28,16 @@ struct fetch {
     CURLM *multi;
     CURL *easy;
     struct curl_slist *headers;
-    uv_timer_t *timer; /* to the next tick, or when libcurl says */
-    FILE *body;        /* writes text */
+    uv_timer_t *timer; /* until the next tick, or the time that libcurl asks for */
+    FILE *body;        /* writes to text */
     char *text;
     size_t len;
-    size_t taken;                /* bytes of the answer, with its head */
-    char error[CURL_ERROR_SIZE]; /* what libcurl says */
-    char problem[PROBLEM_MAX];   /* what is said of it */
+    size_t taken;                /* bytes of the answer, including its head */
+    char error[CURL_ERROR_SIZE]; /* libcurl's message */
+    char problem[PROBLEM_MAX];   /* the message for the log */
 };
 
-/* --- what is wrong --- */
+/* --- errors --- */
 
 static void say(struct fetch *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void say(struct fetch *f, const char *format, ...)
@@ -70,7 +70,7 @@ static void say_status(struct fetch *f, long status)
 
 static bool reached(struct fetch *f, CURLINFO phase)
 {
-    curl_off_t us = 0; /* and stays so until then */
+    curl_off_t us = 0; /* remains 0 until then */
     curl_easy_getinfo(f->easy, phase, &us);
     return us > 0;
 }
@@ -151,7 +151,7 @@ static void judge(struct fetch *f, CURLcode code)
         say_failure(f, code);
 }
 
-/* --- ends --- */
+/* --- the end --- */
 
 void fetch_cancel(struct fetch *f)
 {
@@ -170,7 +170,7 @@ static void end(struct fetch *f, CURLcode code)
     judge(f, code);
     fflush(f->body);
     for (char *c = f->problem; *c != '\0'; c++)
-        if ((unsigned char)*c < ' ') /* a server's word in one line */
+        if ((unsigned char)*c < ' ') /* a server's text, in one line */
             *c = '?';
     struct fetched result = {*f->problem ? f->problem : NULL, f->text, f->len};
     f->done(f->ctx, &result);
@@ -244,7 +244,7 @@ static int on_socket(CURL *easy, curl_socket_t socket, int what, void *ctx, void
     return 0;
 }
 
-/* --- the answer: to take less than there is ends the transfer --- */
+/* --- the answer: accepting less than there is ends the transfer --- */
 
 static bool fits(struct fetch *f, size_t len)
 {
@@ -276,8 +276,8 @@ static CURLcode on_tls(CURL *easy, void *ssl_ctx, void *ctx)
     return trust_apply(&f->trust, ssl_ctx) ? CURLE_OK : CURLE_SSL_CACERT_BADFILE;
 }
 
-/* The CAs are those of trust_apply(), which obeys SSL_CERT_FILE. To stop waiting for a lookup must
- * not wait for its thread (QUICK_EXIT), which then frees what it has. */
+/* trust_apply(), which obeys SSL_CERT_FILE, sets the CAs. Stopping must not wait for the thread of
+ * a name lookup (QUICK_EXIT); the thread then frees its memory. */
 static bool set_options(struct fetch *f)
 {
     CURL *e = f->easy;

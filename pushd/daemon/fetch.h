@@ -1,8 +1,8 @@
 /*
- * fetch: one GET of an http or https address, by libcurl on the loop.
+ * fetch: one GET of an http or https URL, by libcurl on the loop.
  *
- * By HTTP/1.1 over a connection of its own, without a proxy. The name is looked up in a thread of
- * libcurl, and its addresses are tried in turn. Redirects are not followed.
+ * It uses HTTP/1.1 over its own connection, without a proxy. A thread of libcurl looks up the name,
+ * and its addresses are tried in turn. Redirects are not followed.
  */
 #ifndef PUSHD_FETCH_H
 #define PUSHD_FETCH_H
@@ -15,23 +15,23 @@
 struct fetch;
 
 struct fetch_request {
-    const char *url;     /* that url_parse() has accepted */
+    const char *url;     /* url_parse() has accepted it */
     const char *ca_file; /* PEM; "" = the system's CAs */
-    size_t max;          /* bytes of the answer, with its head */
-    uint64_t timeout;    /* ms for all of it */
+    size_t max;          /* limit of the answer in bytes, including its head */
+    uint64_t timeout;    /* for everything, in ms */
 };
 
 struct fetched {
-    const char *problem; /* NULL: the status was 200, and this is the body */
+    const char *problem; /* NULL: the status was 200, and the body follows */
     const char *body;
     size_t len;
 };
 
-/* False with one line in err if nothing can be fetched: by this libcurl, or with this ca_file. */
+/* False with one line in err if nothing can be fetched: because of this libcurl or this ca_file. */
 bool fetch_check(const char *ca_file, char *err, size_t errlen);
 
-/* done is called once, later, with what is valid during the call. The strings of the request must
- * stay until then. */
+/* Calls done once, later; its argument is valid during the call. The strings of the request must
+ * exist until then. */
 struct fetch *fetch_start(uv_loop_t *loop, const struct fetch_request *request,
                           void (*done)(void *ctx, const struct fetched *f), void *ctx);
 /* done will not be called. */

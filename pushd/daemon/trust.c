@@ -11,7 +11,7 @@
 
 /* --- the CAs --- */
 
-/* The errors of OpenSSL are of the thread, and must not be found by the next. */
+/* OpenSSL keeps errors per thread; the next caller must not find them. */
 static const char *why_not_loaded(const char *ca_file)
 {
     FILE *file = fopen(ca_file, "r");
@@ -23,7 +23,7 @@ static const char *why_not_loaded(const char *ca_file)
     return reason ? reason : "no reason is given";
 }
 
-/* The system's CAs are looked up as they are needed: their files are not read here. */
+/* OpenSSL reads the system's CAs when it needs them, not here. */
 static bool load_cas(SSL_CTX *ctx, const char *ca_file, char *err, size_t errlen)
 {
     int loaded = *ca_file != '\0' ? SSL_CTX_load_verify_file(ctx, ca_file)
@@ -52,7 +52,7 @@ static void say_name(BIO *out, const X509_NAME *name)
     X509_NAME_print_ex(out, name, 0, XN_FLAG_RFC2253);
 }
 
-/* The names that count: the subject does only if there are no others. */
+/* The names that count. The subject counts only if there are no others. */
 static void say_hosts(BIO *out, X509 *certificate)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);

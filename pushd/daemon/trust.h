@@ -1,7 +1,8 @@
 /*
- * trust: which server is trusted in TLS, and why one is not.
+ * trust: verifies a server's TLS certificate, and explains why it is not trusted.
  *
- * It must show a certificate for its host by one of the CAs in a file (PEM), or of the system's.
+ * The certificate must be valid for the host, and signed by a CA in a file (PEM) or by one of the
+ * system's.
  */
 #ifndef PUSHD_TRUST_H
 #define PUSHD_TRUST_H
@@ -18,8 +19,8 @@ struct trust {
     size_t size;
 };
 
-/* Have the connections of ctx judged so; false with the problem if that cannot be, above all for
- * its CAs. The trust must stay as long as they do. */
+/* The connections of ctx are verified by t from now on. False with the problem if that is
+ * impossible, mainly because of its CAs. t must exist as long as the connections. */
 bool trust_apply(struct trust *t, SSL_CTX *ctx);
 /* False with one line in err if the CAs cannot be loaded. */
 bool trust_check(const char *ca_file, char *err, size_t errlen);
