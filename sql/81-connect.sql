@@ -82,6 +82,7 @@ DECLARE
     replaced integer[];
     known integer[];
     taken resumable[];
+    it socket;
 BEGIN
     PERFORM check_incarnation(incarnation);
     PERFORM FROM resumable AS r
@@ -95,8 +96,14 @@ BEGIN
     FOR sid, principal_id, kind, rooms, greeting, snapshot, recovers, missed IN
         SELECT * FROM answer(asked, taken, known)
     LOOP
-        IF missed IS NOT NULL THEN
-            PERFORM go_on(s, missed) FROM unnest(asked) AS s WHERE s.sid = connect_logic.sid;
+        IF missed IS NOT NULL THEN -- it goes on under the key that it has resumed
+            SELECT s.* INTO it FROM unnest(asked) AS s WHERE s.sid = connect_logic.sid;
+            DELETE FROM resumable AS r WHERE r.key = it.pid;
+            UPDATE resumable AS r SET ended_at = NULL, replayed =
+                CASE WHEN json_array_length(missed -> 'events') > 0
+                     THEN json_build_object('sid', it.sid, 'place', it.place) END
+            WHERE r.key = it.was;
+            UPDATE lease AS l SET key = it.was WHERE l.sid = it.sid;
         END IF;
         RETURN NEXT;
     END LOOP;

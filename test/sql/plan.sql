@@ -13,7 +13,8 @@ DECLARE
 BEGIN
     SELECT (regexp_match(prosrc, 'RETURN QUERY(.*);\s*END'))[1] INTO STRICT q FROM pg_proc
     WHERE oid = 'vantage6_events.events_since'::regproc;
-    FOREACH v SLICE 1 IN ARRAY ARRAY[['hi', '$1'], ['seen_tli', '$2'], ['after', '$3'], ['max_rows', '$4'], ['max_bytes', '262144'],
+    FOREACH v SLICE 1 IN ARRAY ARRAY[['hi', '$1'], ['seen_tli', '$2'], ['after', '$3'],
+            ['max_rows', '$4'], ['max_bytes', '262144'],
             ['upper_snapshot', '$5'], ['since_max', '$6'], ['since_open', '$7']] LOOP
         q := regexp_replace(q, '([^.])\m' || v[1] || '\M', '\1' || v[2], 'g');
     END LOOP;
@@ -37,14 +38,17 @@ CREATE FUNCTION pg_temp.scans(since pg_snapshot, hi bigint, OUT scans text, OUT 
 DECLARE
     plan json;
 BEGIN
-    EXECUTE format('EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE read (%s, NULL, 0, 1000, %L, %L, %L)',
+    EXECUTE format('EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON)'
+        ' EXECUTE read (%s, NULL, 0, 1000, %L, %L, %L)',
         hi, pg_current_snapshot(), pg_snapshot_xmax(since), array(SELECT pg_snapshot_xip(since)))
     INTO plan;
     SELECT string_agg(DISTINCT x.kind || ' by ' || x.index, ', '), sum(x.rows) INTO scans, rows_met
     FROM (SELECT n ->> 'Node Type' AS kind,
                  coalesce(regexp_replace(n ->> 'Index Name', 'event_\d_', ''), 'none') || ': '
-                 || count(*) OVER (PARTITION BY regexp_replace(n ->> 'Index Name', 'event_\d_', '')) AS index,
-                 (n ->> 'Actual Rows')::numeric + coalesce((n ->> 'Rows Removed by Filter')::numeric, 0) AS rows
+                 || count(*) OVER (PARTITION BY
+                                   regexp_replace(n ->> 'Index Name', 'event_\d_', '')) AS index,
+                 (n ->> 'Actual Rows')::numeric
+                 + coalesce((n ->> 'Rows Removed by Filter')::numeric, 0) AS rows
           FROM pg_temp.nodes(plan -> 0 -> 'Plan') AS n WHERE n ->> 'Node Type' LIKE '%Scan'
             AND n ->> 'Node Type' <> 'Subquery Scan') AS x;
 END $$;
@@ -54,7 +58,8 @@ BEGIN;
 SELECT pg_temp.prepare();
 SELECT * FROM pg_temp.scans('3:3:', 0);
 INSERT INTO vantage6_events.event (slot, xid, tli, namespace, rooms, name, payload)
-SELECT i % 3, CASE WHEN i % 100 = 0 THEN '7' ELSE '5' END::xid8, 1, '/tasks', '{everyone}', 'e', '["e"]'
+SELECT i % 3, CASE WHEN i % 100 = 0 THEN '7' ELSE '5' END::xid8, 1, '/tasks', '{everyone}', 'e',
+    '["e"]'
 FROM generate_series(1, 60000) AS i;
 SELECT max(id) AS hi FROM vantage6_events.event \gset
 SELECT * FROM pg_temp.scans('1000:1000:', :hi);
