@@ -4,8 +4,8 @@
 -- principal  a node or a user of HQ: a row of authenticatable
 -- agent      the role that owns what touches HQ's rows: the owner of HQ's tables, or, if that is a
 --            superuser, the NOLOGIN role vantage6_events. Never a superuser
--- logic      a function X_logic of the extension, SECURITY INVOKER, that touches HQ's rows. attach()
---            makes of each a function X, SECURITY DEFINER, owned by the agent
+-- logic      a function X_logic of the extension, SECURITY INVOKER, that touches HQ's rows.
+--            attach() makes of each a function X, SECURITY DEFINER, owned by the agent
 --
 -- Refusals and their SQLSTATEs:
 --   V6001  open: not attached                       V6101  emit: bad namespace
@@ -24,12 +24,11 @@
 -- Settings, vantage6_events.<name>: src/settings.def.
 \echo Use "CREATE EXTENSION vantage6_events" to load this file. \quit
 
--- Functions name nothing of the extension's with its schema: search_path finds it, pg_catalog first and pg_temp
--- last. So nobody else may create anything in the schema. What attach() makes is named with the schema: it
--- may be missing, and must not be looked for in pg_temp then.
+-- Functions name nothing of the extension's with its schema: search_path finds it, pg_catalog first
+-- and pg_temp last. So nobody else may create anything in the schema. What attach() makes is named
+-- with the schema: it may be missing, and must not be looked for in pg_temp then.
 CREATE FUNCTION creators() RETURNS SETOF text
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('schema vantage6_events belongs to %I, which is not a superuser', r.rolname)
     FROM pg_namespace AS n JOIN pg_roles AS r ON r.oid = n.nspowner
     WHERE n.nspname = 'vantage6_events' AND NOT r.rolsuper
@@ -48,10 +47,10 @@ DECLARE
     fault text := (SELECT c FROM vantage6_events.creators() AS c LIMIT 1);
 BEGIN
     IF fault IS NOT NULL THEN
-        RAISE EXCEPTION '%', fault USING HINT = 'Drop or rename it; CREATE EXTENSION makes its own.';
+        RAISE EXCEPTION '%', fault
+            USING HINT = 'Drop or rename it; CREATE EXTENSION makes its own.';
     END IF;
-END
-$$;
+END $$;
 
 COMMENT ON SCHEMA vantage6_events IS
     'Objects of the extension vantage6_events, and those that its attach() makes';

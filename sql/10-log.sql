@@ -32,7 +32,7 @@ CREATE INDEX event_xid_id ON event (xid, id);
 COMMENT ON TABLE event IS 'Events, as they go out to clients; a ring of three partitions';
 COMMENT ON COLUMN event.slot IS 'Partition: turn of retention in which it was emitted, modulo 3';
 COMMENT ON COLUMN event.id IS
-    'Order of events: whoever saw another event committed drew a greater id';
+    'Order of events: a transaction that saw another event committed drew a greater id';
 COMMENT ON COLUMN event.xid IS 'Top-level transaction that emitted the event';
 COMMENT ON COLUMN event.tli IS 'Timeline that the event was written on';
 COMMENT ON COLUMN event.emitted_at IS 'When it was emitted; its transaction committed later';
@@ -61,20 +61,19 @@ BEGIN
                            pg_catalog.col_description('event'::regclass, col.attnum));
         END LOOP;
     END LOOP;
-END
-$$;
+END $$;
 COMMENT ON SEQUENCE event_id_seq IS 'Ids of events; dumped, unlike the events';
-SELECT pg_catalog.pg_extension_config_dump('event_id_seq', '');
 
--- Rights rows travel beside the events, by the same snapshots. They need no order; and survive a crash only for those of a
--- transaction that was prepared before it, since after one all rooms are read anew.
+-- Rights rows travel beside the events, by the same snapshots. They need no order. They survive a
+-- crash only for a transaction that was prepared before it: after one all rooms are read anew.
 CREATE TABLE rights_change (
     xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
     scopes text[] NOT NULL,
     changed_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 CREATE INDEX rights_change_xid ON rights_change (xid);
-COMMENT ON TABLE rights_change IS 'Changes of who may hear what, kept as long as an event may be';
+COMMENT ON TABLE rights_change IS
+    'Changes of who may receive what, kept as long as an event may be';
 COMMENT ON COLUMN rights_change.xid IS 'Top-level transaction that made the change';
 COMMENT ON COLUMN rights_change.scopes IS 'Whose rooms may have changed: see rights_changed()';
 COMMENT ON COLUMN rights_change.changed_at IS 'Start of that transaction';

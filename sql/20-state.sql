@@ -117,8 +117,6 @@ COMMENT ON COLUMN deferred.arg IS 'Its argument';
 COMMENT ON COLUMN deferred.since IS 'Since when';
 COMMENT ON INDEX deferred_principal_id IS 'Does something of this node wait?';
 COMMENT ON SEQUENCE deferred_id_seq IS 'Keys of deferred';
-SELECT pg_catalog.pg_extension_config_dump('deferred', '');
-SELECT pg_catalog.pg_extension_config_dump('deferred_id_seq', '');
 
 CREATE TABLE secret (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
@@ -161,7 +159,6 @@ COMMENT ON COLUMN announced.organization_id IS 'Organization under which it was 
 COMMENT ON COLUMN announced.online IS 'Whether it was announced as connected';
 COMMENT ON COLUMN announced.rooms IS 'Public rooms that it was announced to have joined';
 COMMENT ON COLUMN announced.changed_at IS 'When that was announced';
-SELECT pg_catalog.pg_extension_config_dump('announced', '');
 
 CREATE UNLOGGED TABLE epoch (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
@@ -203,7 +200,6 @@ COMMENT ON TABLE node_at IS
 COMMENT ON COLUMN node_at.organization_id IS 'Organization';
 COMMENT ON COLUMN node_at.collaboration_id IS 'Collaboration';
 COMMENT ON COLUMN node_at.node_id IS 'Node';
-SELECT pg_catalog.pg_extension_config_dump('node_at', '');
 
 -- Roles are kept by name: they outlive a dump.
 CREATE TABLE attachment (
@@ -219,7 +215,6 @@ COMMENT ON COLUMN attachment.hq_schema IS 'Schema of HQ''s tables';
 COMMENT ON COLUMN attachment.hq_version IS '4 or 5';
 COMMENT ON COLUMN attachment.agent IS 'Role that owns what touches HQ''s rows';
 COMMENT ON COLUMN attachment.attached_at IS 'When attach() was last run';
-SELECT pg_catalog.pg_extension_config_dump('attachment', '');
 
 CREATE TABLE granted (
     grantee name NOT NULL,
@@ -230,4 +225,3 @@ COMMENT ON TABLE granted IS
     'Roles that grant_hq() and grant_pushd() were called for; attach() grants them again';
 COMMENT ON COLUMN granted.grantee IS 'Role';
 COMMENT ON COLUMN granted.purpose IS 'hq or pushd';
-SELECT pg_catalog.pg_extension_config_dump('granted', '');

@@ -1,10 +1,10 @@
--- What is remembered of HQ's tasks, since HQ's tables have no index to ask them. Filled by attach(),
--- kept by triggers, whose writes wait for nobody: each row is written only by whoever holds HQ's row
--- of the same key, or is keyed by the transaction too.
+-- What is remembered of HQ's tasks, since HQ's tables have no index to ask them. attach() fills it.
+-- Triggers keep it, and their writes wait for nobody: a row is written only by the transaction that
+-- holds HQ's row of the same key, or its key has the transaction too.
 --
 -- open run     a run that has no finished_at, or whose status is none of the last ones
 -- dependent    a task that waits for others
--- instruction  what one node is told to do, kept until it has done so or the time is over
+-- instruction  what one node is to do, kept until it has done so or the time is over
 
 CREATE TABLE open_run (
     run_id integer PRIMARY KEY,
@@ -24,7 +24,6 @@ COMMENT ON COLUMN open_run.unfinished IS
 COMMENT ON COLUMN open_run.alive IS 'Its status is none of the last ones: it can be killed';
 COMMENT ON INDEX open_run_task_id IS 'Which runs of this task are open?';
 COMMENT ON INDEX open_run_organization_id IS 'Which runs of this organization are open?';
-SELECT pg_catalog.pg_extension_config_dump('open_run', '');
 
 CREATE TABLE child_task (
     task_id integer PRIMARY KEY,
@@ -35,7 +34,6 @@ COMMENT ON TABLE child_task IS 'Tasks of HQ that have a parent';
 COMMENT ON COLUMN child_task.task_id IS 'Task';
 COMMENT ON COLUMN child_task.parent_id IS 'Its parent';
 COMMENT ON INDEX child_task_parent_id IS 'Which are its children?';
-SELECT pg_catalog.pg_extension_config_dump('child_task', '');
 
 CREATE TABLE dependency (
     task_id integer NOT NULL,
@@ -47,7 +45,6 @@ COMMENT ON TABLE dependency IS 'Which task waits for which (HQ 5)';
 COMMENT ON COLUMN dependency.task_id IS 'The dependent';
 COMMENT ON COLUMN dependency.depends_on_id IS 'The task that it waits for';
 COMMENT ON INDEX dependency_depends_on_id IS 'Which tasks wait for this one?';
-SELECT pg_catalog.pg_extension_config_dump('dependency', '');
 
 CREATE TABLE ready_task (
     task_id integer PRIMARY KEY
@@ -55,7 +52,6 @@ CREATE TABLE ready_task (
 COMMENT ON TABLE ready_task IS
     'Dependents that were announced, since all that they waited for had finished: never again';
 COMMENT ON COLUMN ready_task.task_id IS 'Task';
-SELECT pg_catalog.pg_extension_config_dump('ready_task', '');
 
 CREATE TABLE instruction (
     id bigint NOT NULL,
@@ -87,14 +83,13 @@ COMMENT ON COLUMN instruction.created_at IS 'When it was written';
 COMMENT ON COLUMN instruction.expires_at IS 'From then on it is not sent any more';
 COMMENT ON COLUMN instruction.told_at IS
     'When it was last handed to those that hold the node''s connections';
-COMMENT ON COLUMN instruction.sent_at IS 'When one of them was last heard to have sent it, or NULL';
+COMMENT ON COLUMN instruction.sent_at IS 'When one of them last reported that it was sent, or NULL';
 COMMENT ON COLUMN instruction.sends IS 'How often it was sent';
 COMMENT ON COLUMN instruction.sent_to IS 'sid of the connection that it was last sent to, or NULL';
 COMMENT ON COLUMN instruction.acked_at IS
-    'When the node acknowledged it, or was heard to have done it, or NULL';
+    'When the node acknowledged it, or reported what it was to do, or NULL';
 COMMENT ON INDEX instruction_node_id IS 'What is this node to do?';
 COMMENT ON INDEX instruction_told_at IS 'What is to be told again?';
-SELECT pg_catalog.pg_extension_config_dump('instruction', '');
 
 CREATE TABLE killed_run (
     run_id integer NOT NULL,
@@ -109,11 +104,10 @@ COMMENT ON TABLE killed_run IS 'Runs whose nodes were told to kill them, so that
 COMMENT ON COLUMN killed_run.run_id IS 'Run';
 COMMENT ON COLUMN killed_run.node_id IS 'Node';
 COMMENT ON COLUMN killed_run.xid IS
-    'Transaction that told it: two that do so at once do not wait for each other';
+    'Transaction that told it: two at the same time do not wait for each other';
 COMMENT ON COLUMN killed_run.instruction_id IS 'The instruction that lists it';
 COMMENT ON COLUMN killed_run.over IS 'Whether the node has said that the run is over';
 COMMENT ON INDEX killed_run_instruction_id IS 'Which runs does the instruction list?';
-SELECT pg_catalog.pg_extension_config_dump('killed_run', '');
 
 CREATE TABLE unwanted_dataframe (
     id integer PRIMARY KEY,
@@ -133,9 +127,8 @@ COMMENT ON COLUMN unwanted_dataframe.session_id IS 'Session that it belongs to';
 COMMENT ON COLUMN unwanted_dataframe.created_at IS 'Since when';
 COMMENT ON COLUMN unwanted_dataframe.told_at IS 'When the node was last told';
 COMMENT ON INDEX unwanted_dataframe_node_id IS 'What is this node to delete?';
-SELECT pg_catalog.pg_extension_config_dump('unwanted_dataframe', '');
 
--- Rows are only added here by receive(), and taken away by whoever holds HQ's row of the run.
+-- Rows are only added here by receive(), and taken away by the holder of HQ's row of the run.
 CREATE TABLE log_line (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     run_id integer NOT NULL,
@@ -150,8 +143,6 @@ COMMENT ON COLUMN log_line.line IS 'What it logged';
 COMMENT ON COLUMN log_line.at IS 'When it came';
 COMMENT ON INDEX log_line_run_id IS 'What is there of this run?';
 COMMENT ON SEQUENCE log_line_id_seq IS 'Keys of log_line';
-SELECT pg_catalog.pg_extension_config_dump('log_line', '');
-SELECT pg_catalog.pg_extension_config_dump('log_line_id_seq', '');
 
 CREATE UNLOGGED TABLE relayed (
     run_id integer PRIMARY KEY,
@@ -164,3 +155,16 @@ COMMENT ON TABLE relayed IS
 COMMENT ON COLUMN relayed.run_id IS 'Run';
 COMMENT ON COLUMN relayed.row_status IS 'Status in HQ''s row at that time';
 COMMENT ON COLUMN relayed.status IS 'Status that was told';
+
+-- What pg_dump takes along: what is not of one life of the cluster, and of events only their ids.
+DO $$
+DECLARE
+    kept regclass;
+BEGIN
+    FOREACH kept IN ARRAY ARRAY[
+        'event_id_seq', 'deferred', 'deferred_id_seq', 'announced', 'node_at', 'attachment',
+        'granted', 'open_run', 'child_task', 'dependency', 'ready_task', 'instruction',
+        'killed_run', 'unwanted_dataframe', 'log_line', 'log_line_id_seq']::regclass[] LOOP
+        PERFORM pg_catalog.pg_extension_config_dump(kept, '');
+    END LOOP;
+END $$;

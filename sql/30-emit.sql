@@ -1,7 +1,8 @@
 -- emit, bell: what HQ and operators call. announce, ring: what the extension's own functions call.
 --
--- They write to the log only and touch no row of HQ, so they may belong to the extension's owner. emit and announce
--- set no search_path, which would cost a quarter of an event: their statements (emit.c) name schemas and exact types.
+-- They write to the log only and touch no row of HQ, so they may belong to the extension's owner.
+-- emit and announce set no search_path, which would cost a quarter of an event. Their statements
+-- (emit.c) name schemas and exact types.
 
 DO $$
 DECLARE
@@ -23,13 +24,12 @@ BEGIN
                 ' IS %L', args_type, split_part(rooms_arg, ' ', 2),
                 'Sends an event to the clients in the room or rooms, when the transaction commits; '
                 'returns its id. args: a JSON array is the list of arguments, any other value the '
-                'only one, NULL none. durable: to nodes only; it is kept for each that is in a room now, '
-                'connected or not, until it acknowledges it, for ttl (NULL: instruction_ttl). Errors: '
-                'V6101-V6109; 22P02 for text that is no JSON.');
+                'only one, NULL none. durable: to nodes only; it is kept for each that is in a '
+                'room now, connected or not, until it acknowledges it, for ttl (NULL: '
+                'instruction_ttl). Errors: V6101-V6109; 22P02 for text that is no JSON.');
         END LOOP;
     END LOOP;
-END
-$$;
+END $$;
 
 CREATE FUNCTION announce(event text, args json, rooms text[],
                          except_principal integer DEFAULT NULL, durable boolean DEFAULT false,

@@ -5,8 +5,7 @@
 
 CREATE FUNCTION hq_columns(version integer)
     RETURNS TABLE (table_name text, column_name text, privileges text[])
-    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT t, trim(c), CASE WHEN p = '' THEN '{}'::text[] ELSE string_to_array(p, ',') END
     FROM (VALUES
         (4, 'authenticatable', 'ip', ''),
@@ -29,7 +28,7 @@ AS $$
         (5, 'dataframetobedeletedatnode', 'id, dataframe_name, session_id, node_id', 'SELECT'),
         (0, 'nodeconfig', 'id', 'SELECT'),
         (0, 'nodeconfig', 'node_id, key', 'SELECT,INSERT'),
-        (0, 'nodeconfig', 'value', 'SELECT,INSERT,UPDATE') -- UPDATE: to lock a row before deleting it
+        (0, 'nodeconfig', 'value', 'SELECT,INSERT,UPDATE') -- UPDATE: to lock a row
     ) AS n (v, t, cs, p), unnest(string_to_array(cs, ',')) AS c
     WHERE v IN (0, version)
 $$;
@@ -38,21 +37,21 @@ COMMENT ON FUNCTION hq_columns(integer) IS
 
 CREATE FUNCTION hq_objects(schema name, version integer)
     RETURNS TABLE (kind text, object text, privilege text)
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT 'SCHEMA', quote_ident(schema), 'USAGE'
     UNION ALL
     SELECT 'TABLE', format('%I.%I', schema, t), 'DELETE'
-    FROM unnest(CASE version WHEN 4 THEN ARRAY['nodeconfig'] ELSE ARRAY['nodeconfig', 'dataframetobedeletedatnode'] END) AS t
+    FROM (VALUES (0, 'nodeconfig'), (5, 'dataframetobedeletedatnode')) AS n (v, t)
+    WHERE v IN (0, version)
     UNION ALL
     SELECT 'SEQUENCE', s, 'USAGE'
-    FROM pg_get_serial_sequence(to_regclass(format('%I.nodeconfig', schema))::text, 'id') AS s WHERE s IS NOT NULL
+    FROM pg_get_serial_sequence(to_regclass(format('%I.nodeconfig', schema))::text, 'id') AS s
+    WHERE s IS NOT NULL
 $$;
 COMMENT ON FUNCTION hq_objects(name, integer) IS 'What the agent needs of HQ besides columns.';
 
 CREATE FUNCTION hq_missing(schema name, version integer) RETURNS SETOF text
-    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
     SELECT (CASE WHEN t.oid IS NULL THEN format('table %I', n.table_name)
                  ELSE format('column %I.%I', n.table_name, n.column_name) END) COLLATE "C" AS item
     FROM hq_columns(version) AS n
@@ -68,8 +67,7 @@ COMMENT ON FUNCTION hq_missing(name, integer) IS
     'Tables and columns of HQ version 4 or 5 that the schema lacks.';
 
 CREATE FUNCTION hq_version(schema name) RETURNS integer
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     missing4 text[] := ARRAY(SELECT hq_missing(schema, 4));
     missing5 text[] := ARRAY(SELECT hq_missing(schema, 5));
@@ -90,15 +88,13 @@ BEGIN
         DETAIL = format('It is closest to version %s, and lacks: %s.', closest, array_to_string(
             CASE closest WHEN 4 THEN missing4 ELSE missing5 END, ', ')),
         HINT = 'Name the schema that holds the tables of vantage6, of version 4 or 5.';
-END
-$$;
+END $$;
 COMMENT ON FUNCTION hq_version(name) IS
     'The HQ version, 4 or 5, whose tables the schema holds; V6002 and all that is missing if it '
     'holds neither.';
 
 CREATE FUNCTION hq_owner(schema name) RETURNS name
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     version integer := hq_version(schema);
     owners name[];
@@ -115,14 +111,12 @@ BEGIN
             HINT = 'Give all tables of vantage6 to one role (ALTER TABLE ... OWNER TO).';
     END IF;
     RETURN owners[1];
-END
-$$;
+END $$;
 COMMENT ON FUNCTION hq_owner(name) IS
     'The role that owns all tables of HQ in the schema; V6004 if there are several.';
 
 CREATE FUNCTION hq_agent(schema name) RETURNS name
-    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
     SELECT CASE WHEN r.rolsuper THEN 'vantage6_events' ELSE r.rolname END
     FROM pg_roles AS r WHERE r.rolname = hq_owner(schema)
 $$;

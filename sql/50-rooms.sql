@@ -1,16 +1,15 @@
--- Rooms: who may hear what.
+-- Rooms: who may receive what.
 --
 -- public room   all_nodes, collaboration_<id>, collaboration_<id>_organization_<id>: those of
---               today's server; joining and leaving one (but all_nodes) is announced
--- private room  node_<id>, user_<id>, everyone, and <public room>/nodes, <public room>/users; never
+--               today's server. Joining and leaving one (but all_nodes) is announced
+-- private room  node_<id>, user_<id>, everyone, and <public room>/nodes, <public room>/users. Never
 --               announced, so that an event can be addressed to one side only
 --
 -- They are read from the adapter views that attach() makes, whose rows may be duplicated.
 
 CREATE FUNCTION public_rooms_of(principals integer[])
     RETURNS TABLE (principal_id integer, room text)
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY
     WITH p AS (
@@ -24,7 +23,8 @@ BEGIN
     SELECT p.id, 'all_nodes' FROM p WHERE p.kind = 'node'
     UNION SELECT p.id, 'collaboration_' || p.collaboration_id FROM p
         WHERE p.kind = 'node' AND p.collaboration_id IS NOT NULL
-    UNION SELECT p.id, 'collaboration_' || p.collaboration_id || '_organization_' || p.organization_id
+    UNION SELECT p.id, format('collaboration_%s_organization_%s', p.collaboration_id,
+                              p.organization_id)
         FROM p WHERE p.kind = 'node' AND p.collaboration_id IS NOT NULL
                AND p.organization_id IS NOT NULL
     UNION SELECT p.id, 'collaboration_' || c.id
@@ -35,15 +35,13 @@ BEGIN
         FROM p JOIN scope AS s ON s.user_id = p.id AND s.n IN (2, 3)
         JOIN vantage6_events.membership AS m ON m.organization_id = p.organization_id
         WHERE p.kind = 'user' AND m.collaboration_id IS NOT NULL;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION public_rooms_of(integer[]) IS
     'The public rooms of each of the principals, as of this statement.';
 
 CREATE FUNCTION rooms_of(principals integer[])
     RETURNS TABLE (principal_id integer, room text)
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
     RETURN QUERY
     WITH p AS (
@@ -56,29 +54,24 @@ BEGIN
         WHERE public.room <> 'all_nodes'
     UNION ALL SELECT p.id, p.kind || '_' || p.id FROM p
     UNION ALL SELECT p.id, 'everyone' FROM p;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION rooms_of(integer[]) IS
     'All rooms, public and private, of each of the principals, as of this statement.';
 
 CREATE FUNCTION rooms_logic(principal integer) RETURNS SETOF text
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
     RETURN QUERY SELECT r.room FROM rooms_of(ARRAY[principal]) AS r
                  ORDER BY r.room COLLATE "C";
-END
-$$;
+END $$;
 COMMENT ON FUNCTION rooms_logic(integer) IS
     'The rooms of a principal, public and private, sorted; none if it does not exist.';
 
 CREATE FUNCTION may_receive_logic(principal integer, room text) RETURNS boolean
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
     RETURN EXISTS (SELECT FROM rooms_of(ARRAY[principal]) AS r
                    WHERE r.room = may_receive_logic.room);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION may_receive_logic(integer, text) IS
     'Whether the principal is in the room when it is connected.';

@@ -5,8 +5,7 @@
 -- CO  room collaboration_<id>_organization_<id>
 
 CREATE FUNCTION announce_run(task_id integer, organization_id integer) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     t record;
     event text;
@@ -25,24 +24,22 @@ BEGIN
     c := 'collaboration_' || t.collaboration_id;
     co := c || '_organization_' || organization_id;
 
-    -- A node may run twice what it hears twice.
+    -- A node may run twice what it receives twice.
     INSERT INTO done_once (deed, task_id, organization_id)
     VALUES ('announced', t.id, announce_run.organization_id) ON CONFLICT DO NOTHING;
     IF FOUND THEN
         PERFORM announce(event, args, ARRAY[co || '/nodes']);
     END IF;
-    -- No row tells which run is the last: users hear of each.
+    -- No row tells which run is the last: users receive each.
     PERFORM announce(event, args, ARRAY[c || '/users', co || '/users']);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION announce_run(integer, integer) IS
     'A run was inserted: announces its task, to the nodes of its organization once per '
     'transaction, to users with every run.';
 
 CREATE FUNCTION announce_status(run_id integer, task_id integer, organization_id integer,
                                  status text, by_row boolean DEFAULT true) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     t record;
     rooms text[];
@@ -57,7 +54,7 @@ BEGIN
         rooms := rooms || (rooms[1] || '_organization_' || organization_id);
     END IF;
     IF by_row THEN
-        -- What its node says from now on is news. Whoever holds it is at that now: HQ waits for nobody.
+        -- What its node says from now on is news. HQ waits for nobody that is at that now.
         DELETE FROM relayed AS r WHERE r.run_id IN (
             SELECT s.run_id FROM relayed AS s WHERE s.run_id = announce_status.run_id
             FOR UPDATE SKIP LOCKED);
@@ -74,16 +71,14 @@ BEGIN
                       AND n.collaboration_id = t.collaboration_id),
         'organization_id', organization_id,
         'parent_id', t.parent_id), rooms);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION announce_status(integer, integer, integer, text, boolean) IS
     'A run''s status changed: announces status_update and algorithm_status_change to C and CO; '
     'unless by_row, only its node said so, and the latter is all.';
 
 CREATE FUNCTION note_node(node_id integer, organization_id integer, collaboration_id integer)
     RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
     IF organization_id IS NULL OR collaboration_id IS NULL THEN
         DELETE FROM node_at AS n WHERE n.node_id = note_node.node_id;
@@ -95,82 +90,87 @@ BEGIN
         WHERE (n.organization_id, n.collaboration_id)
               <> (excluded.organization_id, excluded.collaboration_id);
     END IF;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION note_node(integer, integer, integer) IS
     'A node was inserted, moved, or deleted (then with NULL, NULL): keeps node_at.';
 
 CREATE FUNCTION empty_tables(VARIADIC names name[]) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     name name;
 BEGIN
     FOREACH name IN ARRAY names LOOP
         EXECUTE format('DELETE FROM %I', name);
     END LOOP;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION empty_tables(name[]) IS
     'Forgets all that these tables have: TRUNCATE has emptied HQ''s table that they are noted '
     'from, or another HQ has other ids.';
 
--- fires: for each ROW, for each row when the transaction COMMITs, for each STATEMENT, or the same with the
--- ROWS of it at hand: "changed" as they are now (of a DELETE: were), "was" as they were before an UPDATE.
+CREATE FUNCTION differs(VARIADIC columns name[]) RETURNS text
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT string_agg(format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', c), ' OR ')
+        FROM unnest(columns) AS c
+$$;
+COMMENT ON FUNCTION differs(name[]) IS
+    'The condition of a trigger on UPDATE for which one of the columns changes.';
+
+-- after  what: all triggers are AFTER triggers
+-- fires  for each ROW, for each row when the transaction COMMITs, for each STATEMENT, or the same
+--        with the ROWS of it at hand: "changed" as they are now (of a DELETE: were), "was" as they
+--        were before an UPDATE
 CREATE FUNCTION trigger_template(version integer)
-    RETURNS TABLE (name text, on_table text, timing text, fires text, condition text, call text)
-    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
-    SELECT t.name, t.on_table, t.timing, t.fires, t.condition, t.call FROM (VALUES
-    ('on_run_inserted', 0, 'run', 'AFTER INSERT', 'ROW', '',
+    RETURNS TABLE (name text, on_table text, after text, fires text, condition text, call text)
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+    SELECT t.name, t.on_table, t.after, t.fires, t.condition, t.call FROM (VALUES
+    ('on_run_inserted', 0, 'run', 'INSERT', 'ROW', '',
      'announce_run(NEW.task_id, NEW.organization_id)'),
-    ('on_run_opened', 0, 'run', 'AFTER INSERT', 'ROW', '',
+    ('on_run_opened', 0, 'run', 'INSERT', 'ROW', '',
      'note_run(NEW.id, NEW.task_id, NEW.organization_id, NEW.status, NEW.finished_at IS NOT NULL)'),
-    ('on_run_joins', 5, 'run', 'AFTER INSERT', 'COMMIT', 'WHEN (NEW.finished_at IS NULL)',
+    ('on_run_joins', 5, 'run', 'INSERT', 'COMMIT', 'NEW.finished_at IS NULL',
      'join_finishers(NEW.task_id)'),
-    ('on_run_status', 0, 'run', 'AFTER UPDATE', 'ROW', 'WHEN (OLD.status IS DISTINCT FROM NEW.status)',
+    ('on_run_status', 0, 'run', 'UPDATE', 'ROW', differs('status'),
      'announce_status(NEW.id, NEW.task_id, NEW.organization_id, NEW.status)'),
-    ('on_run_changed', 0, 'run', 'AFTER UPDATE', 'ROW',
-     'WHEN (OLD.status IS DISTINCT FROM NEW.status OR (OLD.finished_at IS NULL) <> (NEW.finished_at IS NULL)'
-     ' OR OLD.task_id IS DISTINCT FROM NEW.task_id OR OLD.organization_id IS DISTINCT FROM NEW.organization_id)',
+    ('on_run_changed', 0, 'run', 'UPDATE', 'ROW', differs('status', 'task_id', 'organization_id')
+     || ' OR (OLD.finished_at IS NULL) <> (NEW.finished_at IS NULL)',
      'note_run(NEW.id, NEW.task_id, NEW.organization_id, NEW.status, NEW.finished_at IS NOT NULL)'),
-    ('on_run_killed', 0, 'run', 'AFTER UPDATE', 'ROW',
-     'WHEN (NEW.status = ''killed by user'' AND OLD.status IS DISTINCT FROM NEW.status)',
+    ('on_run_killed', 0, 'run', 'UPDATE', 'ROW',
+     'NEW.status = ''killed by user'' AND ' || differs('status'),
      'kill_run(NEW.id, NEW.task_id, NEW.organization_id)'),
-    ('on_run_spared', 0, 'run', 'AFTER UPDATE', 'ROW',
-     'WHEN (OLD.status = ''killed by user'' AND NEW.status IS DISTINCT FROM OLD.status)', 'spare_run(NEW.id)'),
-    ('on_run_finished', 5, 'run', 'AFTER UPDATE', 'COMMIT',
-     'WHEN (OLD.finished_at IS NULL AND NEW.finished_at IS NOT NULL)', 'announce_ready(NEW.task_id)'),
-    ('on_run_logged', 0, 'run', 'AFTER UPDATE OF log', 'ROW', 'WHEN (OLD.log IS DISTINCT FROM NEW.log)', 'log_written(NEW.id)'),
-    ('on_run_deleted', 0, 'run', 'AFTER DELETE', 'ROW', '', 'forget_run(OLD.id)'),
-    ('on_runs_truncated', 0, 'run', 'AFTER TRUNCATE', 'STATEMENT', '',
+    ('on_run_spared', 0, 'run', 'UPDATE', 'ROW',
+     'OLD.status = ''killed by user'' AND ' || differs('status'), 'spare_run(NEW.id)'),
+    ('on_run_finished', 5, 'run', 'UPDATE', 'COMMIT',
+     'OLD.finished_at IS NULL AND NEW.finished_at IS NOT NULL', 'announce_ready(NEW.task_id)'),
+    ('on_run_logged', 0, 'run', 'UPDATE OF log', 'ROW', differs('log'), 'log_written(NEW.id)'),
+    ('on_run_deleted', 0, 'run', 'DELETE', 'ROW', '', 'forget_run(OLD.id)'),
+    ('on_runs_truncated', 0, 'run', 'TRUNCATE', 'STATEMENT', '',
      'empty_tables(''open_run'', ''log_line'')'),
-    ('on_task_inserted', 0, 'task', 'AFTER INSERT', 'ROW', 'WHEN (NEW.parent_id IS NOT NULL)',
+    ('on_task_inserted', 0, 'task', 'INSERT', 'ROW', 'NEW.parent_id IS NOT NULL',
      'note_task(NEW.id, NEW.parent_id)'),
-    ('on_task_moved', 0, 'task', 'AFTER UPDATE', 'ROW',
-     'WHEN (OLD.parent_id IS DISTINCT FROM NEW.parent_id)', 'note_task(NEW.id, NEW.parent_id)'),
-    ('on_task_deleted', 0, 'task', 'AFTER DELETE', 'ROW', 'WHEN (OLD.parent_id IS NOT NULL)',
+    ('on_task_moved', 0, 'task', 'UPDATE', 'ROW', differs('parent_id'),
+     'note_task(NEW.id, NEW.parent_id)'),
+    ('on_task_deleted', 0, 'task', 'DELETE', 'ROW', 'OLD.parent_id IS NOT NULL',
      'note_task(OLD.id, NULL)'),
-    ('on_tasks_truncated', 0, 'task', 'AFTER TRUNCATE', 'STATEMENT', '', 'empty_tables(''child_task'')'),
-    ('on_dependency_inserted', 5, 'task_depends_on', 'AFTER INSERT', 'ROW', '',
+    ('on_tasks_truncated', 0, 'task', 'TRUNCATE', 'STATEMENT', '', 'empty_tables(''child_task'')'),
+    ('on_dependency_inserted', 5, 'task_depends_on', 'INSERT', 'ROW', '',
      'note_dependency(NEW.task_id, NEW.depends_on_id)'),
-    ('on_dependency_changed', 5, 'task_depends_on', 'AFTER UPDATE', 'ROW', '',
+    ('on_dependency_changed', 5, 'task_depends_on', 'UPDATE', 'ROW', '',
      'change_dependency(OLD.task_id, OLD.depends_on_id, NEW.task_id, NEW.depends_on_id)'),
-    ('on_dependency_deleted', 5, 'task_depends_on', 'AFTER DELETE', 'ROW', '',
+    ('on_dependency_deleted', 5, 'task_depends_on', 'DELETE', 'ROW', '',
      'forget_dependency(OLD.task_id, OLD.depends_on_id)'),
-    ('on_dependencies_truncated', 5, 'task_depends_on', 'AFTER TRUNCATE', 'STATEMENT', '',
+    ('on_dependencies_truncated', 5, 'task_depends_on', 'TRUNCATE', 'STATEMENT', '',
      'empty_tables(''dependency'', ''ready_task'')'),
-    ('on_dataframe_unwanted', 5, 'dataframetobedeletedatnode', 'AFTER INSERT OR UPDATE', 'ROW', '',
+    ('on_dataframe_unwanted', 5, 'dataframetobedeletedatnode', 'INSERT OR UPDATE', 'ROW', '',
      'note_dataframe(NEW.id, NEW.node_id, NEW.dataframe_name, NEW.session_id)'),
-    ('on_dataframe_deleted', 5, 'dataframetobedeletedatnode', 'AFTER DELETE', 'ROW', '',
+    ('on_dataframe_deleted', 5, 'dataframetobedeletedatnode', 'DELETE', 'ROW', '',
      'forget_dataframe(OLD.id)'),
-    ('on_dataframes_truncated', 5, 'dataframetobedeletedatnode', 'AFTER TRUNCATE', 'STATEMENT', '',
+    ('on_dataframes_truncated', 5, 'dataframetobedeletedatnode', 'TRUNCATE', 'STATEMENT', '',
      'empty_tables(''unwanted_dataframe'')'),
-    ('on_node_changed', 0, 'node', 'AFTER INSERT OR UPDATE', 'ROW', '',
+    ('on_node_changed', 0, 'node', 'INSERT OR UPDATE', 'ROW', '',
      'note_node(NEW.id, NEW.organization_id, NEW.collaboration_id)'),
-    ('on_node_deleted', 0, 'node', 'AFTER DELETE', 'ROW', '', 'note_node(OLD.id, NULL, NULL)'),
-    ('on_nodes_truncated', 0, 'node', 'AFTER TRUNCATE', 'STATEMENT', '', 'empty_tables(''node_at'')')
-    ) AS t (name, hq, on_table, timing, fires, condition, call)
+    ('on_node_deleted', 0, 'node', 'DELETE', 'ROW', '', 'note_node(OLD.id, NULL, NULL)'),
+    ('on_nodes_truncated', 0, 'node', 'TRUNCATE', 'STATEMENT', '', 'empty_tables(''node_at'')')
+    ) AS t (name, hq, on_table, after, fires, condition, call)
     WHERE t.hq IN (0, version)
     UNION ALL SELECT r.* FROM rights_template(version) AS r
 $$;

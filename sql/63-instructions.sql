@@ -1,16 +1,15 @@
--- Instructions: what one node is told to do, online or not.
+-- Instructions: what one node is to do, online or not.
 --
--- told  an instruction is told when it commits, in the greeting of each connection of the node, and each
---       vantage6_events.instruction_repeat while the node is connected, until it is acknowledged or expires.
---       pushd sends it to all connections of the node that it is told for, to each one after the
---       other: the next when the one before was acknowledged. The first acknowledgement counts
+-- An instruction is sent when it commits, in the greeting of each connection of the node, and each
+-- instruction_repeat while the node is connected, until it is acknowledged or expires. pushd sends
+-- it to all connections of its node, to each one after the other: the next when the one before was
+-- acknowledged. The first acknowledgement counts.
 --
--- A row of HQ's dataframetobedeletedatnode is an instruction by itself, as long as it stands, whatever is
--- acknowledged.
+-- A row of HQ's dataframetobedeletedatnode is an instruction by itself. It is one as long as it
+-- stands, whatever is acknowledged.
 
 CREATE FUNCTION instruct(node_id integer, event text, args json) RETURNS bigint
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     n bigint := announce(event, args, ARRAY['node_' || node_id], NULL, true);
 BEGIN
@@ -18,24 +17,23 @@ BEGIN
     VALUES (n, instruct.node_id, '/tasks', event, instruct.args, now(),
             now() + setting('instruction_ttl')::interval, clock_timestamp());
     RETURN n;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION instruct(integer, text, json) IS
     'Tells a node to do something, until it acknowledges that; returns the instruction''s id.';
 
-CREATE FUNCTION instruct_rooms(id bigint, rooms text[], namespace text, event text, args json, ttl interval)
-    RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+CREATE FUNCTION instruct_rooms(id bigint, rooms text[], namespace text, event text, args json,
+                               ttl interval) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     nobody text;
 BEGIN
     INSERT INTO instruction (id, node_id, namespace, name, args, created_at, expires_at, told_at)
-    SELECT instruct_rooms.id, n.node_id, instruct_rooms.namespace, event, instruct_rooms.args, now(),
-           now() + coalesce(ttl, setting('instruction_ttl')::interval), clock_timestamp()
+    SELECT instruct_rooms.id, n.node_id, instruct_rooms.namespace, event, instruct_rooms.args,
+           now(), now() + coalesce(ttl, setting('instruction_ttl')::interval), clock_timestamp()
     FROM node_at AS n
-    WHERE ARRAY['node_' || n.node_id, 'collaboration_' || n.collaboration_id || '/nodes',
-                'collaboration_' || n.collaboration_id || '_organization_' || n.organization_id || '/nodes'] && rooms
+    WHERE ARRAY['node_' || n.node_id, format('collaboration_%s/nodes', n.collaboration_id),
+                format('collaboration_%s_organization_%s/nodes', n.collaboration_id,
+                       n.organization_id)] && rooms
     ORDER BY n.node_id;
     SELECT string_agg(DISTINCT r, ', ') INTO nobody FROM unnest(rooms) AS r
     WHERE r ~ '^node_' AND NOT EXISTS (SELECT FROM node_at AS n WHERE 'node_' || n.node_id = r);
@@ -43,22 +41,21 @@ BEGIN
         RAISE WARNING 'there is no node of a collaboration for %', nobody
             USING DETAIL = 'Nothing is kept for it.';
     END IF;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION instruct_rooms(bigint, text[], text, text, json, interval) IS
     'Keeps a durable event of this id for the nodes that are in the rooms now. Called by emit().';
 
--- A name is not cut: it would be another dataframe's. HQ bounds none, and a client's queue is bounded.
+-- A name is not cut: it would be another dataframe's. HQ bounds none, but a client's queue is
+-- bounded.
 CREATE FUNCTION tell_dataframe(node_id integer, df_name text, session_id integer) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
     IF length(df_name) <= 1000 THEN
-        PERFORM announce('delete_dataframe', json_build_object(
-            'df_name', df_name, 'session_id', session_id), ARRAY['node_' || node_id], NULL, true, 0);
+        PERFORM announce('delete_dataframe',
+                         json_build_object('df_name', df_name, 'session_id', session_id),
+                         ARRAY['node_' || node_id], NULL, true, 0);
     END IF;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION tell_dataframe(integer, text, integer) IS
     'Sends delete_dataframe to the node; not for names of more than 1000 characters.';
 
@@ -70,8 +67,7 @@ COMMENT ON FUNCTION forget_dataframe(integer) IS
 
 CREATE FUNCTION note_dataframe(id integer, node_id integer, df_name text, session_id integer)
     RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
     IF node_id IS NULL OR df_name IS NULL THEN
         PERFORM forget_dataframe(id);
@@ -81,39 +77,41 @@ BEGIN
         (id, node_id, df_name, session_id, created_at, told_at)
     VALUES (note_dataframe.id, note_dataframe.node_id, note_dataframe.df_name,
             note_dataframe.session_id, clock_timestamp(), clock_timestamp())
-    ON CONFLICT ON CONSTRAINT unwanted_dataframe_pkey DO UPDATE SET (node_id, df_name, session_id, told_at)
+    ON CONFLICT ON CONSTRAINT unwanted_dataframe_pkey DO UPDATE
+    SET (node_id, df_name, session_id, told_at)
         = (excluded.node_id, excluded.df_name, excluded.session_id, excluded.told_at);
     PERFORM tell_dataframe(node_id, df_name, session_id);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION note_dataframe(integer, integer, text, integer) IS
     'A row of dataframetobedeletedatnode was inserted or changed: keeps unwanted_dataframe, and '
     'tells the node.';
 
 -- Together about what a client's queue may hold: it would be closed, and come again.
 CREATE FUNCTION first_instructions(node integer, nsp text) RETURNS TABLE (id bigint, payload text)
-    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
     SELECT i.id, i.payload
-    FROM (SELECT j.id, p.payload, sum(octet_length(p.payload)) OVER (ORDER BY j.id) - octet_length(p.payload) AS before
+    FROM (SELECT j.id, p.payload, sum(octet_length(p.payload)) OVER (ORDER BY j.id)
+                                  - octet_length(p.payload) AS before
           FROM instruction AS j
           CROSS JOIN LATERAL payload(j.name, j.args) AS p (payload)
-          WHERE j.node_id = node AND j.namespace = nsp AND j.acked_at IS NULL AND j.expires_at > now()) AS i
+          WHERE j.node_id = node AND j.namespace = nsp AND j.acked_at IS NULL
+            AND j.expires_at > now()) AS i
     WHERE i.before < 1000000 ORDER BY i.id LIMIT 1000
 $$;
 COMMENT ON FUNCTION first_instructions(integer, text) IS
     'The oldest instructions that the node has not acknowledged, 1000 or a megabyte of them.';
 
 CREATE FUNCTION greeting(node integer, nsp text) RETURNS json
-    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
-    SELECT json_agg(json_strip_nulls(json_build_object('ack', g.ack, 'payload', g.payload)) ORDER BY g.part, g.id) FROM (
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+    SELECT json_agg(json_strip_nulls(json_build_object('ack', g.ack, 'payload', g.payload))
+                    ORDER BY g.part, g.id) FROM (
         SELECT 1 AS part, i.id, i.id AS ack, i.payload FROM first_instructions(node, nsp) AS i
         UNION ALL
         (SELECT 2, u.id, 0, payload('delete_dataframe', json_build_object(
                     'df_name', u.df_name, 'session_id', u.session_id))
          FROM unwanted_dataframe AS u
-         WHERE nsp = '/tasks' AND u.node_id = node AND length(u.df_name) <= 1000 ORDER BY u.id LIMIT 1000)
+         WHERE nsp = '/tasks' AND u.node_id = node AND length(u.df_name) <= 1000
+         ORDER BY u.id LIMIT 1000)
         UNION ALL
         SELECT 3, 0, NULL, '["sync"]' WHERE nsp = '/tasks') AS g
 $$;
@@ -122,11 +120,10 @@ COMMENT ON FUNCTION greeting(integer, text) IS
     'them), its dataframes to delete (1000 of them), then sync; NULL if there are none.';
 
 CREATE FUNCTION greeted(nodes integer[], again integer[]) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
-    -- Those that no greeting has room for are due at once; so are all of a connection that is registered
-    -- again: it is not greeted, and may have been in no room when one was told.
+    -- Those that no greeting has room for are due now. So are all of a connection that is
+    -- registered again: it is not greeted, and may have been in no room when one was sent.
     WITH held AS (
         SELECT i.id, i.node_id, i.namespace FROM instruction AS i
         WHERE i.node_id = ANY (nodes) AND i.acked_at IS NULL AND i.expires_at > now()
@@ -135,28 +132,30 @@ BEGIN
         SELECT d.node_id, f.id FROM (SELECT DISTINCT h.node_id, h.namespace FROM held AS h) AS d
         CROSS JOIN LATERAL first_instructions(d.node_id, d.namespace) AS f)
     UPDATE instruction AS i
-    SET told_at = CASE WHEN f.id IS NULL OR h.node_id = ANY (again) THEN '-infinity' ELSE clock_timestamp() END
-    FROM held AS h LEFT JOIN first AS f USING (id, node_id) WHERE i.id = h.id AND i.node_id = h.node_id;
+    SET told_at = CASE WHEN f.id IS NULL OR h.node_id = ANY (again) THEN '-infinity'
+                       ELSE clock_timestamp() END
+    FROM held AS h LEFT JOIN first AS f USING (id, node_id)
+    WHERE i.id = h.id AND i.node_id = h.node_id;
     UPDATE unwanted_dataframe AS u SET told_at = clock_timestamp()
     WHERE u.id IN (SELECT v.id FROM unwanted_dataframe AS v
                    WHERE v.node_id = ANY (nodes) ORDER BY v.id FOR UPDATE SKIP LOCKED);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION greeted(integer[], integer[]) IS
     'The nodes are told now what they are to do, but those that are registered again.';
 
 CREATE FUNCTION ack(incarnation bigint, acks json) RETURNS json
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '500ms'
-AS $$
+    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE
     again json;
 BEGIN
     PERFORM check_incarnation(incarnation);
     WITH said AS (
-        SELECT s.id, s.principal, bool_or(s.acked) AS acked, count(*) FILTER (WHERE NOT s.acked) AS sends,
+        SELECT s.id, s.principal, bool_or(s.acked) AS acked,
+               count(*) FILTER (WHERE NOT s.acked) AS sends,
                (array_agg(s.sid ORDER BY s.n DESC) FILTER (WHERE NOT s.acked))[1] AS sid
-        FROM ROWS FROM (json_to_recordset(acks) AS (id bigint, principal integer, sid text, acked boolean))
+        FROM ROWS FROM (json_to_recordset(acks)
+                            AS (id bigint, principal integer, sid text, acked boolean))
              WITH ORDINALITY AS s (id, principal, sid, acked, n)
         GROUP BY s.id, s.principal
     ), held AS ( -- HQ's transaction may be changing one, and is not waited for
@@ -170,13 +169,14 @@ BEGIN
             acked_at = CASE WHEN s.acked THEN clock_timestamp() END
         FROM held AS h JOIN said AS s ON s.id = h.id AND s.principal = h.node_id
         WHERE i.id = h.id AND i.node_id = h.node_id)
-    SELECT json_agg(json_build_object('id', s.id, 'principal', s.principal, 'sid', s.sid, 'acked', true))
+    SELECT json_agg(json_build_object('id', s.id, 'principal', s.principal, 'sid', s.sid,
+                                      'acked', true))
     INTO again FROM said AS s
     JOIN instruction AS i ON i.id = s.id AND i.node_id = s.principal AND i.acked_at IS NULL
-    WHERE s.acked AND NOT EXISTS (SELECT FROM held AS h WHERE h.id = s.id AND h.node_id = s.principal);
+    WHERE s.acked AND NOT EXISTS (
+        SELECT FROM held AS h WHERE h.id = s.id AND h.node_id = s.principal);
     RETURN again;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION ack(bigint, json) IS
     'What became of events with an ack, in order: up to 1000 of {"id" (ack of events_since, or of '
     'a greeting), "principal", "sid", "acked": false when it was sent to that connection, true '
@@ -184,10 +184,9 @@ COMMENT ON FUNCTION ack(bigint, json) IS
     'addressed principal nothing counts. Returns those to be said again later, since somebody '
     'holds their rows, or NULL. V6010.';
 
--- The rows are held for this transaction only, and nothing is waited for: HQ may delete them at any time.
+-- The rows are held for this transaction only, and nothing is waited for: HQ may delete them.
 CREATE FUNCTION repeat_dataframes() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     told record;
 BEGIN
@@ -205,14 +204,12 @@ BEGIN
     LOOP
         PERFORM tell_dataframe(told.node_id, told.df_name, told.session_id);
     END LOOP;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION repeat_dataframes() IS
     'Tells connected nodes again which dataframes to delete, when that was instruction_repeat ago.';
 
 CREATE FUNCTION repeat_instructions() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     told record;
 BEGIN
@@ -225,7 +222,8 @@ BEGIN
                           WHERE l.principal_id = i.node_id AND l.nsp = i.namespace)
             ORDER BY i.id, i.node_id LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
         ), first AS ( -- a megabyte of them: the others are due at the next beat
-            SELECT * FROM (SELECT d.*, sum(d.bytes) OVER (ORDER BY d.id, d.node_id) - d.bytes AS before FROM due AS d) AS b
+            SELECT * FROM (SELECT d.*, sum(d.bytes) OVER (ORDER BY d.id, d.node_id)
+                                       - d.bytes AS before FROM due AS d) AS b
             WHERE coalesce(b.before, 0) < 1000000
         ), repeated AS (
             UPDATE instruction AS i SET told_at = clock_timestamp()
@@ -236,15 +234,13 @@ BEGIN
                                          told.namespace);
     END LOOP;
     PERFORM repeat_dataframes();
-END
-$$;
+END $$;
 COMMENT ON FUNCTION repeat_instructions() IS
     'Tells connected nodes again what they have not acknowledged, when that was instruction_repeat '
     'ago: 1 MB of it a call.';
 
 CREATE FUNCTION tidy_instructions() RETURNS void
-    LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
     WITH gone AS ( -- what is over is remembered for a while: HQ may still be at marking its runs
         DELETE FROM instruction AS i WHERE (i.id, i.node_id) IN (
             SELECT j.id, j.node_id FROM instruction AS j

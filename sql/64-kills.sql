@@ -1,12 +1,12 @@
--- Kills: each node is told of its own runs only, by lists that are never empty: a node takes an empty
--- list as "kill everything".
+-- Kills: each node receives lists of its own runs only, which are never empty: a node takes an
+-- empty list as "kill everything".
 --
--- Nothing here waits for rows of others, but for kill_task() and kill_node(): they lock HQ's rows of
--- run all at once, or give them up and try again, so that HQ is in no deadlock with them.
+-- Nothing here waits for rows of others, but for kill_task() and kill_node(). These lock HQ's rows
+-- of run together, or give them up and try again, so that they are in no deadlock with HQ.
 
 CREATE FUNCTION descendants(task_id integer) RETURNS SETOF integer
-    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
-AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
+    SET enable_seqscan = off AS $$
     WITH RECURSIVE below AS (
         SELECT c.task_id FROM child_task AS c WHERE c.parent_id = descendants.task_id
         UNION -- not ALL: a circle ends
@@ -16,16 +16,17 @@ $$;
 COMMENT ON FUNCTION descendants(integer) IS 'Children of the task, their children and so on.';
 
 CREATE FUNCTION send_kills(runs integer[], tasks integer[], organizations integer[]) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
+    SET enable_seqscan = off AS $$
 DECLARE
     list record;
     n bigint;
 BEGIN
     FOR list IN
         WITH addressed AS (
-            SELECT u.run_id, n.node_id, n.collaboration_id, json_build_object(
-                       'task_id', u.task_id, 'run_id', u.run_id, 'organization_id', u.organization_id) AS item,
+            SELECT u.run_id, n.node_id, n.collaboration_id,
+                   json_build_object('task_id', u.task_id, 'run_id', u.run_id,
+                                     'organization_id', u.organization_id) AS item,
                    row_number() OVER (PARTITION BY n.node_id ORDER BY u.run_id) AS number
             FROM (SELECT DISTINCT x.* FROM unnest(runs, tasks, organizations)
                                                AS x (run_id, task_id, organization_id)) AS u
@@ -34,7 +35,8 @@ BEGIN
                                              AND n.collaboration_id = t.collaboration_id
             WHERE NOT EXISTS (SELECT FROM killed_run AS k
                               WHERE k.run_id = u.run_id AND k.node_id = n.node_id))
-        SELECT p.node_id, p.collaboration_id, array_agg(p.run_id) AS runs, json_agg(p.item ORDER BY p.run_id) AS items
+        SELECT p.node_id, p.collaboration_id, array_agg(p.run_id) AS runs,
+               json_agg(p.item ORDER BY p.run_id) AS items
         FROM addressed AS p GROUP BY p.node_id, p.collaboration_id, (p.number - 1) / 1000
         ORDER BY p.node_id, min(p.run_id)
     LOOP
@@ -43,15 +45,14 @@ BEGIN
         INSERT INTO killed_run (run_id, node_id, instruction_id)
         SELECT r, list.node_id, n FROM unnest(list.runs) AS r ON CONFLICT DO NOTHING;
     END LOOP;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION send_kills(integer[], integer[], integer[]) IS
     'Tells the node of each run to kill it, unless it has been told: lists of up to 1000 runs. The '
     'arrays belong together.';
 
 CREATE FUNCTION kill_run(run_id integer, task_id integer, organization_id integer) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
+    SET enable_seqscan = off AS $$
 DECLARE
     runs integer[] := ARRAY[run_id];
     tasks integer[] := ARRAY[task_id];
@@ -62,9 +63,11 @@ BEGIN
         RETURN;
     END IF;
     -- Once per transaction: many runs of one task are killed by one statement.
-    INSERT INTO done_once (deed, task_id) VALUES ('killed', kill_run.task_id) ON CONFLICT DO NOTHING;
+    INSERT INTO done_once (deed, task_id)
+    VALUES ('killed', kill_run.task_id) ON CONFLICT DO NOTHING;
     IF FOUND THEN
-        SELECT array_agg(o.run_id) AS runs, array_agg(o.task_id) AS tasks, array_agg(o.organization_id) AS organizations
+        SELECT array_agg(o.run_id) AS runs, array_agg(o.task_id) AS tasks,
+               array_agg(o.organization_id) AS organizations
         INTO below FROM descendants(kill_run.task_id) AS d
         JOIN open_run AS o ON o.task_id = d AND o.alive AND o.run_id <> kill_run.run_id
         WHERE NOT EXISTS (SELECT FROM killed_run AS k WHERE k.run_id = o.run_id);
@@ -77,15 +80,13 @@ BEGIN
         RETURN;
     END IF;
     PERFORM send_kills(runs, tasks, organizations);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION kill_run(integer, integer, integer) IS
     'A run was marked as killed: tells its node to kill it, and the nodes of the runs of all '
     'descendant tasks that have not ended to kill those.';
 
 CREATE FUNCTION spare_run(run_id integer) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     item record;
 BEGIN
@@ -103,23 +104,22 @@ BEGIN
             DELETE FROM instruction AS i WHERE i.id = item.id;
         ELSE
             UPDATE instruction AS i SET args = json_build_object(
-                'kill_list', array_to_json(item.others), 'collaboration_id', i.args -> 'collaboration_id')
+                'kill_list', array_to_json(item.others),
+                'collaboration_id', i.args -> 'collaboration_id')
             WHERE i.id = item.id;
         END IF;
     END LOOP;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION spare_run(integer) IS
     'A run that was marked as killed is so no more: it leaves all lists that still may be sent, '
     'and may be killed again.';
 
 CREATE FUNCTION kill_reported(node integer, runs integer[]) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     lists bigint[];
 BEGIN
-    -- Whoever holds these rows is sparing the run.
+    -- The holder of these rows is sparing the run.
     WITH reported AS (
         UPDATE killed_run AS k SET over = true
         FROM (SELECT s.run_id, s.node_id, s.xid FROM killed_run AS s
@@ -134,8 +134,7 @@ BEGIN
                      AND NOT EXISTS (SELECT FROM killed_run AS k
                                      WHERE k.instruction_id = j.id AND NOT k.over)
                    ORDER BY j.id FOR NO KEY UPDATE SKIP LOCKED);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION kill_reported(integer, integer[]) IS
     'A node has said that these runs are over on it: a list of which nothing is left is not sent '
     'to it again.';
@@ -160,8 +159,9 @@ BEGIN
         EXCEPTION WHEN lock_not_available OR deadlock_detected THEN -- our locks are gone
             tries := tries + 1;
             IF tries >= 50 THEN
-                RAISE EXCEPTION 'somebody is changing a run that is to be killed, and does not commit'
-                    USING ERRCODE = 'lock_not_available', DETAIL = 'No run was marked, and no node told.',
+                RAISE 'somebody is changing a run that is to be killed, and does not commit'
+                    USING ERRCODE = 'lock_not_available',
+                    DETAIL = 'No run was marked, and no node told.',
                     HINT = 'Do it again when that transaction has ended; pg_locks shows it.';
             END IF;
             PERFORM pg_sleep(0.01 + 0.04 * random()); -- in step with nobody
@@ -171,15 +171,14 @@ BEGIN
     UPDATE vantage6_events.run AS r SET status = 'killed by user', finished_at = utc_now()
     WHERE r.id = ANY (held.runs);
     RETURN coalesce(cardinality(held.runs), 0);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION mark_killed(integer[]) IS
     'Marks those of the runs that have not ended as killed, and tells their nodes; returns how '
     'many. 55P03 if one is locked for 10 s.';
 
 CREATE FUNCTION kill_task_logic(id integer) RETURNS integer
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
-AS $$
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
+    SET enable_seqscan = off AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM vantage6_events.task AS t WHERE t.id = kill_task_logic.id) THEN
         RAISE WARNING 'task % does not exist', id;
@@ -189,16 +188,15 @@ BEGIN
         SELECT o.run_id FROM open_run AS o
         WHERE o.alive AND (o.task_id = kill_task_logic.id
               OR o.task_id = ANY (ARRAY(SELECT descendants(kill_task_logic.id))))));
-END
-$$;
+END $$;
 COMMENT ON FUNCTION kill_task_logic(integer) IS
     'Marks the runs of the task and of all its descendants that have not ended as killed by user, '
     'and tells their nodes to kill them, online or not. Returns how many runs; 0 and a warning if '
     'there is no such task. 55P03 if somebody holds one of the runs for 10 s.';
 
 CREATE FUNCTION kill_node_logic(id integer) RETURNS integer
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
-AS $$
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
+    SET enable_seqscan = off AS $$
 DECLARE
     home record;
     killed integer;
@@ -221,8 +219,7 @@ BEGIN
             'node_id', id, 'collaboration_id', home.collaboration_id), ARRAY['node_' || id]);
     END IF;
     RETURN killed;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION kill_node_logic(integer) IS
     'Marks the runs of the node that have not ended as killed by user, and tells it to kill them, '
     'online or not; if it is online, also to kill everything else, once. Returns how many runs; 0 '

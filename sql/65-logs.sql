@@ -1,14 +1,14 @@
--- Logs: what runs log is collected in rows of log_line, and folded into HQ's column run.log, which is
--- written as a whole each time: line by line it would cost the square of its length.
+-- Logs: what runs log is collected in rows of log_line, and folded into HQ's column run.log. That
+-- is written as a whole each time: line by line it would cost the square of its length.
 --
--- due  a run whose lines are to be folded: they exceed a quarter of the log and 4 KB, nothing has come for
---      5 s, or the run has ended
+-- due  a run whose lines are to be folded: they exceed a quarter of the log and 4 KB, nothing has
+--      come for 5 s, or the run has ended
 --
--- Lines are taken away only by whoever holds HQ's row of the run, so that HQ and a fold never cross.
+-- Only the transaction that holds HQ's row of the run takes lines away, so that HQ and a fold never
+-- cross.
 
 CREATE FUNCTION joined_lines(lines text[], ends text) RETURNS text
-    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     -- As HQ does it: a line is put after a line feed, unless there is one already or nothing yet.
     SELECT concat(CASE WHEN ends NOT IN ('', E'\n') THEN E'\n' END, string_agg(
         CASE WHEN x.n = cardinality(lines) OR x.line = '' OR right(x.line, 1) = E'\n' THEN x.line
@@ -47,32 +47,27 @@ BEGIN
     UPDATE vantage6_events.run AS x
     SET log = concat(x.log, joined_lines(lines, right(x.log, 1))) WHERE x.id = fold_log.run_id;
     PERFORM set_config('vantage6_events.folding', 'off', true);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION fold_log(integer, bigint, boolean) IS
     'Puts the lines of the run, which are so many bytes, after its log, if they are due and nobody '
     'holds HQ''s row.';
 
 CREATE FUNCTION fold_logs() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off AS $$
 BEGIN
     PERFORM fold_log(p.run_id, p.bytes, p.idle)
     FROM (SELECT l.run_id, sum(octet_length(l.line)) AS bytes,
                  max(l.at) < clock_timestamp() - interval '5 seconds' AS idle
           FROM log_line AS l GROUP BY l.run_id ORDER BY l.run_id) AS p;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION fold_logs() IS 'Folds the lines of all runs that are due.';
 
 CREATE FUNCTION log_written(run_id integer) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
     IF coalesce(current_setting('vantage6_events.folding', true), '') <> 'on' THEN
         DELETE FROM log_line AS l WHERE l.run_id = log_written.run_id;
     END IF;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION log_written(integer) IS
     'HQ has written the log of a run: that is the log now, whatever was still to be put after it.';

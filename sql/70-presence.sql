@@ -16,8 +16,7 @@ COMMENT ON FUNCTION utc_now() IS
     'The time as HQ keeps it: UTC, without time zone, whatever the setting TimeZone.';
 
 CREATE FUNCTION expect(principals integer[], grace interval) RETURNS void
-    LANGUAGE sql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
     INSERT INTO pending (principal_id, due)
     SELECT p, clock_timestamp() + grace FROM (SELECT DISTINCT unnest(principals) AS p) AS x
     ORDER BY p
@@ -27,8 +26,7 @@ COMMENT ON FUNCTION expect(integer[], interval) IS 'Makes the principals pending
 -- Tells that a principal left and joined rooms. Users' names go to users only.
 CREATE FUNCTION announce_rooms(kind text, name text, left_rooms text[], joined_rooms text[])
     RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     room text;
     suffix text := CASE kind WHEN 'node' THEN '' ELSE '/users' END;
@@ -42,14 +40,12 @@ BEGIN
             'message', to_json(initcap(kind) || ' <' || who || '> joined room <' || room || '>'),
             ARRAY[room || suffix]);
     END LOOP;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION announce_rooms(text, text, text[], text[]) IS
     'Sends the messages that a principal left and joined public rooms.';
 
 CREATE FUNCTION announce_node(event text, node announced, rooms text[]) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
     rooms := array_remove(rooms, 'all_nodes');
     IF cardinality(rooms) > 0 THEN
@@ -57,15 +53,13 @@ BEGIN
             'id', node.principal_id, 'name', left(node.name, 1000), 'org_id', node.organization_id),
             rooms, node.principal_id);
     END IF;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION announce_node(text, announced, text[]) IS
     'Sends node-online or node-offline to rooms of the node, not to the node.';
 
 -- Takes the row of HQ and writes the status; false if somebody else holds it.
 CREATE FUNCTION write_status(principal integer, online boolean) RETURNS boolean
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     wanted text := CASE WHEN online THEN 'online' ELSE 'offline' END;
     was record;
@@ -89,15 +83,13 @@ BEGIN
             ORDER BY d.id FOR UPDATE SKIP LOCKED);
     END IF;
     RETURN true;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION write_status(integer, boolean) IS
     'Writes status, last_seen (UTC) and, at the end of a node, removes its configuration; false if '
     'HQ''s row is locked.';
 
 CREATE FUNCTION states(principals integer[], online integer[]) RETURNS SETOF announced
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
     RETURN QUERY
     SELECT p.id, p.kind, p.name, p.organization_id, p.id = ANY (online),
@@ -107,16 +99,14 @@ BEGIN
                FROM public_rooms_of(online) AS x GROUP BY x.principal_id) AS r
         ON r.id = p.id
     WHERE p.id = ANY (principals);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION states(integer[], integer[]) IS
     'What there is to announce of the principals, of whom some are online; none for those that HQ '
     'has removed.';
 
 -- Locks the announced rows of the principals, made where missing, as far as nobody else holds them.
 CREATE FUNCTION lock_announced(principals integer[]) RETURNS integer[]
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     missing integer[];
 BEGIN
@@ -130,15 +120,13 @@ BEGIN
     RETURN ARRAY(SELECT a.principal_id FROM announced AS a
                  WHERE a.principal_id = ANY (principals)
                  ORDER BY a.principal_id FOR UPDATE SKIP LOCKED);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION lock_announced(integer[]) IS
     'Locks what was announced of the principals; returns those locked.';
 
 -- told is locked; false if the principal's turn must come again.
 CREATE FUNCTION reconcile(told announced, state announced) RETURNS boolean
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE -- a principal that is not online is in no rooms
     left_rooms text[] := ARRAY(
         SELECT unnest(told.rooms) EXCEPT SELECT unnest(state.rooms) ORDER BY 1);
@@ -171,15 +159,13 @@ BEGIN
         WHERE a.principal_id = told.principal_id;
     END IF;
     RETURN true;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION reconcile(announced, announced) IS
     'Tells and writes the difference between what was told of a principal and its state; false if '
     'it must be tried again.';
 
 CREATE FUNCTION reconcile_all(principals integer[]) RETURNS integer[]
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     locked integer[] := lock_announced(principals);
     present integer[];
@@ -205,16 +191,14 @@ BEGIN
     RETURN done || ARRAY(SELECT unnest(principals)
                          EXCEPT SELECT a.principal_id FROM announced AS a
                          EXCEPT SELECT p.id FROM vantage6_events.principal AS p);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION reconcile_all(integer[]) IS
     'Reconciles the principals that nobody else is at; returns those done.';
 
 CREATE FUNCTION presence_logic(max_rows integer, moved integer[] DEFAULT '{}')
     RETURNS double precision
     LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '500ms'
-AS $$
+    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE
     taken bigint[];
     done integer[];
@@ -235,8 +219,7 @@ BEGIN
     -- What is due and was not taken is in another daemon's hands.
     SELECT extract(epoch FROM min(p.due) - clock_timestamp()) INTO wait FROM pending AS p;
     RETURN CASE WHEN wait < 0.1 THEN 0.1 ELSE wait END;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION presence_logic(integer, integer[]) IS
     'Reconciles the presence of pending principals, among them now those that were moved (their '
     'rooms have changed), at most max_rows of their rows, those due longest first; rows that '
@@ -245,8 +228,7 @@ COMMENT ON FUNCTION presence_logic(integer, integer[]) IS
 
 -- A principal that is not online is announced anew when it comes, and may be gone for ever.
 CREATE FUNCTION tidy_announced() RETURNS void
-    LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
     DELETE FROM announced AS a WHERE a.principal_id IN (
         SELECT b.principal_id FROM announced AS b
         WHERE NOT b.online AND b.changed_at < now() - interval '1 day'

@@ -39,8 +39,7 @@ COMMENT ON COLUMN socket.expired IS
     'true: its token has expired, and only resuming proves who its client is';
 
 CREATE FUNCTION end_leases(sids text[], forgotten text[] DEFAULT '{}') RETURNS SETOF lease
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
     PERFORM FROM resumable AS r
     WHERE r.key IN (SELECT l.key FROM unnest(sids) AS s JOIN lease AS l ON l.sid = s)
@@ -51,16 +50,14 @@ BEGIN
     FROM unnest(sids) AS s JOIN lease AS l ON l.sid = s
     WHERE r.key = l.key AND (r.holder = l.sid OR r.holder IS NULL);
     RETURN QUERY DELETE FROM lease AS l WHERE l.sid IN (SELECT unnest(sids)) RETURNING l.*;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION end_leases(text[], text[]) IS
     'Ends the leases of the sids, and returns them; forgotten are those that cannot be resumed.';
 
 -- The daemons of connections that seemed to live are told by rights_since(): without a subject they
 -- are nobody's.
 CREATE FUNCTION resume(sockets socket[]) RETURNS resumable[]
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     asked socket[] := ARRAY( -- of several that name one key, the first
         SELECT DISTINCT ON (s.was, s.nsp, s.subject) s FROM unnest(sockets) AS s
@@ -87,8 +84,7 @@ BEGIN
         PERFORM ring();
     END IF;
     RETURN taken;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION resume(socket[]) IS
     'Gives the sockets what they resume, each once, and returns that: with the new holder, and '
     'when it ended, which is now if it seemed to live.';
@@ -125,8 +121,7 @@ BEGIN
             SELECT json_agg(json_build_array(e.id, e.payload, e.later) ORDER BY e.later, e.id)
             FROM since AS e WHERE e.its), '[]'))
         FROM total AS t WHERE t.events <= most AND (t.bytes > most_bytes) IS NOT TRUE);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION missed_events(integer, text, text[], pg_snapshot, pg_snapshot, bigint, integer,
                                   bigint) IS
     'What a client of the principal in these rooms has not received since its place (prev, cur, '
@@ -135,8 +130,7 @@ COMMENT ON FUNCTION missed_events(integer, text, text[], pg_snapshot, pg_snapsho
     'they take more than most_bytes (NULL: any number).';
 
 CREATE FUNCTION missed(socket socket, was resumable, rooms text[]) RETURNS json
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     prev pg_snapshot := was.since;
     cur pg_snapshot := was.since;
@@ -166,15 +160,13 @@ BEGIN
     END IF;
     RETURN missed_events(was.principal_id, was.nsp, rooms, prev, cur, upto,
                          setting('recovery_events')::integer, socket.most_bytes);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION missed(socket, resumable, text[]) IS
     'What the socket, which has resumed that connection and is in these rooms, missed, as '
     'missed_events() returns it; NULL if it cannot be recovered.';
 
 CREATE FUNCTION tidy_resumable() RETURNS void
-    LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
     DELETE FROM resumable AS r WHERE r.key IN (
         SELECT s.key FROM resumable AS s
         WHERE s.ended_at < now() - greatest(setting('resume_identity')::interval,

@@ -1,8 +1,8 @@
--- What nodes say, one function an event. All take the node, as HQ has it now, and the event's argument,
--- and of the argument only what no row tells: a node speaks for itself alone.
+-- What nodes send, one function an event. All take the node, as HQ has it now, and the event's
+-- argument, and of the argument only what no row tells: a node speaks for itself alone.
 --
--- verdict  NULL = it had its effect, or needs none; "locked" = it could not yet; else the reason why it has
---          none or not all, for the daemon's metric and log: see receive()
+-- verdict  NULL = it had its effect, or needs none; "locked" = it could not yet; else the reason
+--          why it has none or not all, for the daemon's metric and log: see receive()
 --
 -- Rows of HQ that somebody holds are waited for 10 ms at most.
 
@@ -13,24 +13,23 @@ COMMENT ON COLUMN node.organization_id IS 'Its organization';
 COMMENT ON COLUMN node.collaboration_id IS 'Its collaboration';
 
 CREATE FUNCTION given_id(value json) RETURNS integer
-    LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     digits text := value #>> '{}';
 BEGIN
     -- HQ 5's node sends ids also as text.
-    IF json_typeof(value) IN ('number', 'string') AND digits ~ '^[0-9]{1,10}$' AND digits::bigint <= 2147483647 THEN
+    IF json_typeof(value) IN ('number', 'string') AND digits ~ '^[0-9]{1,10}$'
+       AND digits::bigint <= 2147483647 THEN
         RETURN digits;
     END IF;
     RETURN NULL;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION given_id(json) IS 'The id that a node gave, as a number or as text; else NULL.';
 
-CREATE FUNCTION given_run(n node, arg json, OUT verdict text, OUT run_id integer, OUT task_id integer,
-                          OUT status text, OUT log_size bigint)
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
-AS $$
+CREATE FUNCTION given_run(n node, arg json, OUT verdict text, OUT run_id integer,
+                          OUT task_id integer, OUT status text, OUT log_size bigint)
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
+    SET enable_seqscan = off AS $$
 BEGIN
     run_id := CASE WHEN json_typeof(arg) = 'object' THEN given_id(arg -> 'run_id') END;
     IF run_id IS NULL THEN
@@ -44,14 +43,12 @@ BEGIN
     IF NOT FOUND THEN
         verdict := 'run';
     END IF;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION given_run(node, json) IS
     'The run that the argument names, if it is one of the node''s.';
 
 CREATE FUNCTION on_status(n node, arg json) RETURNS text
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     r record := given_run(n, arg);
     told text;
@@ -72,21 +69,20 @@ BEGIN
         RETURN NULL; -- HQ's row has said so
     END IF;
     INSERT INTO relayed AS x (run_id, row_status, status) VALUES (r.run_id, r.status, told)
-    ON CONFLICT ON CONSTRAINT relayed_pkey DO UPDATE SET (row_status, status) = (excluded.row_status, excluded.status)
+    ON CONFLICT ON CONSTRAINT relayed_pkey DO UPDATE
+    SET (row_status, status) = (excluded.row_status, excluded.status)
     WHERE (x.row_status, x.status) IS DISTINCT FROM (excluded.row_status, excluded.status);
     IF FOUND THEN
         PERFORM announce_status(r.run_id, r.task_id, n.organization_id, told, false);
     END IF;
     RETURN NULL;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION on_status(node, json) IS
     'algorithm_status_change: announces the status of a run of the node, unless HQ''s row has it, '
     'or it was the last one announced since that row changed.';
 
 CREATE FUNCTION on_log(n node, arg json) RETURNS text
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     r record := given_run(n, arg);
     most integer := pg_size_bytes(setting('max_log_line'));
@@ -102,7 +98,8 @@ BEGIN
     line := arg ->> 'log';
     IF octet_length(line) > most THEN
         verdict := 'size';
-        line := left(line, most / 4) || ' [cut by vantage6_events.max_log_line]'; -- 4 bytes a character at most
+        -- A character has 4 bytes at most.
+        line := left(line, most / 4) || ' [cut by vantage6_events.max_log_line]';
     END IF;
     PERFORM announce('algorithm_log', json_build_object(
         'run_id', r.run_id, 'task_id', r.task_id, 'log', line),
@@ -112,15 +109,13 @@ BEGIN
     END IF;
     INSERT INTO log_line (run_id, line, at) VALUES (r.run_id, line, clock_timestamp());
     RETURN verdict;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION on_log(node, json) IS
     'algorithm_log: a line of a run of the node, for users, and for HQ''s column run.log.';
 
 -- What HQ stores of a node's configuration: of a list its items, of an object its own members.
 CREATE FUNCTION config_rows(config json) RETURNS TABLE (key text, value text, item json)
-    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH outer_member AS (
         SELECT m.key, m.value, m.n FROM json_each(config) WITH ORDINALITY AS m (key, value, n)
     ), member AS (
@@ -139,8 +134,8 @@ $$;
 COMMENT ON FUNCTION config_rows(json) IS 'The rows of nodeconfig that a configuration makes.';
 
 CREATE FUNCTION replace_config(n node, config json) RETURNS text
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '10ms'
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
+    SET lock_timeout = '10ms' AS $$
 BEGIN
     -- presence() takes it when the node is gone: one after the other.
     IF NOT n.id = ANY (lock_announced(ARRAY[n.id])) THEN
@@ -157,14 +152,12 @@ BEGIN
     RETURN NULL;
 EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
     RETURN 'locked';
-END
-$$;
+END $$;
 COMMENT ON FUNCTION replace_config(node, json) IS
     'Replaces what HQ has of the node''s configuration.';
 
 CREATE FUNCTION on_info(n node, arg json) RETURNS text
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
     IF json_typeof(arg) IS DISTINCT FROM 'object' THEN
         RETURN 'shape';
@@ -175,14 +168,13 @@ BEGIN
         RETURN 'shape';
     END IF;
     RETURN replace_config(n, arg);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION on_info(node, json) IS
     'node_info_update: the configuration that the node shares.';
 
 CREATE FUNCTION on_dataframe(n node, arg json) RETURNS text
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '10ms'
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
+    SET lock_timeout = '10ms' AS $$
 DECLARE
     session integer := CASE json_typeof(arg) WHEN 'object' THEN given_id(arg -> 'session_id') END;
     rows integer[];
@@ -191,41 +183,45 @@ BEGIN
         RETURN 'shape';
     END IF;
     rows := ARRAY(SELECT u.id FROM unwanted_dataframe AS u
-                  WHERE u.node_id = n.id AND u.session_id = session AND u.df_name = arg ->> 'df_name' ORDER BY u.id);
+                  WHERE u.node_id = n.id AND u.session_id = session
+                    AND u.df_name = arg ->> 'df_name' ORDER BY u.id);
     IF cardinality(rows) > 0 THEN
         DELETE FROM vantage6_events.dataframe_deletion AS d WHERE d.id = ANY (rows);
     END IF;
     RETURN NULL;
 EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
     RETURN 'locked';
-END
-$$;
+END $$;
 COMMENT ON FUNCTION on_dataframe(node, json) IS
     'dataframe_deleted: a dataframe that the node was to delete is deleted.';
 
 -- The names and labels are those of HQ's own exporter.
 CREATE FUNCTION gauges(n node, arg json) RETURNS json
-    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
     WITH known AS ( -- a label may take few values, whatever nodes say
         SELECT k.label, CASE WHEN arg -> k.label IS NULL THEN 'unknown'
-                             WHEN arg ->> k.label = ANY (k.names) THEN arg ->> k.label ELSE 'other' END AS value
+                             WHEN arg ->> k.label = ANY (k.names) THEN arg ->> k.label
+                             ELSE 'other' END AS value
         FROM (VALUES ('os', ARRAY['posix', 'nt', 'Linux', 'Darwin', 'Windows']),
-                     ('platform', ARRAY['linux', 'darwin', 'win32', 'cygwin', 'Linux', 'Darwin', 'Windows']))
+                     ('platform', ARRAY['linux', 'darwin', 'win32', 'cygwin', 'Linux', 'Darwin',
+                                        'Windows']))
              AS k (label, names)
     ), given AS (
         SELECT g.name, g.nr, arg -> g.name AS value, NULL::bigint AS gpu
-        FROM unnest(ARRAY['cpu_percent', 'memory_percent', 'num_algorithm_containers', 'cpu_count', 'memory_total',
-                          'memory_available', 'gpu_count']) WITH ORDINALITY AS g (name, nr)
+        FROM unnest(ARRAY['cpu_percent', 'memory_percent', 'num_algorithm_containers', 'cpu_count',
+                          'memory_total', 'memory_available', 'gpu_count'])
+                 WITH ORDINALITY AS g (name, nr)
         UNION ALL
         SELECT g.name, 10 + g.nr, e.value, e.n - 1
         FROM unnest(ARRAY['gpu_load', 'gpu_memory_used', 'gpu_memory_free', 'gpu_temperature'])
                  WITH ORDINALITY AS g (name, nr),
-             json_array_elements(CASE json_typeof(arg -> g.name) WHEN 'array' THEN arg -> g.name ELSE '[]' END)
+             json_array_elements(CASE json_typeof(arg -> g.name) WHEN 'array' THEN arg -> g.name
+                                 ELSE '[]' END)
                  WITH ORDINALITY AS e (value, n)
         WHERE e.n <= setting('max_gpus')::integer
     )
-    SELECT json_agg(json_build_object('name', g.name, 'labels', l.labels, 'value', g.value) ORDER BY g.nr, g.gpu)
+    SELECT json_agg(json_build_object('name', g.name, 'labels', l.labels, 'value', g.value)
+                    ORDER BY g.nr, g.gpu)
     FROM given AS g, LATERAL (
         SELECT json_object_agg(x.label, x.value) AS labels FROM (
             SELECT 'node_id' AS label, n.id::text AS value

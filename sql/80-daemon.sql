@@ -25,21 +25,18 @@ COMMENT ON FUNCTION lock_key(bigint) IS
     'Second key of the advisory lock that the incarnation holds.';
 
 CREATE FUNCTION end_instance(incarnation bigint) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
     DELETE FROM instance AS i WHERE i.incarnation = end_instance.incarnation;
     PERFORM expect(array_agg(e.principal_id), setting('drain_grace')::interval)
     FROM end_leases(ARRAY(SELECT l.sid FROM lease AS l
                           WHERE l.incarnation = end_instance.incarnation)) AS e;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION end_instance(bigint) IS 'Ends an incarnation: its leases end, with grace.';
 
 -- What is wrong with what attach() made, one line each.
 CREATE FUNCTION faults() RETURNS SETOF text
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     att record;
     agent_oid oid;
@@ -70,15 +67,13 @@ BEGIN
         ORDER BY 1;
     RETURN QUERY
         SELECT * FROM vantage6_events.agent_lacks(att.hq_schema, att.hq_version, att.agent);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION faults() IS
     'What of the things that attach() made is missing, changed, or belongs to another role than '
     'the agent, and what the agent lacks; an error if not attached.';
 
 CREATE FUNCTION check_ready(instance text, version text) RETURNS void
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     fault text;
 BEGIN
@@ -113,13 +108,11 @@ BEGIN
                 'SELECT vantage6_events.attach(%L)',
                 (SELECT a.hq_schema FROM vantage6_events.attachment AS a));
     END IF;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION check_ready(text, text) IS 'Refuses what open() refuses: V6001, V6005-V6009.';
 
 CREATE FUNCTION start_epoch() RETURNS text
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     cluster text := system_id() || '-' || timeline() || '-';
     present text;
@@ -139,8 +132,7 @@ BEGIN
             setting('epoch_grace')::interval);
     END IF;
     RETURN (SELECT e.value FROM epoch AS e);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION start_epoch() IS
     'The epoch; if the leases may have been lost, a new one, and all that are announced online '
     'become pending with epoch_grace.';
@@ -156,8 +148,7 @@ CREATE FUNCTION open(instance text, version text)
     RETURNS TABLE (incarnation bigint, system_id text, tli integer, epoch text,
                    snapshot pg_snapshot, hi bigint, secret text, bell text)
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '5s'
-AS $$
+    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '5s' AS $$
 DECLARE
     earlier bigint;
     n bigint;
@@ -181,8 +172,7 @@ BEGIN
     RETURN QUERY
         SELECT n, system_id(), timeline(), e, pg_current_snapshot(), last_id(),
                (SELECT x.value FROM secret AS x), bell();
-END
-$$;
+END $$;
 COMMENT ON FUNCTION open(text, text) IS
     'Registers an instance of vantage6-pushd (its name and version): a new incarnation, ending an '
     'earlier one of that name, its leases with grace. Returns the cluster and epoch that all state '
@@ -190,8 +180,7 @@ COMMENT ON FUNCTION open(text, text) IS
     'secret that offsets are signed with; and bell(). Errors: V6001, V6005-V6009.';
 
 CREATE FUNCTION check_incarnation(incarnation bigint) RETURNS void
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
     -- Whoever ends it now waits for us, and then finds the leases that we write.
     PERFORM FROM instance AS i WHERE i.incarnation = check_incarnation.incarnation FOR KEY SHARE;
@@ -199,15 +188,13 @@ BEGIN
         RAISE EXCEPTION 'incarnation % has ended', incarnation
             USING ERRCODE = 'V6010', HINT = 'Call open() again and register the live connections.';
     END IF;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION check_incarnation(bigint) IS
     'V6010 if the incarnation has ended; else it does not end before the transaction does.';
 
 CREATE FUNCTION disconnect(incarnation bigint, sockets json) RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '500ms'
-AS $$
+    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE
     sids text[];
     by_client text[]; -- those that left by themselves
@@ -228,16 +215,14 @@ BEGIN
     PERFORM expect(left_now, '0');
     PERFORM expect(left_later, setting('drain_grace')::interval);
     RETURN n;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION disconnect(bigint, json) IS
     'Ends connections: [{"sid", "reason", "by_client": true if the client itself left; else its '
     'presence ends after drain_grace}]. Returns how many were registered.';
 
 CREATE FUNCTION beat_logic(incarnation bigint, upgraded text[] DEFAULT '{}') RETURNS boolean
     LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '500ms'
-AS $$
+    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE
     other record;
 BEGIN
@@ -275,8 +260,7 @@ BEGIN
     PERFORM repeat_instructions();
     PERFORM upkeep(); -- last, since it locks a slot of the log until the commit
     RETURN true;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION beat_logic(bigint, text[]) IS
     'The incarnation lives; false if it was ended: open again. upgraded: sids of clients whose '
     'transport is a WebSocket now. Ends dead ones, refreshes last_seen of its nodes when older '

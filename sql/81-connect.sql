@@ -4,8 +4,7 @@
 -- resume an earlier connection take it over, all get a lease, and one statement reads the answer.
 
 CREATE FUNCTION register(incarnation bigint, sockets socket[], taken resumable[]) RETURNS integer[]
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     known integer[];
 BEGIN
@@ -40,8 +39,7 @@ BEGIN
         WHERE r.holder IS NULL AND r.subject = excluded.subject)
     SELECT array_agg(DISTINCT l.principal_id) INTO known FROM leased AS l;
     RETURN known;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION register(bigint, socket[], resumable[]) IS
     'Writes the leases of the sockets, some of which have resumed what was taken for them, and '
     'returns their principals.';
@@ -50,8 +48,7 @@ COMMENT ON FUNCTION register(bigint, socket[], resumable[]) IS
 CREATE FUNCTION answer(sockets socket[], taken resumable[], known integer[])
     RETURNS TABLE (sid text, principal_id integer, kind text, rooms text, greeting json,
                    snapshot pg_snapshot, recovers boolean, missed json)
-    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
     WITH room AS (
         SELECT r.principal_id, string_agg(r.room, ',' ORDER BY r.room COLLATE "C") AS list
         FROM rooms_of(known) AS r GROUP BY r.principal_id)
@@ -109,8 +106,7 @@ BEGIN
     END LOOP;
     DELETE FROM resumable AS r USING unnest(taken) AS t -- not recovered: good once
     WHERE r.key = t.key AND r.ended_at IS NOT NULL;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION connect_logic(bigint, json) IS
     'Registers connections, again if need be. sockets: up to 1000 objects with the fields of the '
     'type socket. One row each: principal_id, kind and rooms (joined by commas) are NULL if not '

@@ -1,20 +1,19 @@
 -- receive: what clients sent takes effect, once, and within their rights.
 --
 -- stream    one life of a pushd, which numbers what it passes on from 1
--- deferred  an item whose effect had to wait, since somebody holds rows of HQ that it needs. Later items of
---           the same node that need such rows wait behind it; all others go on
+-- deferred  an item whose effect had to wait, since somebody holds rows of HQ that it needs. Later
+--           items of the same node that need such rows wait behind it; all others go on
 --
 -- An item is judged by the rights of its sender as they are now.
 
 CREATE FUNCTION without_nul(items json) RETURNS json
-    LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- PostgreSQL's text has no character 0, which an algorithm may well print.
     RETURN CASE WHEN strpos(items::text, '\u0000') = 0 THEN items
-           ELSE regexp_replace(items::text, '(?<!\\)((?:\\\\)*)\\u0000', '\1\\ufffd', 'g')::json END;
-END
-$$;
+           ELSE regexp_replace(items::text, '(?<!\\)((?:\\\\)*)\\u0000', '\1\\ufffd',
+               'g')::json END;
+END $$;
 COMMENT ON FUNCTION without_nul(json) IS 'The same with U+FFFD in place of each character 0.';
 
 -- handler   a function of 75-node-events.sql; or what becomes of the event in receive() itself
@@ -22,8 +21,7 @@ COMMENT ON FUNCTION without_nul(json) IS 'The same with U+FFFD in place of each 
 -- replaces  it counts as a whole: one that waits is replaced by the next
 CREATE FUNCTION received_events()
     RETURNS TABLE (name text, sender text, handler text, locks boolean, replaces boolean)
-    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     VALUES ('ping',                    NULL,   'ping',         false, false),
            ('message',                 'node', 'say',          false, false),
            ('error',                   'node', 'say',          false, false),
@@ -52,8 +50,7 @@ COMMENT ON FUNCTION act(text, node, json) IS
     'Lets what a node sent have its effect in the database; returns the verdict.';
 
 CREATE FUNCTION defer(principal integer, event text, arg json, replaces boolean) RETURNS text
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
     IF replaces THEN
         DELETE FROM deferred AS d WHERE d.principal_id = principal AND d.name = event;
@@ -64,15 +61,13 @@ BEGIN
     INSERT INTO deferred (principal_id, name, arg, since)
     VALUES (principal, event, arg, clock_timestamp());
     RETURN NULL;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION defer(integer, text, json, boolean) IS
     'Keeps an item for retry_deferred(), maybe in place of earlier ones; the verdict "locked" if '
     'too many of this node wait.';
 
 CREATE FUNCTION retry_deferred() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     item record;
     waiting integer[] := '{}'; -- whose turn has not come
@@ -92,8 +87,7 @@ BEGIN
             DELETE FROM deferred AS d WHERE d.id = item.id;
         END IF;
     END LOOP;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION retry_deferred() IS
     'Tries again what had to wait for rows that others held, of each node in order.';
 
@@ -103,21 +97,20 @@ AS $$ SELECT left(arg #>> '{}', 200) $$;
 COMMENT ON FUNCTION said_text(json) IS 'What a client wants to be read, at most 200 characters.';
 
 CREATE FUNCTION report(gauges json[], said json[], refused json[]) RETURNS json
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT nullif(json_strip_nulls(json_build_object(
         'gauges', CASE WHEN cardinality(gauges) > 0 THEN gauges END,
         'said', CASE WHEN cardinality(said) > 0 THEN said END,
         'refused', (SELECT json_agg(x) FROM (
-            SELECT (r ->> 'principal')::integer AS principal, r ->> 'event' AS event, r ->> 'reason' AS reason, count(*) AS n
+            SELECT (r ->> 'principal')::integer AS principal, r ->> 'event' AS event,
+                   r ->> 'reason' AS reason, count(*) AS n
             FROM unnest(refused) AS r GROUP BY 1, 2, 3 ORDER BY 1, 2, 3) AS x)))::text, '{}')::json
 $$;
 COMMENT ON FUNCTION report(json[], json[], json[]) IS
     'The report of receive(); NULL if there is nothing to report.';
 
 CREATE FUNCTION take_items(incarnation bigint, last bigint, items json) RETURNS json
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     item record;
     verdict text;
@@ -131,9 +124,11 @@ BEGIN
     FOR item IN
         SELECT x.sid, x.principal, e.name, e.handler, e.locks, e.replaces, x.event -> 1 AS arg,
                l.sid IS NOT NULL AS leased,
-               CASE WHEN p.id IS NULL THEN 'principal' WHEN e.sender <> p.kind THEN p.kind END AS verdict,
+               CASE WHEN p.id IS NULL THEN 'principal'
+                    WHEN e.sender <> p.kind THEN p.kind END AS verdict,
                (p.id, p.organization_id, p.collaboration_id)::node AS node
-        FROM json_to_recordset(items) AS x (seq bigint, sid text, principal integer, nsp text, event json)
+        FROM json_to_recordset(items)
+                 AS x (seq bigint, sid text, principal integer, nsp text, event json)
         JOIN received_events() AS e ON e.name = x.event ->> 0 -- what nobody knows has no effect
         LEFT JOIN vantage6_events.principal AS p ON p.id = x.principal
         LEFT JOIN lease AS l ON l.sid = x.sid AND l.principal_id = x.principal
@@ -171,7 +166,8 @@ BEGIN
             END IF;
         END CASE;
         IF verdict IS NOT NULL THEN
-            refused := refused || json_build_object('principal', item.principal, 'event', item.name, 'reason', verdict);
+            refused := refused || json_build_object(
+                'principal', item.principal, 'event', item.name, 'reason', verdict);
         END IF;
     END LOOP;
     UPDATE vantage6_events.principal_status AS s
@@ -179,8 +175,7 @@ BEGIN
     WHERE s.id IN (SELECT t.id FROM vantage6_events.principal_status AS t
                    WHERE t.id = ANY (pinged) ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED);
     RETURN report(gauges, said, refused);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION take_items(bigint, bigint, json) IS
     'Lets the items after the last one taken have their effect, in order; returns the report of '
     'receive().';
@@ -188,8 +183,7 @@ COMMENT ON FUNCTION take_items(bigint, bigint, json) IS
 CREATE FUNCTION receive_logic(incarnation bigint, stream text, items json)
     RETURNS TABLE (taken bigint, report json)
     LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '500ms'
-AS $$
+    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE
     last bigint;
 BEGIN
@@ -208,8 +202,7 @@ BEGIN
         taken := last;
     END IF;
     RETURN NEXT;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION receive_logic(bigint, text, json) IS
     'Takes what clients sent: [{"seq", "sid", "principal", "nsp", "event": [name, argument...]}], '
     'numbered in the stream; items up to the last seq taken of it are skipped. Returns the highest '
@@ -221,8 +214,7 @@ COMMENT ON FUNCTION receive_logic(bigint, text, json) IS
     'tables are locked for 0.5 s.';
 
 CREATE FUNCTION tidy_received() RETURNS void
-    LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
     DELETE FROM received AS r WHERE r.stream IN (
         SELECT s.stream FROM received AS s WHERE s.taken_at < now() - interval '7 days'
         FOR UPDATE SKIP LOCKED)

@@ -22,8 +22,7 @@ CREATE FUNCTION events_since(since pg_snapshot, hi bigint, seen_tli integer, upt
     SET enable_bitmapscan = off
     SET enable_sort = on
     SET jit = off
-    SET max_parallel_workers_per_gather = 0
-AS $$
+    SET max_parallel_workers_per_gather = 0 AS $$
 DECLARE
     upper_snapshot pg_snapshot := coalesce(upto, pg_current_snapshot());
     since_max xid8 := pg_snapshot_xmax(since);
@@ -63,8 +62,7 @@ BEGIN
           WINDOW w AS (ORDER BY n.id)) AS p
     WHERE p.number <= max_rows AND p.before < max_bytes
     ORDER BY p.id;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION events_since(pg_snapshot, bigint, integer, pg_snapshot, bigint, integer,
                                  integer) IS
     'The events that are new since the cursor (since, hi), in the order of their ids. The first '

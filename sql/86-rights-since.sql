@@ -11,8 +11,7 @@
 
 CREATE FUNCTION rights_scopes(since pg_snapshot) RETURNS text[]
     LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
-AS $$
+    SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off AS $$
 BEGIN
     RETURN ARRAY(
         SELECT DISTINCT unnest(n.scopes) FROM (
@@ -20,14 +19,12 @@ BEGIN
             UNION ALL
             SELECT c.scopes FROM rights_change AS c
             WHERE c.xid = ANY (ARRAY(SELECT pg_snapshot_xip(since)))) AS n);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION rights_scopes(pg_snapshot) IS
     'The scopes of all changes of rights that this snapshot does not see.';
 
 CREATE FUNCTION leased(incarnation bigint, scopes text[]) RETURNS SETOF lease
-    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
     SELECT l.* FROM lease AS l
     WHERE l.incarnation = leased.incarnation
       AND ('all' = ANY (scopes) OR 'principal_' || l.principal_id = ANY (scopes)
@@ -44,8 +41,7 @@ CREATE FUNCTION rights_since_logic(incarnation bigint, since pg_snapshot, audit_
     RETURNS TABLE (sid text, principal_id integer, rooms text, known boolean, noted boolean,
                    audited boolean)
     LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '100ms'
-AS $$
+    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
     scopes text[] := rights_scopes(since);
     found_rows json;
@@ -93,8 +89,7 @@ BEGIN
     END;
     RETURN QUERY SELECT * FROM json_to_recordset(found_rows) AS x (
         sid text, principal_id integer, rooms text, known boolean, noted boolean, audited boolean);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION rights_since_logic(bigint, pg_snapshot, text, integer) IS
     'The rooms of clients of the incarnation whose rights may have changed since the snapshot, as '
     'of this statement; to be asked with the first page of events_since, and heeded before its '

@@ -1,33 +1,31 @@
 -- upkeep: what is old goes.
 --
--- Called by the background worker, and by beat(): whoever comes first does it, the others pass by. Each call is
--- short: the next one goes on.
+-- The background worker calls it, and so does beat(). One does it at a time, the others pass by.
+-- Each call is short: the next one goes on.
 --
--- A slot is emptied when its newest event is older than vantage6_events.retention. Ids are drawn when events are
--- emitted, so the newest is the one with the greatest id, whoever commits when; and it is looked at under a
--- lock that leaves no writer. So it does not matter which retention chose the slot: sessions may have
--- different ones, after a change.
+-- A slot is emptied when its newest event is older than the retention. Ids are drawn when events
+-- are emitted, so the newest has the greatest id, whichever commits first. It is looked at under a
+-- lock that leaves no writer. So it does not matter which retention chose the slot: sessions may
+-- have different ones, after a change.
 
 CREATE FUNCTION slot_is_old(slot integer) RETURNS boolean
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     newest timestamptz;
 BEGIN
     EXECUTE format('SELECT e.emitted_at FROM event_%s AS e ORDER BY e.id DESC LIMIT 1', slot)
     INTO newest;
     RETURN newest < clock_timestamp() - setting('retention')::interval;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION slot_is_old(integer) IS
     'Whether the newest event of the slot is older than the retention; NULL if there is none.';
 
 CREATE FUNCTION empty_slot() RETURNS integer
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     turn bigint := extract(epoch FROM setting('retention')::interval);
-    present integer := floor(extract(epoch FROM clock_timestamp() - timestamptz '2000-01-01 00:00Z'))::bigint / turn % 3;
+    present integer := floor(extract(epoch FROM
+        clock_timestamp() - timestamptz '2000-01-01 00:00Z'))::bigint / turn % 3;
 BEGIN
     FOR slot IN 0 .. 2 LOOP
         CONTINUE WHEN slot = present OR slot_is_old(slot) IS NOT TRUE;
@@ -35,7 +33,8 @@ BEGIN
             EXECUTE format('LOCK TABLE event_%s IN ACCESS EXCLUSIVE MODE', slot);
             IF slot_is_old(slot) THEN
                 EXECUTE format('TRUNCATE event_%s', slot);
-                -- Nobody may read the slot before the commit: it waits for no standby that is away, unless it emits.
+                -- Nobody may read the slot before the commit. So that waits for no standby that is
+                -- away, unless the transaction has emitted.
                 IF NOT EXISTS (SELECT FROM event AS e WHERE e.xid = pg_current_xact_id()) THEN
                     PERFORM set_config('synchronous_commit', 'local', true);
                 END IF;
@@ -46,15 +45,15 @@ BEGIN
         END;
     END LOOP;
     RETURN NULL;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION empty_slot() IS
     'Empties one slot of the log whose events are all older than the retention, and returns it; '
     'NULL: there is none, or somebody else had it locked for lock_timeout. Not the slot that is '
     'written now.';
 
 CREATE FUNCTION upkeep() RETURNS integer
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, vantage6_events, pg_temp
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, vantage6_events, pg_temp
     SET lock_timeout = 0 -- so that what is set below ends with the function
 AS $$
 BEGIN
@@ -63,14 +62,14 @@ BEGIN
         RETURN NULL;
     END IF;
     BEGIN
-        PERFORM tidy_tasks(), tidy_instructions(), tidy_rights(), tidy_announced(), tidy_resumable(),
+        PERFORM tidy_tasks(), tidy_instructions(), tidy_rights(), tidy_announced(),
+            tidy_resumable(),
                 tidy_received();
     EXCEPTION WHEN lock_not_available THEN
         NULL; -- next time; bells and beats do not wait for it
     END;
     RETURN empty_slot();
-END
-$$;
+END $$;
 COMMENT ON FUNCTION upkeep() IS
     'Removes what is old from the extension''s own tables, and touches none of HQ''s; returns the '
     'slot of the log that it has emptied, or NULL. At most one at a time; waits at most '

@@ -2,8 +2,7 @@
 --
 -- adapter view  what all else reads of HQ's tables; the same for both versions of HQ
 -- wrapper       of a logic function: the same name without _logic, SECURITY DEFINER, of the agent
---
--- asker         whoever calls attach() or detach(), whatever those run as
+-- asker         the role that calls attach() or detach(), whatever those run as
 --
 -- None of these is a member of the extension: pg_dump then keeps them and their owner, and the
 -- triggers on HQ's tables too. make() is SECURITY DEFINER of a superuser, but touches no row of HQ:
@@ -11,8 +10,7 @@
 
 CREATE FUNCTION view_template(version integer)
     RETURNS TABLE (name text, query text, comment text, columns text[])
-    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     VALUES
     ('principal', format($q$
         SELECT a.id, 'node'::text AS kind, a.%1$s::text AS subject, n.name::text AS name,
@@ -34,7 +32,8 @@ AS $$
         SELECT c.id FROM %1$I.collaboration AS c$q$, 'Collaborations', ARRAY['Key']),
     ('membership', $q$
         SELECT m.organization_id, m.collaboration_id FROM %1$I."Member" AS m$q$,
-     'Organizations of collaborations; may hold duplicates', ARRAY['Organization', 'Collaboration']),
+     'Organizations of collaborations; may hold duplicates',
+     ARRAY['Organization', 'Collaboration']),
     ('event_rule', $q$
         SELECT g.user_id, lower(r.scope::text) AS scope
         FROM (SELECT p.user_id, p.rule_id FROM %1$I."UserPermission" AS p
@@ -49,20 +48,23 @@ AS $$
         SELECT t.id, t.collaboration_id, t.parent_id, t.job_id FROM %1$I.task AS t$q$,
      'Tasks, to be looked up by id', ARRAY['Key', 'Collaboration', 'Parent task or NULL', 'Job']),
     ('run', $q$
-        SELECT r.id, r.task_id, r.organization_id, r.status, r.finished_at, r.log FROM %1$I.run AS r$q$,
+        SELECT r.id, r.task_id, r.organization_id, r.status, r.finished_at, r.log
+        FROM %1$I.run AS r$q$,
      'Runs, to be looked up by id; updatable',
-     ARRAY['Key', 'Task', 'Organization', 'Status', 'UTC, without time zone; NULL until it has finished',
-           'What it has logged']),
+     ARRAY['Key', 'Task', 'Organization', 'Status',
+           'UTC, without time zone; NULL until it has finished', 'What it has logged']),
     ('task_dependency', CASE version WHEN 4 THEN $q$
         SELECT NULL::integer AS task_id, NULL::integer AS depends_on_id WHERE false$q$ ELSE $q$
         SELECT d.task_id, d.depends_on_id FROM %1$I.task_depends_on AS d$q$ END,
-     'Which task waits for which; none in HQ 4', ARRAY['The task that waits', 'The task that it waits for']),
+     'Which task waits for which; none in HQ 4',
+     ARRAY['The task that waits', 'The task that it waits for']),
     ('dataframe_deletion', CASE version WHEN 4 THEN $q$
         SELECT NULL::integer AS id, NULL::integer AS node_id, NULL::text AS df_name,
                NULL::integer AS session_id WHERE false$q$ ELSE $q$
         SELECT d.id, d.node_id, d.dataframe_name::text AS df_name, d.session_id
         FROM %1$I.dataframetobedeletedatnode AS d$q$ END,
-     'Dataframes that nodes are to delete; none in HQ 4; updatable', ARRAY['Key', 'Node', 'Name', 'Session']),
+     'Dataframes that nodes are to delete; none in HQ 4; updatable',
+     ARRAY['Key', 'Node', 'Name', 'Session']),
     ('node_config', $q$
         SELECT c.id, c.node_id, c.key, c.value FROM %1$I.nodeconfig AS c$q$,
      'Configuration that nodes have shared; updatable',
@@ -73,8 +75,7 @@ COMMENT ON FUNCTION view_template(integer) IS
 
 CREATE FUNCTION logic()
     RETURNS TABLE (name text, function regprocedure, arguments oidvector)
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT left(p.proname, -6), p.oid::regprocedure, p.proargtypes FROM pg_proc AS p
     WHERE p.pronamespace = 'vantage6_events'::regnamespace AND p.proname LIKE '%\_logic'
     ORDER BY p.proname COLLATE "C"
@@ -82,8 +83,7 @@ $$;
 COMMENT ON FUNCTION logic() IS 'The logic functions and the names of their wrappers.';
 
 CREATE FUNCTION made_views() RETURNS TABLE (name text, oid oid, owner oid, whole boolean)
-    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off
-AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off AS $$
     SELECT v.name, c.oid, c.relowner,
            -- It follows a table that is renamed or moved: HQ writes into another by then.
            ARRAY(SELECT DISTINCT concat(att.hq_schema, '.', h.table_name) COLLATE "C"
@@ -104,8 +104,7 @@ $$;
 COMMENT ON FUNCTION made_views() IS 'The adapter views, as made() has them.';
 
 CREATE FUNCTION made_functions() RETURNS TABLE (name text, oid oid, owner oid, whole boolean)
-    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off
-AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off AS $$
     SELECT w.name, f.oid, f.proowner, f.prosecdef
     FROM (SELECT l.name, l.arguments FROM logic() AS l
           UNION ALL
@@ -118,23 +117,23 @@ COMMENT ON FUNCTION made_functions() IS
     'The wrappers and the trigger functions, as made() has them.';
 
 CREATE FUNCTION made_triggers() RETURNS TABLE (name text, oid oid, owner oid, whole boolean)
-    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off
-AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off AS $$
     SELECT 'vantage6_events_' || t.name, g.oid, f.owner,
            g.tgenabled IN ('O', 'A') AND (g.tgqual IS NULL) = (t.condition = '')
            -- of any column, or of those named
-           AND coalesce((SELECT string_agg(a.attname, ', ') FROM pg_attribute AS a WHERE a.attrelid = g.tgrelid
-                         AND a.attnum = ANY (g.tgattr)), '') = coalesce(substring(t.timing FROM ' OF (.*)'), '')
+           AND (SELECT string_agg(a.attname, ', ') FROM pg_attribute AS a
+                WHERE a.attrelid = g.tgrelid AND a.attnum = ANY (g.tgattr))
+               IS NOT DISTINCT FROM substring(t.after FROM ' OF (.*)')
            AND concat(g.tgoldtable, ' ', g.tgnewtable) = CASE
-               WHEN t.fires <> 'ROWS' THEN ' ' WHEN t.timing LIKE '%UPDATE%' THEN 'was changed'
-               WHEN t.timing LIKE '%DELETE%' THEN 'changed ' ELSE ' changed' END
+               WHEN t.fires <> 'ROWS' THEN ' ' WHEN t.after LIKE '%UPDATE%' THEN 'was changed'
+               WHEN t.after LIKE '%DELETE%' THEN 'changed ' ELSE ' changed' END
            -- The bits of the catalog: 1 = for each row; BEFORE and INSTEAD have bits of their own.
            AND g.tgdeferrable = (t.fires = 'COMMIT') AND g.tginitdeferred = (t.fires = 'COMMIT')
            AND g.tgtype = CASE WHEN t.fires IN ('STATEMENT', 'ROWS') THEN 0 ELSE 1 END
-                          + CASE WHEN t.timing LIKE '%TRUNCATE%' THEN 32 ELSE 0 END
-                          + CASE WHEN t.timing LIKE '%INSERT%' THEN 4 ELSE 0 END
-                          + CASE WHEN t.timing LIKE '%DELETE%' THEN 8 ELSE 0 END
-                          + CASE WHEN t.timing LIKE '%UPDATE%' THEN 16 ELSE 0 END
+                          + CASE WHEN t.after LIKE '%TRUNCATE%' THEN 32 ELSE 0 END
+                          + CASE WHEN t.after LIKE '%INSERT%' THEN 4 ELSE 0 END
+                          + CASE WHEN t.after LIKE '%DELETE%' THEN 8 ELSE 0 END
+                          + CASE WHEN t.after LIKE '%UPDATE%' THEN 16 ELSE 0 END
     FROM (SELECT) AS always LEFT JOIN attachment AS att ON true
     CROSS JOIN LATERAL trigger_template(att.hq_version) AS t
     LEFT JOIN made_functions() AS f ON f.name = t.name
@@ -146,8 +145,7 @@ COMMENT ON FUNCTION made_triggers() IS
     'The triggers, as made() has them. Each counts as its function''s owner''s.';
 
 CREATE FUNCTION made() RETURNS TABLE (what text, name text, oid oid, owner oid, whole boolean)
-    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off
-AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off AS $$
     SELECT 'view', v.* FROM made_views() AS v
     UNION ALL SELECT 'function', f.* FROM made_functions() AS f
     UNION ALL SELECT 'trigger', t.* FROM made_triggers() AS t
@@ -157,29 +155,25 @@ COMMENT ON FUNCTION made() IS
     'attach() makes it, and a view or trigger on the tables that HQ has now.';
 
 CREATE FUNCTION asker() RETURNS name
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Within a SECURITY DEFINER function the current user is its owner.
     SELECT coalesce(nullif(current_setting('role'), 'none'), session_user)::name
 $$;
 COMMENT ON FUNCTION asker() IS 'The role that the session acts as, seen from within any function.';
 
 CREATE FUNCTION check_asker(owner name) RETURNS void
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
     IF NOT pg_has_role(asker(), owner, 'MEMBER') THEN
         RAISE EXCEPTION 'role "%" does not own the tables of vantage6', asker()
             USING ERRCODE = 'V6004', HINT = format('Do it as %I or as a superuser.', owner);
     END IF;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION check_asker(name) IS
     'V6004 unless the session''s user is a member of the owner.';
 
 CREATE FUNCTION unmake() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     item record;
 BEGIN
@@ -196,17 +190,15 @@ BEGIN
             WHEN 'view' THEN format('DROP VIEW %s', item.oid::regclass)
             ELSE format('DROP FUNCTION %s', item.oid::regprocedure) END;
     END LOOP;
-END
-$$;
-COMMENT ON FUNCTION unmake() IS 'Drops all that attach() made, whoever owns it.';
+END $$;
+COMMENT ON FUNCTION unmake() IS 'Drops all that attach() made, whatever its owner.';
 
--- In the order of those who come meanwhile, or each of them would hold what we want next while he waits
+-- In the order of those that come meanwhile, or each would hold what we want next while it waits
 -- for what we have, until our wait ends, and with enough of them every wait does. pushd's functions
--- begin with the extension's tables and go on to HQ's; HQ goes from its tables to our views by triggers.
+-- begin with the extension's tables and go on to HQ's; HQ goes from its tables to our views.
 CREATE FUNCTION locks_to_take(schema name, version integer, mode text)
     RETURNS TABLE (relations regclass[], lock_mode text)
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT ARRAY['vantage6_events.instance', 'vantage6_events.resumable', 'vantage6_events.lease',
                  'vantage6_events.pending', 'vantage6_events.announced']::regclass[], 'EXCLUSIVE'
     UNION ALL
@@ -223,8 +215,7 @@ COMMENT ON FUNCTION locks_to_take(name, integer, text) IS
     'triggers in the given mode, HQ''s others so that they stay.';
 
 CREATE FUNCTION lock_holders(schema name, version integer, mode text) RETURNS text
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH held AS (
         SELECT l.pid, l.virtualtransaction AS vxid,
                string_agg(DISTINCT l.mode || ' on ' || l.relation::regclass, ', ') AS locks
@@ -241,16 +232,19 @@ AS $$
     ), holder AS (
         SELECT coalesce(a.xact_start, x.prepared) AS began, h.locks, CASE
             WHEN h.pid IS NULL THEN format('the prepared transaction %L', x.gid)
-            WHEN a.usesysid IS NULL THEN format('process %s (%s)', h.pid, coalesce(a.backend_type, 'ended'))
-            ELSE format('process %s (%s, application "%s"%s)', h.pid, a.usename, a.application_name, CASE
-                -- What pg_stat_activity would tell him.
+            WHEN a.usesysid IS NULL
+            THEN format('process %s (%s)', h.pid, coalesce(a.backend_type, 'ended'))
+            ELSE format('process %s (%s, application "%s"%s)', h.pid, a.usename,
+                        a.application_name, CASE
+                -- What pg_stat_activity would show it.
                 WHEN pg_has_role(vantage6_events.asker(), a.usesysid, 'USAGE')
                   OR pg_has_role(vantage6_events.asker(), 'pg_read_all_stats', 'USAGE')
                 THEN format(', %s, transaction of %s', a.state, a.xact_start) END) END AS name
         FROM held AS h
         LEFT JOIN pg_stat_activity AS a ON a.pid = h.pid
-        LEFT JOIN pg_locks AS own ON own.locktype = 'transactionid' AND own.virtualtransaction = h.vxid
-            AND own.granted AND own.pid IS NULL AND h.pid IS NULL
+        LEFT JOIN pg_locks AS own ON own.locktype = 'transactionid'
+            AND own.virtualtransaction = h.vxid AND own.granted AND own.pid IS NULL
+                AND h.pid IS NULL
         LEFT JOIN pg_prepared_xacts AS x ON x.transaction = own.transactionid
     )
     SELECT string_agg(format('%s: %s', o.name, o.locks), E'\n' ORDER BY o.began)
@@ -260,14 +254,14 @@ COMMENT ON FUNCTION lock_holders(name, integer, text) IS
     'Who is in the way of attach(), the oldest transactions first, as far as the asker may know; '
     'NULL if nobody is.';
 
--- All locks at once, and given up together: HQ may hold one table and want another, and must neither
--- lose its transaction to us nor queue behind us for long. Our deadlock_timeout is the shortest, so
--- that we are the victim, and autovacuum makes way: it does for those who wait that long.
+-- All locks together, and given up together: HQ may hold one table and want another, and must
+-- neither lose its transaction to us nor queue behind us for long. Our deadlock_timeout is the
+-- shortest, so that we are the victim, and autovacuum makes way: it does for those who wait that
+-- long.
 CREATE FUNCTION unmake_locked(schema name, version integer, mode text, patience interval)
     RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-    SET lock_timeout = '200ms' SET deadlock_timeout = '100ms'
-AS $$
+    SET lock_timeout = '200ms' SET deadlock_timeout = '100ms' AS $$
 DECLARE
     least_tries CONSTANT integer := 10; -- time alone may pass while the machine stands still
     until timestamptz := clock_timestamp() + patience;
@@ -290,21 +284,20 @@ BEGIN
         IF tries >= least_tries AND clock_timestamp() >= until THEN
             RAISE EXCEPTION 'the tables in schema "%" could not be locked: they are in use', schema
                 USING ERRCODE = 'lock_not_available',
-                DETAIL = coalesce('In the way: ' || holders, 'Nobody holds a lock on them for long.'),
+                DETAIL = coalesce('In the way: ' || holders,
+                                  'Nobody holds a lock on them for long.'),
                 HINT = 'Nothing was changed. Do it again when these transactions have ended; '
                     'pg_terminate_backend(process) ends one that stays idle in transaction.';
         END IF;
         PERFORM pg_sleep(0.05 + 0.1 * random()); -- in step with nobody
     END LOOP;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION unmake_locked(name, integer, text, interval) IS
     'Locks what locks_to_take() says, as long as the transaction lasts, and drops what attach() '
     'made. 55P03 when patience has ended and ten tries have failed.';
 
 CREATE FUNCTION make_views(schema name, version integer, agent name) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v record;
     col record;
@@ -319,43 +312,37 @@ BEGIN
         END LOOP;
         EXECUTE format('ALTER VIEW vantage6_events.%I OWNER TO %I', v.name, agent);
     END LOOP;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION make_views(name, integer, name) IS 'Makes the adapter views.';
 
 CREATE FUNCTION own_function(signature text, agent name, comment text) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', signature);
     EXECUTE format('COMMENT ON FUNCTION %s IS %L', signature, comment);
     -- DROP EXTENSION drops it too, and is refused while a trigger uses it.
     EXECUTE format('ALTER FUNCTION %s DEPENDS ON EXTENSION vantage6_events', signature);
     EXECUTE format('ALTER FUNCTION %s OWNER TO %I', signature, agent);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION own_function(text, name, text) IS
     'Gives a function that attach() made to the agent.';
 
--- Before PostgreSQL 18 a deferred trigger runs, at commit, with the rights of whoever is the user by then: not
--- the agent any more but our caller, maybe a superuser. And the owner of HQ's tables may have made one.
+-- Before PostgreSQL 18 a deferred trigger runs, at commit, with the rights of the user by then: not
+-- the agent any more but our caller, maybe a superuser. The owner of HQ's tables may have made one.
 CREATE FUNCTION fire_deferred() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF vantage6_events.asker() <> current_user THEN
         SET CONSTRAINTS ALL IMMEDIATE;
         SET CONSTRAINTS ALL DEFERRED;
     END IF;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION fire_deferred() IS
     'The end of what writes rows of HQ for somebody else than the agent: deferred triggers run '
     'now, as the agent. Those that can be deferred are so for the rest of the transaction.';
 
 CREATE FUNCTION make_functions(version integer, agent name) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     f record;
     logic text;
@@ -366,15 +353,18 @@ BEGIN
                     pg_get_function_result(p.oid) AS result, obj_description(p.oid) AS comment
              FROM vantage6_events.logic() AS l JOIN pg_proc AS p ON p.oid = l.function LOOP
         logic := format('vantage6_events.%I(%s)', f.name || '_logic',
-                        (SELECT string_agg('$' || i, ', ') FROM generate_series(1, f.pronargs) AS i));
+                        (SELECT string_agg('$' || i, ', ')
+                         FROM generate_series(1, f.pronargs) AS i));
         EXECUTE format(
             'CREATE FUNCTION vantage6_events.%I(%s) RETURNS %s LANGUAGE %s SECURITY DEFINER'
             ' SET search_path = pg_catalog, pg_temp AS %L',
             f.name, f.args, f.result,
             CASE f.provolatile WHEN 's' THEN 'sql STABLE' ELSE 'plpgsql VOLATILE' END,
-            CASE WHEN f.provolatile = 's' THEN format('SELECT %s%s', CASE WHEN f.proretset THEN '* FROM ' END, logic)
+            CASE WHEN f.provolatile = 's'
+                 THEN format('SELECT %s%s', CASE WHEN f.proretset THEN '* FROM ' END, logic)
                  ELSE format(CASE
-                     WHEN f.proretset THEN 'BEGIN RETURN QUERY SELECT * FROM %1$s; PERFORM %3$s; END'
+                     WHEN f.proretset
+                     THEN 'BEGIN RETURN QUERY SELECT * FROM %1$s; PERFORM %3$s; END'
                      WHEN f.result = 'void' THEN 'BEGIN PERFORM %1$s; PERFORM %3$s; END'
                      ELSE 'DECLARE result %2$s := %1$s; BEGIN PERFORM %3$s; RETURN result; END' END,
                      logic, f.result, 'vantage6_events.fire_deferred()') END);
@@ -390,34 +380,32 @@ BEGIN
             f.name, format('BEGIN PERFORM vantage6_events.%s; RETURN NULL; END', f.call));
         PERFORM vantage6_events.own_function(
             format('vantage6_events.%I()', f.name), agent,
-            format('Trigger: %s on %I. Owned by the agent.', f.timing, f.on_table));
+            format('Trigger: AFTER %s on %I. Owned by the agent.', f.after, f.on_table));
     END LOOP;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION make_functions(integer, name) IS
     'Makes the wrappers and the trigger functions.';
 
 CREATE FUNCTION make_triggers(schema name, version integer) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     t record;
 BEGIN
     FOR t IN SELECT * FROM vantage6_events.trigger_template(version) LOOP
         EXECUTE format(
-            'CREATE %s %I %s ON %I.%I %s %s EXECUTE FUNCTION vantage6_events.%I()',
+            'CREATE %s %I AFTER %s ON %I.%I %s %s EXECUTE FUNCTION vantage6_events.%I()',
             CASE t.fires WHEN 'COMMIT' THEN 'CONSTRAINT TRIGGER' ELSE 'TRIGGER' END,
-            'vantage6_events_' || t.name, t.timing, schema, t.on_table,
-            CASE t.fires WHEN 'COMMIT' THEN 'DEFERRABLE INITIALLY DEFERRED FOR EACH ROW'
-                         WHEN 'ROWS' THEN CASE t.timing
-                             WHEN 'AFTER INSERT' THEN 'REFERENCING NEW TABLE AS changed'
-                             WHEN 'AFTER DELETE' THEN 'REFERENCING OLD TABLE AS changed'
-                             ELSE 'REFERENCING OLD TABLE AS was NEW TABLE AS changed' END || ' FOR EACH STATEMENT'
-                         ELSE 'FOR EACH ' || t.fires END, t.condition, t.name);
+            'vantage6_events_' || t.name, t.after, schema, t.on_table, CASE t.fires
+                WHEN 'COMMIT' THEN 'DEFERRABLE INITIALLY DEFERRED FOR EACH ROW'
+                WHEN 'ROWS' THEN CASE t.after
+                    WHEN 'INSERT' THEN 'REFERENCING NEW TABLE AS changed'
+                    WHEN 'DELETE' THEN 'REFERENCING OLD TABLE AS changed'
+                    ELSE 'REFERENCING OLD TABLE AS was NEW TABLE AS changed' END
+                ELSE 'FOR EACH ' || t.fires END,
+            CASE WHEN t.condition <> '' THEN format('WHEN (%s)', t.condition) END, t.name);
         EXECUTE format('COMMENT ON TRIGGER %I ON %I.%I IS %L',
                        'vantage6_events_' || t.name, schema, t.on_table,
                        'Of the extension vantage6_events; see its function detach()');
     END LOOP;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION make_triggers(name, integer) IS 'Puts the triggers on HQ''s tables.';

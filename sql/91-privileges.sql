@@ -1,17 +1,17 @@
 -- Who may do what. grant_hq and grant_pushd are remembered, since attach() makes functions anew.
 
 CREATE FUNCTION purpose_of(function name) RETURNS text
-    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce((
         SELECT p.purpose FROM (VALUES
-            ('hq', ARRAY['emit', 'bell', 'rooms', 'may_receive', 'kill_task', 'kill_node', 'attach', 'make',
-                         'detach']),
-            ('pushd', ARRAY['open', 'connect', 'disconnect', 'events_since', 'rights_since', 'beat', 'presence',
-                            'receive', 'ack']),
-            ('superuser', ARRAY['grant_hq', 'grant_pushd', 'remember_grant', 'apply_grants', 'agent_privileges',
-                                'make_views', 'make_functions', 'own_function', 'make_triggers', 'unmake',
-                                'unmake_locked', 'lock_holders'])) AS p (purpose, names)
+            ('hq', ARRAY['emit', 'bell', 'rooms', 'may_receive', 'kill_task', 'kill_node',
+                         'attach', 'make', 'detach']),
+            ('pushd', ARRAY['open', 'connect', 'disconnect', 'events_since', 'rights_since',
+                            'beat', 'presence', 'receive', 'ack']),
+            ('superuser', ARRAY['grant_hq', 'grant_pushd', 'remember_grant', 'apply_grants',
+                                'agent_privileges', 'make_views', 'make_functions',
+                                'own_function', 'make_triggers', 'unmake', 'unmake_locked',
+                                'lock_holders'])) AS p (purpose, names)
         WHERE function = ANY (p.names)), 'agent')
 $$;
 COMMENT ON FUNCTION purpose_of(name) IS
@@ -20,27 +20,27 @@ COMMENT ON FUNCTION purpose_of(name) IS
     'of functions.';
 
 CREATE FUNCTION audience(function name, owner text) RETURNS text
-    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
     SELECT format('For %s. Owned by the %s.', CASE purpose_of(function)
         WHEN 'hq' THEN 'HQ and operators' WHEN 'pushd' THEN 'vantage6-pushd'
         WHEN 'superuser' THEN 'superusers' ELSE 'the agent' END, owner)
 $$;
-COMMENT ON FUNCTION audience(name, text) IS 'The end of the comment of a function with this name and owner.';
+COMMENT ON FUNCTION audience(name, text) IS
+    'The end of the comment of a function with this name and owner.';
 
 CREATE FUNCTION agent_needs() RETURNS TABLE (kind text, object text, privileges text)
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT 'SCHEMA', 'vantage6_events', 'USAGE'
     UNION ALL
     SELECT 'TABLE', 'vantage6_events.' || t, 'SELECT, INSERT, UPDATE, DELETE'
-    FROM unnest(ARRAY['instance', 'resumable', 'lease', 'pending', 'announced', 'done_once', 'node_at', 'open_run',
-                      'child_task', 'dependency', 'ready_task', 'instruction', 'killed_run',
-                      'unwanted_dataframe', 'log_line', 'relayed', 'received', 'deferred', 'rights_change']) AS t
+    FROM unnest(ARRAY['instance', 'resumable', 'lease', 'pending', 'announced', 'done_once',
+                      'node_at', 'open_run', 'child_task', 'dependency', 'ready_task',
+                      'instruction', 'killed_run', 'unwanted_dataframe', 'log_line', 'relayed',
+                      'received', 'deferred', 'rights_change']) AS t
     UNION ALL
     SELECT 'TABLE', 'vantage6_events.attachment', 'SELECT'
     UNION ALL
-    -- What is SECURITY INVOKER gives nobody more than he has.
+    -- What is SECURITY INVOKER gives no role more than it has.
     SELECT 'FUNCTION', p.oid::regprocedure::text, 'EXECUTE' FROM pg_proc AS p
     JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid
         AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
@@ -51,9 +51,9 @@ $$;
 COMMENT ON FUNCTION agent_needs() IS 'What the agent needs of the extension''s own things.';
 
 CREATE FUNCTION agent_lacks(schema name, version integer, agent name) RETURNS SETOF text
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT format('role %I lacks %s on %s %s', agent, p, lower(n.kind), n.object) COLLATE "C" AS line
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('role %I lacks %s on %s %s', agent, p, lower(n.kind), n.object) COLLATE "C"
+               AS line
     FROM vantage6_events.agent_needs() AS n, unnest(string_to_array(n.privileges, ', ')) AS p
     WHERE NOT CASE n.kind WHEN 'SCHEMA' THEN has_schema_privilege(agent, n.object, p)
                           WHEN 'TABLE' THEN has_table_privilege(agent, n.object, p)
@@ -67,8 +67,10 @@ AS $$
     SELECT format('role %I lacks %s on %s %s', agent, o.privilege, lower(o.kind), o.object)
     FROM vantage6_events.hq_objects(schema, version) AS o
     WHERE NOT CASE o.kind
-        WHEN 'SCHEMA' THEN coalesce(has_schema_privilege(agent, to_regnamespace(o.object)::oid, o.privilege), true)
-        WHEN 'TABLE' THEN coalesce(has_table_privilege(agent, to_regclass(o.object)::oid, o.privilege), true)
+        WHEN 'SCHEMA' THEN coalesce(
+            has_schema_privilege(agent, to_regnamespace(o.object)::oid, o.privilege), true)
+        WHEN 'TABLE' THEN coalesce(
+            has_table_privilege(agent, to_regclass(o.object)::oid, o.privilege), true)
         ELSE has_sequence_privilege(agent, to_regclass(o.object)::oid, o.privilege) END
     ORDER BY line
 $$;
@@ -77,8 +79,7 @@ COMMENT ON FUNCTION agent_lacks(name, integer, name) IS
     'a restore without privileges.';
 
 CREATE FUNCTION agent_is_open(agent name) RETURNS boolean
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.rolcanlogin OR EXISTS (SELECT FROM pg_auth_members AS m WHERE m.roleid = r.oid)
     FROM pg_roles AS r WHERE r.rolname = agent
 $$;
@@ -87,8 +88,7 @@ COMMENT ON FUNCTION agent_is_open(name) IS
 
 CREATE FUNCTION agent_privileges(schema name, version integer, agent name, give boolean)
     RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     act text := CASE WHEN give THEN 'GRANT %s ON %s TO %I' ELSE 'REVOKE %s ON %s FROM %I' END;
     item record;
@@ -116,15 +116,13 @@ BEGIN
         EXECUTE format(act, format('%s (%s)', item.privilege, item.columns),
                        format('%I.%I', schema, item.t), agent);
     END LOOP;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION agent_privileges(name, integer, name, boolean) IS
     'Gives the agent what it needs, or takes it away: on the extension''s tables and functions, '
     'and, unless it owns them, on HQ''s columns.';
 
 CREATE FUNCTION apply_grants() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     item record;
 BEGIN
@@ -136,19 +134,18 @@ BEGIN
               FROM pg_proc AS p WHERE p.pronamespace = 'vantage6_events'::regnamespace
               UNION ALL
               SELECT 'hq', 'SELECT ON vantage6_events.' || v
-              FROM unnest(ARRAY['connections', 'recent_events', 'pending_instructions', 'status']) AS v) AS w
+              FROM unnest(ARRAY['connections', 'recent_events', 'pending_instructions',
+                                'status']) AS v) AS w
             ON w.purpose = g.purpose
     LOOP
         EXECUTE format('GRANT USAGE ON SCHEMA vantage6_events TO %I', item.grantee);
         EXECUTE format('GRANT %s TO %I', item.privilege, item.grantee);
     END LOOP;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION apply_grants() IS 'Grants what grant_hq() and grant_pushd() have remembered.';
 
 CREATE FUNCTION remember_grant(role name, purpose text) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = role) THEN
         RAISE EXCEPTION 'role "%" does not exist', role
@@ -157,8 +154,7 @@ BEGIN
     INSERT INTO granted (grantee, purpose)
     VALUES (role, remember_grant.purpose) ON CONFLICT DO NOTHING;
     PERFORM apply_grants();
-END
-$$;
+END $$;
 COMMENT ON FUNCTION remember_grant(name, text) IS 'Remembers and grants.';
 
 CREATE FUNCTION grant_hq(role name) RETURNS void
@@ -177,8 +173,7 @@ COMMENT ON FUNCTION grant_pushd(name) IS
 
 CREATE FUNCTION make(schema name) RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '10s'
-AS $$
+    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '10s' AS $$
 DECLARE
     owner name := hq_owner(schema);
     agent name := hq_agent(schema);
@@ -190,7 +185,8 @@ BEGIN
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION '%', fault
             USING ERRCODE = 'V6004', DETAIL = 'What is created there could run as a superuser.',
-            HINT = 'Give the schema to a superuser, revoke CREATE on it from all others, and drop what they made.';
+            HINT = 'Give the schema to a superuser, revoke CREATE on it from all others, and drop '
+                'what they made.';
     END IF;
     SELECT * INTO earlier FROM attachment FOR UPDATE;
     IF earlier.hq_schema <> schema THEN
@@ -221,15 +217,13 @@ BEGIN
     ON CONFLICT (one) DO UPDATE SET (hq_version, agent, attached_at)
         = (excluded.hq_version, excluded.agent, excluded.attached_at);
     RETURN version;
-END
-$$;
+END $$;
 COMMENT ON FUNCTION make(name) IS
     'The part of attach() that defines things; touches no row of HQ. V6002-V6004; 55P03 if HQ''s '
     'tables are locked for 10 s.';
 
 CREATE FUNCTION refill_logic() RETURNS void
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     stale integer[];
 BEGIN
@@ -238,29 +232,26 @@ BEGIN
     SELECT p.id, p.organization_id, p.collaboration_id FROM vantage6_events.principal AS p
     WHERE p.kind = 'node' AND p.organization_id IS NOT NULL AND p.collaboration_id IS NOT NULL;
     PERFORM refill_tasks();
-    -- Whom HQ calls online was online with the server that was here before: he may come back.
+    -- Who is online in HQ was so with the server that was here before, and may come back.
     stale := ARRAY(SELECT s.id FROM vantage6_events.principal_status AS s
                    WHERE s.status = 'online'
                    EXCEPT SELECT a.principal_id FROM announced AS a);
     INSERT INTO announced SELECT * FROM states(stale, stale)
     ON CONFLICT DO NOTHING;
     PERFORM expect(stale, setting('epoch_grace')::interval);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION refill_logic() IS
     'The part of attach() that reads HQ''s rows: fills node_at and what is noted of tasks, and '
     'announced with whom HQ calls online.';
 
 CREATE FUNCTION attach(schema name) RETURNS text
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
-AS $$
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     version integer := make(schema);
 BEGIN
     PERFORM vantage6_events.refill();
     RETURN format('attached to vantage6 %s in schema %I', version, schema);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION attach(name) IS
     'Attaches the extension to the tables of vantage6 in the schema; run it by their owner or a '
     'superuser, again after an upgrade of either. Errors: V6002-V6004; 55P03 if the tables are '
@@ -268,8 +259,7 @@ COMMENT ON FUNCTION attach(name) IS
 
 CREATE FUNCTION detach() RETURNS text
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '10s'
-AS $$
+    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '10s' AS $$
 DECLARE
     att record;
     owner name := current_user;
@@ -292,13 +282,13 @@ BEGIN
         PERFORM agent_privileges(att.hq_schema, att.hq_version, att.agent, false);
         PERFORM apply_grants();
     END IF;
-    PERFORM empty_tables('instance', 'resumable', 'lease', 'pending', 'announced', 'done_once', 'node_at',
-                         'open_run', 'child_task', 'dependency', 'ready_task', 'instruction', 'killed_run',
-                         'unwanted_dataframe', 'log_line', 'relayed', 'deferred');
+    PERFORM empty_tables('instance', 'resumable', 'lease', 'pending', 'announced', 'done_once',
+                         'node_at', 'open_run', 'child_task', 'dependency', 'ready_task',
+                         'instruction', 'killed_run', 'unwanted_dataframe', 'log_line', 'relayed',
+                         'deferred');
     DELETE FROM attachment;
     RETURN format('detached from schema %I', att.hq_schema);
-END
-$$;
+END $$;
 COMMENT ON FUNCTION detach() IS
     'Takes what attach() made off HQ''s tables, and forgets who is connected, instructions that '
     'are still to be told, and what nodes sent that is not in HQ''s tables yet; their rows stay: '

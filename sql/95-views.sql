@@ -24,7 +24,8 @@ CREATE VIEW recent_events AS
            octet_length(e.payload) AS bytes, left(e.payload, 200) AS payload
     FROM event AS e ORDER BY e.id DESC LIMIT 1000;
 COMMENT ON VIEW recent_events IS 'The last 1000 rows of the log, newest first';
-COMMENT ON COLUMN recent_events.id IS 'Id: whoever saw another event committed drew a greater one';
+COMMENT ON COLUMN recent_events.id IS
+    'Id: a transaction that saw another event committed drew a greater one';
 COMMENT ON COLUMN recent_events.emitted_at IS
     'When it was emitted; its transaction committed later';
 COMMENT ON COLUMN recent_events.namespace IS 'Socket.IO namespace';
@@ -35,12 +36,13 @@ COMMENT ON COLUMN recent_events.bytes IS 'Size of its payload';
 COMMENT ON COLUMN recent_events.payload IS 'Beginning of its payload';
 
 CREATE VIEW pending_instructions AS
-    SELECT i.id, i.node_id, i.name, left(i.args::text, 200) AS args, i.created_at, i.expires_at, i.sent_at, i.sends,
-           i.sent_to
+    SELECT i.id, i.node_id, i.name, left(i.args::text, 200) AS args, i.created_at, i.expires_at,
+           i.sent_at, i.sends, i.sent_to
     FROM instruction AS i WHERE i.acked_at IS NULL AND i.expires_at > pg_catalog.now()
     UNION ALL
     SELECT NULL, u.node_id, 'delete_dataframe', left(pg_catalog.json_build_object(
-               'df_name', u.df_name, 'session_id', u.session_id)::text, 200), u.created_at, NULL, u.told_at, NULL, NULL
+               'df_name', u.df_name, 'session_id', u.session_id)::text, 200),
+           u.created_at, NULL, u.told_at, NULL, NULL
     FROM unwanted_dataframe AS u;
 COMMENT ON VIEW pending_instructions IS
     'What nodes are told to do, and will be told again until they have acknowledged or done it';
@@ -91,10 +93,10 @@ BEGIN
     FOR f IN SELECT p.oid::regprocedure AS function, obj_description(p.oid, 'pg_proc') AS comment,
                     audience(p.proname, 'extension') AS audience
              FROM pg_proc AS p WHERE p.pronamespace = 'vantage6_events'::regnamespace LOOP
-        EXECUTE format('COMMENT ON FUNCTION %s IS %L', f.function, concat_ws(' ', f.comment, f.audience));
+        EXECUTE format('COMMENT ON FUNCTION %s IS %L', f.function,
+                       concat_ws(' ', f.comment, f.audience));
     END LOOP;
-END
-$$;
+END $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA vantage6_events FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA vantage6_events FROM PUBLIC;

@@ -1,7 +1,7 @@
 
--- The end of an update: see before.sql. A table that is here and there gets its rows back, by the names
--- of its columns; a new column gets its default, and must have one. What is UNLOGGED begins empty, as
--- after a crash: pushd opens again.
+-- The end of an update: see before.sql. A table that is here and there gets its rows back, by the
+-- names of its columns; a new column gets its default, and must have one. What is UNLOGGED begins
+-- empty, as after a crash: pushd opens again.
 DO $$
 DECLARE
     item record;
@@ -22,7 +22,8 @@ BEGIN
     LOOP
         IF item.kept AND NOT item.relispartition THEN
             EXECUTE format('INSERT INTO vantage6_events.%1$I (%2$s) OVERRIDING SYSTEM VALUE'
-                           ' SELECT %2$s FROM vantage6_events_before.%1$I', item.name, item.columns);
+                           ' SELECT %2$s FROM vantage6_events_before.%1$I',
+                           item.name, item.columns);
         END IF;
     END LOOP;
     FOR item IN
@@ -50,9 +51,9 @@ BEGIN
     DROP SCHEMA vantage6_events_before;
     SELECT * INTO att FROM vantage6_events.attachment;
     IF FOUND THEN
-        RAISE WARNING 'until attach() has run again, no event is announced and HQ may not call emit()'
-            USING HINT = format('As a superuser, best in this transaction: SELECT vantage6_events.attach(%L)',
-                                att.hq_schema);
+        RAISE WARNING
+            'until attach() has run again, no event is announced and HQ may not call emit()'
+            USING HINT = format('As a superuser, best in this transaction: '
+                                'SELECT vantage6_events.attach(%L)', att.hq_schema);
     END IF;
-END
-$$;
+END $$;
