@@ -1,5 +1,6 @@
--- The tables of vantage6 server 4.14 as it creates them on PostgreSQL, for tests, the lab and the demo.
--- Load it with search_path set to the schema that is to hold them. No index but those of the keys.
+-- The tables of vantage6 server 4.14 as it creates them on PostgreSQL, for tests, the lab and the
+-- demo. Load it with search_path set to the schema that is to hold them. No index but those of the
+-- keys.
 
 CREATE TYPE operation AS ENUM ('VIEW', 'EDIT', 'CREATE', 'DELETE', 'SEND', 'RECEIVE');
 CREATE TYPE scope AS ENUM ('OWN', 'ORGANIZATION', 'COLLABORATION', 'GLOBAL');

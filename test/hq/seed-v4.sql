@@ -1,5 +1,5 @@
--- A cast for the tables of hq-v4.sql: 2 collaborations, 3 organizations, 5 nodes, 11 users with every
--- kind of event right (by role, by rule, none, no organization), tasks and runs.
+-- A cast for the tables of hq-v4.sql: 2 collaborations, 3 organizations, 5 nodes, 11 users with
+-- every kind of event right (by role, by rule, none, no organization), tasks and runs.
 BEGIN;
 INSERT INTO organization (id, name) VALUES
     (1, 'org_a'),

@@ -1,6 +1,6 @@
--- A cast for the tables of hq-v5.sql: 2 collaborations, 3 organizations, 5 nodes, 11 users with every
--- kind of event right (by role, by rule, none, no organization), tasks, runs, sessions
--- and dataframes.
+-- A cast for the tables of hq-v5.sql: 2 collaborations, 3 organizations, 5 nodes, 11 users with
+-- every kind of event right (by role, by rule, none, no organization), tasks, runs, sessions and
+-- dataframes.
 BEGIN;
 INSERT INTO organization (id, name) VALUES
     (1, 'org_a'),
@@ -92,7 +92,8 @@ INSERT INTO nodeconfig (node_id, key, value) VALUES
 INSERT INTO session (id, name, user_id, collaboration_id, scope) VALUES
     (1, 's_alpha', 12, 1, 'collaboration'),
     (2, 's_beta', 13, 2, 'own');
-INSERT INTO task (id, name, collaboration_id, parent_id, job_id, init_org_id, init_user_id, session_id) VALUES
+INSERT INTO task (id, name, collaboration_id, parent_id, job_id, init_org_id, init_user_id,
+    session_id) VALUES
     (1, 'task1', 1, NULL, 1, 2, 12, 1),
     (2, 'task2', 1, 1, 1, 2, 12, 1),
     (3, 'task3', 1, NULL, 2, 2, 12, 1),

@@ -37,10 +37,10 @@ DECLARE
 BEGIN
     FOR t IN SELECT c.oid FROM pg_class AS c WHERE c.relnamespace = '"HQ''s tables"'::regnamespace
              AND c.relkind = 'r' AND c.relname <> 'caught' LOOP
-        EXECUTE format('CREATE TRIGGER before_row BEFORE INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW'
-                       ' EXECUTE FUNCTION trap()', t);
-        EXECUTE format('CREATE TRIGGER after_row AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW'
-                       ' EXECUTE FUNCTION trap()', t);
+        EXECUTE format('CREATE TRIGGER before_row BEFORE INSERT OR UPDATE OR DELETE ON %s'
+                       ' FOR EACH ROW EXECUTE FUNCTION trap()', t);
+        EXECUTE format('CREATE TRIGGER after_row AFTER INSERT OR UPDATE OR DELETE ON %s'
+                       ' FOR EACH ROW EXECUTE FUNCTION trap()', t);
         EXECUTE format('CREATE TRIGGER statement AFTER INSERT OR UPDATE OR DELETE ON %s'
                        ' EXECUTE FUNCTION trap()', t);
         EXECUTE format('CREATE CONSTRAINT TRIGGER deferred AFTER INSERT OR UPDATE OR DELETE ON %s'
