@@ -5,7 +5,8 @@
 #   make install       install both
 #   make uninstall     remove what make install installed
 #   make demo          see it work
-#   make check         run every test, ending in one line of counts
+#   make check         run every test, ending in one line of counts; says each suite's seconds
+#   make check-fast    format, unit tests, SQL and documents: within two minutes once built
 #   make docs          write the tables of options and settings into the documents
 #   make fuzz          fuzz the core: FUZZ=sio FUZZ_SECONDS=600 one target, so long
 #
@@ -25,8 +26,9 @@ EXTENSION_MAKE = -f extension.mk PG_CONFIG=$(PG_CONFIG) DESTDIR=$(DESTDIR)
 PUSHD := build/release/vantage6-pushd
 SOAK = PUSHD=$(CURDIR)/$(PUSHD) $(PYTHON) -m pytest -q -p no:cacheprovider
 
-.PHONY: all extension pushd pushd-asan install installcheck unit unit-programs check check-now demo
-.PHONY: demo-now deps docs fuzz format format-check tidy soak soak-log bench bench-writes clean
+.PHONY: all extension pushd pushd-asan install installcheck unit unit-programs check check-now
+.PHONY: check-fast demo demo-now deps docs fuzz format format-check tidy soak soak-log bench
+.PHONY: bench-writes clean
 
 all: extension pushd
 
@@ -81,6 +83,9 @@ check demo: deps
 
 check-now:
 	$(PYTHON) test/run-checks
+
+check-fast:
+	$(PYTHON) test/run-checks format-check unit regress doc
 
 # PostgreSQL loads only what is installed. The lab says so to a user who may not install.
 demo-now: all

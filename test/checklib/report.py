@@ -2,6 +2,7 @@
 import os
 import subprocess
 import sys
+import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
@@ -50,7 +51,11 @@ class Report:
         self.failures = []
 
     def add(self, suite, results):
-        """Count (name, result, text) triples; text is shown for what failed and for why it was skipped."""
+        """Count (name, result, text) triples, which a suite yields as it runs.
+
+        text is shown for what failed and for why it was skipped.
+        """
+        began = time.monotonic()
         counts = {PASSED: 0, FAILED: 0, SKIPPED: 0}
         try:
             for name, result, text in results:
@@ -68,7 +73,7 @@ class Report:
             say(f"failed: {suite}: expected tests, found none")
         for result, count in counts.items():
             self.counts[result] += count
-        say(f"-- {suite}: {self.line(counts)}")
+        say(f"-- {suite}: {self.line(counts)}, {time.monotonic() - began:.0f} s")
 
     @staticmethod
     def line(counts):
