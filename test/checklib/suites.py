@@ -12,7 +12,7 @@ from lablib.postgres import DOORBELL, Cluster, bindir, new_password
 from lablib.process import free_ports
 
 from .layering import layering
-from .report import FAILED, PASSED, SKIPPED, Skip, TOP, environment, run
+from .report import FAILED, PASSED, SKIPPED, Skip, TOP, run
 
 PG_CONFIG = os.environ.get("PG_CONFIG", "pg_config")
 ASAN_PUSHD = f"{TOP}/build/asan/vantage6-pushd"

@@ -26,7 +26,8 @@ from court import Court, Finding
 from frames import Frames
 from model import Model
 from moves import ASKED
-from wire import Connection, WebSocket
+from rawlib.streams import Connection, WebSocket
+from rawlib.wire import PING, frame, request
 
 PATIENCE = 10  # seconds for what is owed
 ORDER = 0.3    # seconds for the answer to an older GET, which has to be read first
@@ -164,12 +165,14 @@ class Client:
         pairs = [("EIO", eio), ("transport", transport), ("t", os.urandom(4).hex()), ("sid", sid)]
         return self.rules.path + "?" + "&".join(f"{name}={value}" for name, value in pairs if value is not None)
 
-    async def _request(self, rid, method, target, headers=(), body=None, cuts=(), length=None):
+    async def _request(self, rid, data, cuts=(), whole=True):
         connection = self.idle.pop() if self.idle and time.monotonic() - self.idle[-1].used < 1 else None
         if not connection or not connection.usable:
             connection = await Connection.open(self.address)
         self.flying[rid] = connection
-        answer = await connection.request(method, target, headers, body, cuts, length)
+        answer = await connection.request(data, cuts)
+        if not whole:
+            connection.end()
         while any(other in self.flying and other < rid for other in self.gets if rid in self.gets) and (
                 time.monotonic() < answer.ended + ORDER):
             await asyncio.sleep(0.005)
@@ -219,8 +222,9 @@ class Client:
         if (method, sid, transport, eio) == ("GET", "own", "polling", "4"):
             self.gets.add(rid)
         body = b"" if method in ("POST", "PUT") else None
+        data = request(method, self._target(known[0], transport, eio), body=body)
         return Step(lambda model: model.request(rid, known[1], transport, eio, method, now),
-                    self._request(rid, method, self._target(known[0], transport, eio), body=body), True)
+                    self._request(rid, data), True)
 
     def do_get(self):
         """A GET of the session."""
@@ -232,21 +236,24 @@ class Client:
             return None
         messages = [self._text(message) if isinstance(message, str) else base64.b64decode(message[1])
                     for message in messages]
-        rid, now, body, headers, cuts = self._name(), time.monotonic(), packets.pack(messages), [], ()
-        length = None
+        rid, now, body = self._name(), time.monotonic(), packets.pack(messages)
+        headers, cuts, whole = [], (), True
         if how == "slow":
             how, cuts = "plain", (0.3, 0.6, 0.99)
         elif how == "octet":
             headers = ["Content-Type: application/octet-stream"]
         elif how in ("large", "huge"):  # the beginning, or all of it
-            length = self.rules.max_payload + 1
+            length, whole = self.rules.max_payload + 1, False
+            headers = [f"Content-Length: {length}"]
             body = b"x" * (length if how == "huge" or self.rules.node else 100)
         elif how == "bare":
             body = None
         elif how == "chunked":
             body, headers = None, ["Transfer-Encoding: chunked"]
+        target = self._target(self.sid, "polling", "4")
+        data = request("POST", target, *headers, body=body)
         return Step(lambda model: model.post(rid, messages, how, now),
-                    self._request(rid, "POST", self._target(self.sid, "polling", "4"), headers, body, cuts, length), True)
+                    self._request(rid, data, cuts, whole), True)
 
     def _text(self, text):
         """With the ack id that the server waits for."""
@@ -330,7 +337,7 @@ class Client:
         if self.frames.half(ws):
             return
         mark = os.urandom(6)
-        await socket.send(socket.frame(mark, 9))
+        await socket.send(frame(PING, mark))
         end = time.monotonic() + PATIENCE
         while mark not in socket.pongs and not socket.closed:
             if time.monotonic() > end:

@@ -18,7 +18,7 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
-from raw import Closed  # noqa: E402
+from rawlib.wire import Closed  # noqa: E402
 from server import CALM, OTHER, Server  # noqa: E402
 from sessions import SESSIONS, Client  # noqa: E402
 

@@ -4,22 +4,13 @@
 ["parts", text, n]                 in n frames, with a ping between the first two
 ["bytes", text]                    byte by byte
 ["half", text]                     only the first half, until the next frames are sent
-["bad", kind]                      a key of BAD
+["bad", kind]                      a key of BAD_FRAMES
 ["large"]                          a message larger than max_payload
 ["close"]                          a close frame
 """
 import base64
 
-from wire import BINARY, CLOSE, PING, TEXT, WebSocket
-
-frame = WebSocket.frame
-BAD = {
-    "not masked": frame(b"2", mask=False), "reserved bits": frame(b"3", rsv=4), "reserved opcode": frame(b"3", opcode=3),
-    "reserved control": frame(b"", opcode=11), "long control": frame(b"x" * 126, opcode=PING),
-    "control in parts": frame(b"x", opcode=PING, fin=False), "continuation of nothing": frame(b"3", opcode=0),
-    "not UTF-8": frame(b"\xff\xfe"), "half a character": frame(b"4\xc3"),
-    "2^63 bytes": b"\x81\xff" + b"\xff" * 8 + b"\0" * 4, "close of one byte": frame(b"x", opcode=CLOSE),
-}
+from rawlib.wire import BAD_FRAMES, BINARY, CLOSE, PING, TEXT, fragments, frame
 
 
 class Frames:
@@ -57,32 +48,32 @@ class Frames:
         return data, whole
 
     def _text(self, text):
-        return [frame(text.encode())], text
+        return [frame(TEXT, text)], text
 
     def _binary(self, text):
         data = base64.b64decode(text)
-        return [frame(data, BINARY)], data
+        return [frame(BINARY, data)], data
 
     def _bytes(self, text):
-        data = frame(text.encode())
+        data = frame(TEXT, text)
         return [data[i:i + 1] for i in range(len(data))], text
 
     def _parts(self, text, count):
         data = text.encode()
         size = max(1, -(-len(data) // count))
         cut = [data[i:i + size] for i in range(0, len(data), size)] or [b""]
-        pieces = [frame(part, TEXT if i == 0 else 0, i == len(cut) - 1) for i, part in enumerate(cut)]
-        return [*pieces[:1], *([frame(b"between", PING)] if len(pieces) > 1 else []), *pieces[1:]], text
+        first, *others = fragments(TEXT, *cut)
+        return [first, *([frame(PING, "between")] if others else []), *others], text
 
     def _half(self, text):
-        data = frame(text.encode())
+        data = frame(TEXT, text)
         return [data[:len(data) // 2], data[len(data) // 2:]], text
 
     def _bad(self, kind):
-        return [BAD[kind]], None
+        return [BAD_FRAMES[kind]], None
 
     def _large(self):
-        return [frame(b"4" + b"x" * self.rules.max_payload)], None
+        return [frame(TEXT, "4" + "x" * self.rules.max_payload)], None
 
     def _close(self):
-        return [frame((1000).to_bytes(2, "big"), CLOSE)], None
+        return [frame(CLOSE, (1000).to_bytes(2, "big"))], None

@@ -6,7 +6,7 @@ another's is not taken for its own. The ack id ASKED is that of the oldest ack t
 import base64
 import json
 
-from frames import BAD
+from rawlib.wire import BAD_FRAMES
 from packets import ACK, CONNECT, DISCONNECT, EVENT, NOTHING, encode, split
 
 ASKED = "ASKED"
@@ -138,7 +138,7 @@ def send(dice, model, tag, most=3):
             form = dice.choices(("text", "parts", "bytes", "half"), (80, 8, 2, half))[0]
             frames.append(["parts", message, dice.randint(2, 5)] if form == "parts" else [form, message])
     if dice.random() < 0.03:
-        frames.append(dice.choice([["bad", dice.choice(sorted(BAD))], ["large"], ["close"]]))
+        frames.append(dice.choice([["bad", dice.choice(sorted(BAD_FRAMES))], ["large"], ["close"]]))
     return ["send", "main", frames]
 
 
@@ -180,7 +180,7 @@ def polling(dice, model, tag):
         return ["send", "probe", dice.choice(([["text", "5"]], [*first, ["text", "5"]]))]
     if kind == "misuse":
         return dice.choice((["send", "probe", [["text", "4x"]]], ["send", "probe", [["binary", "eA=="]]],
-                            ["send", "probe", [["bad", dice.choice(sorted(BAD))]]], ["send", "probe", [["close"]]],
+                            ["send", "probe", [["bad", dice.choice(sorted(BAD_FRAMES))]]], ["send", "probe", [["close"]]],
                             ["cut", "probe", dice.random() < 0.5], ["send", "probe", [["text", "2"]]]))
     if kind == "cut":
         return ["cut", "get", dice.random() < 0.5]

@@ -26,11 +26,12 @@ class Server:
     """One process. mode is engine (an echo of messages) or socket (namespaces / and /custom)."""
 
     def __init__(self, mode, **options):
-        self.mode, self.host, self.port = mode, "127.0.0.1", free_ports(1)
+        self.mode, self.address = mode, ("127.0.0.1", free_ports(1))
         self.path = f"/{mode}.io/"
         self.stderr = tempfile.TemporaryFile()
         arguments = [word for name, value in options.items() for word in ("--" + name.replace("_", "-"), str(value))]
-        self.process = subprocess.Popen([*COMMAND, mode, "--listen", f"{self.host}:{self.port}", *arguments],
+        listen = ":".join(map(str, self.address))
+        self.process = subprocess.Popen([*COMMAND, mode, "--listen", listen, *arguments],
                                         stdout=subprocess.PIPE, stderr=self.stderr, text=True)
         said = self.process.stdout.readline()
         assert said.startswith("listening"), f"{COMMAND} {mode}: expected 'listening', found {said!r}\n{self.errors()}"

@@ -6,7 +6,9 @@ not shown, unless a test wants to see them.
 import base64
 import json
 
-from raw import BINARY, TEXT, Closed, Http, WebSocket, frame, wait_for
+from lablib.facts import wait_for
+from rawlib.blocking import Http, WebSocket
+from rawlib.wire import BINARY, TEXT, Closed, frame
 
 SEPARATOR = "\x1e"
 UNKNOWN_SID = '{"code":1,"message":"Session ID unknown"}'
@@ -117,7 +119,7 @@ class Ws:
 
     def send(self, *packets):
         """Packets, each in a frame, all in one piece."""
-        self.ws.write(b"".join(frame(BINARY if isinstance(packet, bytes) else TEXT, packet) for packet in packets))
+        self.ws.send(b"".join(frame(BINARY if isinstance(packet, bytes) else TEXT, packet) for packet in packets))
 
     def offend(self, *packets):
         """Packets that may end the session."""

@@ -140,7 +140,7 @@ def main():
     asked = parser.parse_args()
     rules = Rules(mode=asked.mode, node=asked.node, event_rate=asked.event_rate)
     server = None if asked.url else Server(asked.mode, **rules.options())
-    address = (urlsplit(asked.url).hostname, urlsplit(asked.url).port) if asked.url else (server.host, server.port)
+    address = (urlsplit(asked.url).hostname, urlsplit(asked.url).port) if asked.url else server.address
     run = Run(address, rules, asked.seed)
     print(f"STATEFUL_SEED={asked.seed}", flush=True)
     try:

@@ -9,7 +9,7 @@ sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__f
 
 from browser import Chromium  # noqa: E402
 from clients import Node, Python, pack  # noqa: E402
-from facts import wait_for  # noqa: E402
+from lablib.facts import wait_for  # noqa: E402
 
 TRANSPORTS = {"polling": ("polling",), "websocket": ("websocket",), "upgrade": ("polling", "websocket")}
 KINDS = {"python": partial(Python, in_order=True), "node": Node, "chromium": Chromium}
@@ -34,7 +34,7 @@ class Place:
 
     def url(self, _instance=0):
         """Where clients connect."""
-        return f"http://{self.server.host}:{self.server.port}"
+        return "http://{}:{}".format(*self.server.address)
 
     def token(self, _ident):
         """There are none."""

@@ -3,7 +3,8 @@ import os
 
 import pytest
 
-from raw import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Closed, frame, wait_for
+from lablib.facts import wait_for
+from rawlib.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Closed, fragments, frame
 from sessions import Poll, Upgraded, Ws, begin_upgrade
 
 
@@ -24,9 +25,9 @@ def works(ws):
 
 
 def test_a_message_in_fragments(ws):
-    ws.write(frame(TEXT, "4he", final=False) + frame(CONTINUATION, "l", final=False) + frame(CONTINUATION, "lo"))
+    ws.send(b"".join(fragments(TEXT, "4he", "l", "lo")))
     assert ws.message() == "4hello"
-    ws.write(frame(BINARY, b"\1\2", final=False) + frame(CONTINUATION, b"\3"))
+    ws.send(b"".join(fragments(BINARY, b"\1\2", b"\3")))
     assert ws.message() == b"\1\2\3"
     assert works(ws)
 
@@ -36,20 +37,20 @@ def test_fragments_one_by_one(ws):
     text = "4grüße 😀".encode()
     ws.text(b"", final=False)
     for byte in text:
-        ws.taken().write(frame(CONTINUATION, bytes([byte]), final=False))
-    ws.taken().write(frame(CONTINUATION, b""))
+        ws.taken().send(frame(CONTINUATION, bytes([byte]), final=False))
+    ws.taken().send(frame(CONTINUATION, b""))
     assert ws.message() == "4grüße 😀"
     assert works(ws)
 
 
 def test_a_frame_byte_by_byte(ws):
     for part in frame(TEXT, "4slow"):
-        ws.taken().write(bytes([part]))
+        ws.taken().send(bytes([part]))
     assert ws.message() == "4slow"
 
 
 def test_many_frames_in_one_piece(ws):
-    ws.write(b"".join(frame(TEXT, f"4{number}") for number in range(500)))
+    ws.send(b"".join(frame(TEXT, f"4{number}") for number in range(500)))
     assert [ws.message() for _ in range(500)] == [f"4{number}" for number in range(500)]
 
 
@@ -57,28 +58,27 @@ def test_fragments_of_a_large_message(ws):
     """Larger than any buffer on the way."""
     data = os.urandom(300_000)
     pieces = [data[at:at + 7001] for at in range(0, len(data), 7001)]
-    ws.write(b"".join(frame(CONTINUATION if at else BINARY, piece, final=at == len(pieces) - 1) for at,
-                      piece in enumerate(pieces)))
+    ws.send(b"".join(fragments(BINARY, *pieces)))
     assert ws.message() == data
     assert works(ws)
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"y" * 125], ids=["empty", "short", "longest"])
 def test_a_ping_is_answered_with_a_pong(ws, data):
-    ws.write(frame(PING, data))
+    ws.send(frame(PING, data))
     assert ws.frame() == (PONG, data, True)
     assert works(ws)
 
 
 def test_control_frames_between_fragments(ws):
-    ws.write(frame(TEXT, "4he", final=False) + frame(PING, b"now?") + frame(PONG, b"unasked") + frame(CONTINUATION,
-                                                                                                      "llo"))
+    between = frame(PING, b"now?") + frame(PONG, b"unasked")
+    ws.send(between.join(fragments(TEXT, "4he", "llo")))
     assert {ws.frame(), ws.frame()} == {(PONG, b"now?", True), (TEXT, b"4hello", True)}
     assert works(ws)
 
 
 def test_an_unasked_pong_is_ignored(ws):
-    ws.write(frame(PONG, b"x"))
+    ws.send(frame(PONG, b"x"))
     assert works(ws)
 
 
@@ -97,7 +97,7 @@ VIOLATIONS = {
     "2^63 bytes": (frame(BINARY, b"", length=2 ** 63), 1009),
     "not UTF-8": (frame(TEXT, b"4\xff\xfe"), 1007),
     "half a character at the end": (frame(TEXT, b"4\xc3"), 1007),
-    "half a character in fragments": (frame(TEXT, b"4\xe2\x82", final=False) + frame(CONTINUATION, b"x"), 1007),
+    "half a character in fragments": (b"".join(fragments(TEXT, b"4\xe2\x82", b"x")), 1007),
     "a surrogate": (frame(TEXT, b"4\xed\xa0\x80"), 1007),
     "an overlong character": (frame(TEXT, b"4\xc0\xaf"), 1007),
     "beyond Unicode": (frame(TEXT, b"4\xf5\x80\x80\x80"), 1007),
@@ -107,14 +107,14 @@ VIOLATIONS = {
 @pytest.mark.parametrize("data, code", VIOLATIONS.values(), ids=[name.replace(" ", "_") for name in VIOLATIONS])
 def test_a_violation_ends_the_connection_and_the_session(engine, data, code):
     session = Ws(engine)
-    session.ws.write(data)
+    session.ws.send(data)
     came = session.ended()
     assert came == []
     assert session.code in (code, 1002, 1006), "the code, or the connection has gone before it could be read"
 
 
 def test_invalid_utf8_is_told_by_its_code(ws):
-    ws.write(frame(TEXT, b"4\xff\xfe"))
+    ws.send(frame(TEXT, b"4\xff\xfe"))
     assert ws.closing() == ([], 1007)
 
 
@@ -124,7 +124,7 @@ def test_invalid_utf8_is_told_by_its_code(ws):
                          ids=["empty", "1000", "reason", "4000"])
 def test_a_close_frame_is_answered_and_ends_the_session(engine, payload, expected):
     session = Ws(engine)
-    session.ws.write(frame(CLOSE, payload))
+    session.ws.send(frame(CLOSE, payload))
     assert session.ended() == []
     assert session.code in expected
 
@@ -133,7 +133,7 @@ def test_a_close_frame_is_answered_and_ends_the_session(engine, payload, expecte
                          ids=["one byte", "999", "1005", "not UTF-8"])
 def test_a_bad_close_frame_ends_the_session_too(engine, payload):
     session = Ws(engine)
-    session.ws.write(frame(CLOSE, payload))
+    session.ws.send(frame(CLOSE, payload))
     assert session.ended() == []
 
 
@@ -146,7 +146,7 @@ def test_a_websocket_that_breaks_off_ends_the_session(engine, how):
 
 def test_nothing_after_a_close_frame_counts(engine):
     session = Ws(engine)
-    session.ws.write(frame(CLOSE) + frame(TEXT, "4x"))
+    session.ws.send(frame(CLOSE) + frame(TEXT, "4x"))
     assert session.ended() == []
 
 
@@ -169,7 +169,7 @@ def test_a_violation_on_a_probe_leaves_the_session(engine):
     poll = Poll(engine)
     for data in (frame(TEXT, "2probe", reserved=4), frame(TEXT, b"2prob\xff"), frame(3), frame(CLOSE)):
         probe = begin_upgrade(poll)
-        probe.write(data)
+        probe.send(data)
         with pytest.raises(Closed):
             probe.message()
     poll.send("4x")

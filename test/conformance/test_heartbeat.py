@@ -3,7 +3,8 @@ import time
 
 import pytest
 
-from raw import Closed, Http
+from rawlib.blocking import Http
+from rawlib.wire import Closed
 from server import QUICK
 from sessions import SESSIONS, Poll, Upgraded, Ws, begin_upgrade, decode, probe
 

@@ -2,7 +2,7 @@
 import pytest
 
 from sessions import Poll
-from raw import Http, WebSocket
+from rawlib.blocking import Http, WebSocket
 
 UI = "https://ui.example"
 PREFLIGHT = ["Access-Control-Request-Method: GET", "Access-Control-Request-Headers: authorization,x-other"]

@@ -1,7 +1,9 @@
 """GET and POST of a session that polls; packets and payloads of Engine.IO."""
 import pytest
 
-from raw import Closed, Http, wait_for
+from lablib.facts import wait_for
+from rawlib.blocking import Http
+from rawlib.wire import Closed
 from sessions import SEPARATOR, UNKNOWN_SID, Poll, Ws, decode
 
 
@@ -79,10 +81,10 @@ def test_an_octet_stream_ends_the_session(engine):
 def test_a_post_in_pieces(engine):
     poll = Poll(engine)
     http = Http(engine)
-    http.write(f"POST {poll.target} HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n".encode())
+    http.send(f"POST {poll.target} HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n".encode())
     for piece in (b"4hel", b"lo", "\x1e4ü".encode()[:3], "ü".encode()[1:], b"!"):
         http.taken()
-        http.write(piece)
+        http.send(piece)
     assert http.answer().text == "ok"
     assert poll.get().text == f"4hello{SEPARATOR}4ü!"
 
@@ -90,7 +92,7 @@ def test_a_post_in_pieces(engine):
 def test_a_post_may_ask_whether_to_continue(engine):
     poll = Poll(engine)
     http = Http(engine).ask("POST", poll.target, headers=["Content-Length: 6", "Expect: 100-continue"])
-    http.write(b"4hello")
+    http.send(b"4hello")
     assert http.answer().text == "ok"
     assert poll.get().text == "4hello"
 

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from sessions import UNKNOWN_SID, Poll, Ws
-from raw import Http, WebSocket
+from rawlib.blocking import Http, WebSocket
 
 ERRORS = {0: "Transport unknown", 1: "Session ID unknown", 2: "Bad handshake method", 3: "Bad request",
           5: "Unsupported protocol version"}
@@ -98,7 +98,7 @@ def test_another_method_for_a_session_is_refused_and_harms_nothing(engine, metho
 
 def test_a_head_request_opens_nothing(engine):
     http = Http(engine).ask("HEAD", engine.target())
-    assert http.line(b"\r\n").startswith(b"HTTP/1.1 400 ")
+    assert http.take(b"\r\n").startswith(b"HTTP/1.1 400 ")
 
 
 def test_an_answer_to_one_who_has_an_odd_origin(engine):
@@ -111,7 +111,7 @@ def test_an_answer_to_one_who_has_an_odd_origin(engine):
 def test_an_origin_with_a_control_character_opens_nothing(engine, origin):
     """Node's own HTTP parser refuses it already, with 400 and without a body."""
     http = Http(engine)
-    http.write(b"GET " + engine.target().encode() + b" HTTP/1.1\r\nHost: x\r\nOrigin: " + origin + b"\r\n\r\n")
+    http.send(b"GET " + engine.target().encode() + b" HTTP/1.1\r\nHost: x\r\nOrigin: " + origin + b"\r\n\r\n")
     answer = http.answer()
     assert answer.status == 400 and b"sid" not in answer.body
 

@@ -1,7 +1,8 @@
 """Messages that are too large, on either transport; the exact limit."""
 import pytest
 
-from raw import BINARY, CONTINUATION, TEXT, Closed, Http, frame
+from rawlib.blocking import Http
+from rawlib.wire import BINARY, CONTINUATION, TEXT, Closed, fragments, frame
 from sessions import Poll, Upgraded, Ws
 
 LIMIT = 20_000
@@ -74,7 +75,7 @@ def session(request, small):
 @pytest.mark.parametrize("kind", [TEXT, BINARY], ids=["text", "binary"])
 def test_a_message_of_the_limit_is_taken(session, kind):
     data = b"4" * LIMIT
-    session.ws.write(frame(kind, data))
+    session.ws.send(frame(kind, data))
     heard = session.receive()
     assert heard == (data.decode() if kind == TEXT else data)
 
@@ -82,7 +83,7 @@ def test_a_message_of_the_limit_is_taken(session, kind):
 def closed_as_too_large(session, data):
     """Is it closed with 1009?"""
     try:
-        session.ws.write(data)
+        session.ws.send(data)
     except OSError:
         pass
     came, code = session.ws.closing()
@@ -100,14 +101,14 @@ def test_a_message_over_the_limit_is_closed_with_1009(session, kind):
 
 def test_the_head_of_a_frame_is_enough(session):
     """Nobody has to read what will be refused."""
-    session.ws.write(frame(BINARY, b"", length=LIMIT + 1) + b"x")
+    session.ws.send(frame(BINARY, b"", length=LIMIT + 1) + b"x")
     assert session.ws.closing() == ([], 1009)
     session.ws.close()
 
 
 def test_fragments_over_the_limit_together_are_closed_with_1009(session):
     piece = b"4" * (LIMIT // 2)
-    session.ws.write(frame(TEXT, piece, final=False) + frame(CONTINUATION, piece, final=False))
+    session.ws.send(frame(TEXT, piece, final=False) + frame(CONTINUATION, piece, final=False))
     session.ws.taken()
     assert closed_as_too_large(session, frame(CONTINUATION, b"4")) == 1009
     assert session.gone()
@@ -115,13 +116,12 @@ def test_fragments_over_the_limit_together_are_closed_with_1009(session):
 
 def test_fragments_of_the_limit_together_are_taken(session):
     piece = b"4" * (LIMIT // 4)
-    session.ws.write(b"".join(frame(CONTINUATION if at else TEXT, piece, final=at == 3) for at in range(4)))
+    session.ws.send(b"".join(fragments(TEXT, *[piece] * 4)))
     assert session.receive() == "4" * LIMIT
 
 
 def test_empty_fragments_count_nothing(session):
-    session.ws.write(frame(TEXT, b"4", final=False) + frame(CONTINUATION, b"", final=False) * 5000 + frame(CONTINUATION,
-                                                                                                           b"x"))
+    session.ws.send(b"".join(fragments(TEXT, "4", *[""] * 5000, "x")))
     assert session.receive() == "4x"
 
 

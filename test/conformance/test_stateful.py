@@ -25,7 +25,7 @@ def test_every_answer_is_one_that_the_model_allows(mode, seed, seconds, settings
     print(f"STATEFUL_SEED={seed}")
     rules = Rules(mode=mode, node=bool(OTHER), **settings)
     server = Server(mode, **rules.options())
-    run = Run((server.host, server.port), rules, seed)
+    run = Run(server.address, rules, seed)
     try:
         asyncio.run(run.run(clients=20, seconds=seconds))
     except Failure as failure:

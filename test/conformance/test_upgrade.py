@@ -3,7 +3,9 @@ import time
 
 import pytest
 
-from raw import Closed, Http, WebSocket, wait_for
+from lablib.facts import wait_for
+from rawlib.blocking import Http, WebSocket
+from rawlib.wire import Closed
 from sessions import SEPARATOR, Poll, Upgraded, Ws, begin_upgrade, decode, probe
 
 MISMATCH = '{"code":3,"message":"Bad request"}'
@@ -146,7 +148,7 @@ def test_a_post_under_way_at_the_end_of_an_upgrade(engine):
     ws.text("5")
     assert echo(ws, "4first")
     try:
-        post.write(b"llo")
+        post.send(b"llo")
         assert post.answer().status in (200, 400)
     except (Closed, OSError):
         pass

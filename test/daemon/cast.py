@@ -9,7 +9,7 @@ import itertools
 import json
 
 from clients import Raw
-from facts import wait_for
+from lablib.facts import wait_for
 from forge import Forge
 from test_runs import new_run, new_task
 from test_tokens import CONTAINER

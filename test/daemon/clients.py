@@ -19,7 +19,7 @@ import threading
 import socketio
 import websocket
 
-from facts import wait_for
+from lablib.facts import wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 UPGRADE = ("polling", "websocket")

@@ -1,7 +1,7 @@
 """Real processes: each lab is a private PostgreSQL with HQ's sample and one vantage6-pushd or more.
 
 `v5` and `v4` are shared by the tests that leave them as they were; `own_lab` makes one for a test that
-stops, kills or floods. No test sleeps: it waits for a fact until a deadline (facts.wait_for).
+stops, kills or floods. No test sleeps: it waits for a fact until a deadline (lablib.facts.wait_for).
 """
 import contextlib
 import os
@@ -15,6 +15,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
 from cast import OPTIONS, Stage  # noqa: E402
+from http_connection import HttpConnection  # noqa: E402
 from world import World  # noqa: E402
 
 
@@ -88,6 +89,12 @@ def clients():
     yield keep
     for client in reversed(kept):
         client.close()
+
+
+@pytest.fixture
+def connect(clients):
+    """connect(world, ...): an HttpConnection that is closed at the end of the test."""
+    return lambda *args, **kwargs: clients(HttpConnection(*args, **kwargs))
 
 
 @pytest.fixture(scope="module", params=["v5", "v4"])

@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 
-from facts import wait_for
+from lablib.facts import wait_for
 from forge import openssl, rsa_key
 
 REALM = "vantage6"

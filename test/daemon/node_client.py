@@ -5,7 +5,7 @@ import collections
 
 import socketio
 
-from facts import wait_for
+from lablib.facts import wait_for
 
 ToBeKilled = collections.namedtuple("ToBeKilled", "task_id run_id organization_id")
 CONFIG = {"v4": {"encryption": False, "allowed_algorithms": "all", "database_columns": {}},

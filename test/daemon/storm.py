@@ -16,7 +16,7 @@ from collections import Counter, defaultdict
 import psycopg2
 
 from clients import Raw
-from facts import wait_for
+from lablib.facts import wait_for
 
 EMIT = "SELECT vantage6_events.emit('storm', %s::json, %s::text[])"
 # What every client of a principal is to hear between two marks.

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from clients import Python, Raw
-from facts import wait_for
+from lablib.facts import wait_for
 from forge import Forge
 from openmetrics import SUFFIXES, families
 

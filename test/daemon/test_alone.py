@@ -12,7 +12,7 @@ import urllib.request
 
 import pytest
 
-from facts import wait_for
+from lablib.facts import wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))

@@ -5,7 +5,7 @@ import threading
 import psycopg2
 import pytest
 
-from facts import wait_for
+from lablib.facts import wait_for
 
 ATTACH, DETACH = "SELECT vantage6_events.attach('public')", "SELECT vantage6_events.detach()"
 SETTINGS = {"max_prepared_transactions": "2", "autovacuum_naptime": "1s"}

@@ -1,16 +1,17 @@
 """Whatever strangers send: they are refused, and an honest client goes on hearing events."""
 import json
-import os
-import socket
 import time
 
 import pytest
 import websocket
 
 from clients import Raw
-from facts import wait_for
+from crowds import cpu
+from lablib.facts import wait_for
 from forge import Forge
-from wire import POLLING, UPGRADE, USER, WEBSOCKET, Poll, Wire, request
+from http_connection import USER, Poll
+from rawlib.blocking import Http, WebSocket
+from rawlib.wire import BAD_FRAMES, BINARY, POLLING, WEBSOCKET, frame, handshake, request
 
 
 @pytest.fixture(autouse=True)
@@ -31,10 +32,11 @@ def honest(v5, clients):
 @pytest.fixture(scope="module")
 def half_open(make_world, v5):
     """200 connections that began a request and say no more."""
-    wires = [Wire(v5, b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nX-Slow: ") for _ in range(200)]
-    yield wires
-    for wire in wires:
-        wire.sock.close()
+    begun = request("GET", POLLING, "X-Slow: ")[:-4]
+    connections = [Http(v5, begun) for _ in range(200)]
+    yield connections
+    for connection in connections:
+        connection.close()
 
 
 def test_half_open_connections_keep_nobody_out(v5, half_open):
@@ -45,29 +47,31 @@ def test_half_open_connections_keep_nobody_out(v5, half_open):
 def test_a_chunked_post_is_refused_with_411(v5):
     poll = Poll(v5)
     for more in ([], ["Content-Length: 4"]):  # with both, a proxy might see other requests than we do
-        wire = Wire(v5, request("POST", poll.path, "Transfer-Encoding: chunked", *more,
-                                body="b\r\n40/tasks,{}\r\n0\r\n\r\n" + request("POST", poll.path, body="1")))
-        assert wire.status() == 411
-        assert wire.closed().count(b"HTTP/1.1") == 1
+        behind = b"b\r\n40/tasks,{}\r\n0\r\n\r\n" + request("POST", poll.path, rest="1")
+        connection = Http(v5, request("POST", poll.path, "Transfer-Encoding: chunked", *more,
+                                      rest=behind))
+        assert connection.status() == 411
+        assert connection.rest() == b""
     assert poll.works()
 
 
 def test_a_request_without_a_use_for_a_body_must_not_have_one(v5):
     before = v5.metric("handshakes")
     for method, header in (("GET", "Content-Length: 5"), ("GET", "Transfer-Encoding: chunked"), ("OPTIONS", "Content-Length: 5")):
-        wire = Wire(v5, request(method, POLLING, header, body="5\r\nx1x"))
-        assert wire.status() == 400
-        wire.sock.close()
+        connection = Http(v5, request(method, POLLING, header, rest="5\r\nx1x"))
+        assert connection.status() == 400
+        connection.close()
     assert v5.metric("handshakes") == before
-    assert Wire(v5, request("GET", POLLING, "Content-Length: 0")).status() == 200
+    assert Http(v5, request("GET", POLLING, "Content-Length: 0")).status() == 200
 
 
 def test_a_post_over_max_payload_is_refused_with_413_and_the_session_goes_on(v5):
     poll = Poll(v5)
-    wire = Wire(v5, request("POST", poll.path, "Content-Length: 1000001", body="x" * 1000))
-    assert wire.status() == 413
-    wire.sock.close()
-    assert Wire(v5, request("POST", poll.path, "Content-Length: 99999999999999999999999")).status() in (400, 413)
+    connection = Http(v5, request("POST", poll.path, "Content-Length: 1000001", rest="x" * 1000))
+    assert connection.status() == 413
+    connection.close()
+    endless = request("POST", poll.path, "Content-Length: 99999999999999999999999")
+    assert Http(v5, endless).status() in (400, 413)
     assert poll.works()
     poll = Poll(v5)
     assert poll.post("40/tasks,{}") == (200, "ok")
@@ -80,9 +84,9 @@ def test_a_post_over_max_payload_is_refused_with_413_and_the_session_goes_on(v5)
 @pytest.mark.parametrize("length", ["-1", "5abc", "", "0x5", "1, 1"])
 def test_a_nonsensical_length_is_refused(v5, length):
     poll = Poll(v5)
-    wire = Wire(v5, request("POST", poll.path, f"Content-Length: {length}", body="40/tasks,{}"))
-    assert wire.status() in (400, 411, 413)
-    assert wire.closed().count(b"HTTP/1.1") == 1
+    connection = Http(v5, request("POST", poll.path, f"Content-Length: {length}", rest="40/tasks,{}"))
+    assert connection.status() in (400, 411, 413)
+    assert connection.rest() == b""
     assert poll.works()
 
 
@@ -95,7 +99,8 @@ def test_errors_are_those_of_the_reference_server(v5):
         status, _, body = v5.http(method, path)
         assert (status, json.loads(body)["code"]) == (400, code), (method, path)
     for method in ("PUT", "DELETE", "PATCH", "HEAD", "CONNECT", "BREW"):
-        assert Wire(v5, request(method, poll.path)).status() in (0, 400, 404, 405, 500), method
+        status = Http(v5, request(method, poll.path)).status(bodiless=method == "HEAD")
+        assert status in (0, 400, 403, 404, 405, 500), method
     assert poll.works()
 
 
@@ -104,15 +109,15 @@ def test_elsewhere_is_404(v5):
                  "/tasks/socket.io/?EIO=4&transport=polling"):
         assert v5.http("GET", path)[0] == 404, path
         assert v5.http("POST", path, "x")[0] == 404, path
-    assert Wire(v5, f"GET /elsewhere HTTP/1.1\r\nHost: x\r\n{UPGRADE}\r\n").status() == 404
+    assert Http(v5, handshake("/elsewhere")).status() == 404
     assert v5.http("GET", "/socket.io//?EIO=4&transport=polling")[0] == 200, "as some proxies send it"
 
 
 def test_two_gets_at_once_end_the_session(v5):
     poll = Poll(v5)
-    held = Wire(v5, request("GET", poll.path))
+    held = Http(v5, request("GET", poll.path))
     wait_for(lambda: poll.get()[0] == 400, "the second to be refused")
-    assert held.status() == 200 and held.got.endswith(b"\r\n\r\n1")
+    assert held.answer().said == (200, "1")
     assert poll.gone()
 
 
@@ -122,30 +127,22 @@ def test_an_octet_stream_ends_the_session(v5):
     assert poll.gone()
 
 
-def cpu_seconds(world):
-    """Processor time that pushd has used."""
-    with open(f"/proc/{world.lab.daemon(0).pid()}/stat", encoding="ascii") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def test_held_gets_that_are_aborted_leave_no_session_and_no_spinning(own_lab, clients):
     world = own_lab()
     watcher = clients(Raw(world, 15))
     world.joined(watcher)
     polls = [Poll(world) for _ in range(20)]
-    held = [Wire(world, request("GET", poll.path)) for poll in polls]
+    held = [Http(world, request("GET", poll.path)) for poll in polls]
     assert world.metric("sessions") == 21
     for _ in range(3):  # turns of the loop: a request that a reset finds unread would never have been held
         watcher.round_trip()
-    for number, wire in enumerate(held):
-        if number % 2:  # a reset, not an end
-            wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        wire.sock.close()
+    for number, connection in enumerate(held):
+        (connection.reset if number % 2 else connection.close)()
     wait_for(lambda: world.metric("sessions") == 1, "the sessions to end")
-    used, begun = cpu_seconds(world), time.monotonic()
+    pid = world.lab.daemon(0).pid()
+    used, begun = cpu(pid), time.monotonic()
     wait_for(lambda: time.monotonic() > begun + 1, "a second to look at")
-    assert cpu_seconds(world) - used < 0.5
+    assert cpu(pid) - used < 0.5
     world.settled(watcher)
 
 
@@ -156,10 +153,8 @@ def test_a_token_of_8_kb_passes_and_headers_of_more_than_16_are_refused(v5, clie
     token = forge.other(USER, claims={"roles": "r" * 5000})
     assert 7500 < len(token) <= 8192
     v5.joined(clients(Raw(v5, USER, token=token)))
-    wire = Wire(v5, request("GET", POLLING, "X-Large: " + "x" * 40000))
-    assert wire.status() in (0, 400, 413, 431)
-    wire = Wire(v5, request("GET", POLLING, *(f"X-{i}: {'x' * 100}" for i in range(400))))
-    assert wire.status() in (0, 400, 413, 431)
+    for lines in (["X-Large: " + "x" * 40000], [f"X-{i}: {'x' * 100}" for i in range(400)]):
+        assert Http(v5, request("GET", POLLING, *lines)).status() in (0, 400, 413, 431)
 
 
 def test_nonsense_before_any_request(v5):
@@ -167,42 +162,44 @@ def test_nonsense_before_any_request(v5):
                  b"GET /socket.io/?EIO=4&transport=polling\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
                  b"GET /socket.io/?" + b"EIO=4&" * 5000 + b" HTTP/1.1\r\n\r\n",
                  b"GET " + b"/" * 20000 + b" HTTP/1.1\r\n\r\n", b"\xff\xfe" * 500 + b"\r\n\r\n"):
-        wire = Wire(v5, data)
-        wire.finish()
-        assert b"101 Switching" not in wire.closed() and b'"sid"' not in wire.got, data[:40]
+        connection = Http(v5, data)
+        connection.finish()
+        got = connection.rest()
+        assert b"101 Switching" not in got and b'"sid"' not in got, data[:40]
 
 
 @pytest.mark.parametrize("name", ["nonsense", "h2c", "", "websocket2", "x" * 500],
                          ids=["nonsense", "h2c", "empty", "websocket2", "long"])
 def test_an_unknown_upgrade_on_a_connection_in_use_is_refused(v5, name):
     """It was a use after free in libwebsockets (CVE-2025-11677)."""
-    for more in ("", "HTTP2-Settings: AAMAAABkAAQAAP__\r\n", "Sec-WebSocket-Protocol: none\r\n"):
-        wire = Wire(v5, request("GET", POLLING))
-        assert wire.status() == 200
-        wire.send(f"GET {WEBSOCKET} HTTP/1.1\r\nHost: x\r\n{UPGRADE.replace('websocket', name)}{more}\r\n")
-        assert wire.status() in (400, 403)
-        wire.sock.close()
+    for more in ([], ["HTTP2-Settings: AAMAAABkAAQAAP__"], ["Sec-WebSocket-Protocol: none"]):
+        connection = Http(v5, request("GET", POLLING))
+        assert connection.status() == 200
+        connection.send(handshake(WEBSOCKET, *more, upgrade=name))
+        assert connection.status() in (400, 403)
+        connection.close()
 
 
 def test_the_name_of_the_upgrade_is_compared_without_case(v5):
-    wire = Wire(v5, f"GET {WEBSOCKET} HTTP/1.1\r\nHost: x\r\n{UPGRADE.replace('websocket', 'WebSocket')}\r\n")
-    assert wire.until(b'"sid"').startswith(b"HTTP/1.1 101 ")
-    wire.sock.close()
+    ws = WebSocket(v5, upgrade="WebSocket")
+    assert ws.is_open and '"sid"' in ws.message()
+    ws.close()
 
 
 def test_connection_upgrade_without_its_name_is_a_plain_request(v5):
     """As some deployments' nginx sends it."""
-    wire = Wire(v5, request("GET", POLLING, "Connection: Upgrade"))
-    assert wire.status() == 200 and b'0{"sid"' in wire.got
+    answer = Http(v5, request("GET", POLLING, "Connection: Upgrade")).answer()
+    assert answer.status == 200 and answer.text.startswith('0{"sid"')
 
 
 def test_a_connection_that_the_client_wants_closed_is_said_to_close(v5):
     """Some clients use it again otherwise."""
-    wire = Wire(v5, request("GET", POLLING, "Connection: close"))
-    head, _, body = wire.closed().partition(b"\r\n\r\n")
-    assert b"\r\nconnection: close" in head.lower() and body.startswith(b'0{"sid"')
-    wire = Wire(v5, request("GET", POLLING, "Connection: keep-alive"))
-    assert wire.status() == 200 and b"connection: close" not in wire.got.lower()
+    connection = Http(v5, request("GET", POLLING, "Connection: close"))
+    answer = connection.answer()
+    assert answer.headers["connection"] == "close" and answer.text.startswith('0{"sid"')
+    assert connection.rest() == b""
+    answer = Http(v5, request("GET", POLLING, "Connection: keep-alive")).answer()
+    assert answer.status == 200 and answer.headers.get("connection") != "close"
 
 
 # --- WebSocket -----------------------------------------------------------------------------------
@@ -223,21 +220,14 @@ def test_a_message_over_max_payload_is_closed_with_1009(v5, clients):
     exact.round_trip()
 
 
-FRAMES = {
-    "not masked": b"\x81\x01" + b"2", "reserved bits": b"\xf1\x81\0\0\0\0" + b"3",
-    "reserved opcode": b"\x83\x81\0\0\0\0" + b"3", "reserved control": b"\x8b\x80\0\0\0\0",
-    "long control": b"\x89\xfe\0\x80\0\0\0\0" + b"x" * 128, "fragmented control": b"\x09\x81\0\0\0\0x",
-    "continuation of nothing": b"\x80\x81\0\0\0\0" + b"3", "not UTF-8": b"\x81\x82\0\0\0\0\xff\xfe",
-    "half a character": b"\x81\x82\0\0\0\0" + b"4\xc3", "2^63 bytes": b"\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0",
-    "bad close": b"\x88\x81\0\0\0\0x", "binary": b"\x82\x81\0\0\0\0" + b"3",
-}
+FRAMES = {**BAD_FRAMES, "binary": frame(BINARY, "3")}
 
 
-@pytest.mark.parametrize("frame", FRAMES.values(), ids=[name.replace(" ", "_") for name in FRAMES])
-def test_a_bad_frame_ends_its_connection(v5, clients, frame):
+@pytest.mark.parametrize("data", FRAMES.values(), ids=[name.replace(" ", "_") for name in FRAMES])
+def test_a_bad_frame_ends_its_connection(v5, clients, data):
     client = clients(Raw(v5, 13))
     v5.joined(client)
-    client.ws.sock.sendall(frame)
+    client.ws.sock.sendall(data)
     client.wait_closed(deadline=10)
 
 
@@ -289,21 +279,19 @@ def test_other_origins_are_refused_on_both_transports(own_lab, clients):
         status, headers, body = world.http("GET", POLLING, headers={"Origin": origin})
         assert (status, body) == (403, '{"code":4,"message":"Forbidden"}'), origin
         assert "Access-Control-Allow-Origin" not in headers
-        wire = Wire(world, f"GET {WEBSOCKET} HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\n{UPGRADE}\r\n")
-        assert wire.status() == 403, origin
+        assert WebSocket(world, headers=[f"Origin: {origin}"]).opening.status == 403, origin
         assert "Access-Control-Allow-Origin" not in world.http("OPTIONS", POLLING, headers={"Origin": origin})[1]
     sid = Poll(world).path
     assert world.http("GET", sid, headers={"Origin": "https://evil.example"})[0] == 403
     for origin in ("https://ui.example", "http://localhost:4200"):
         status, headers, _ = world.http("GET", POLLING, headers={"Origin": origin})
         assert (status, headers["Access-Control-Allow-Origin"]) == (200, origin)
-        wire = Wire(world, f"GET {WEBSOCKET} HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\n{UPGRADE}\r\n")
-        assert wire.until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
+        assert WebSocket(world, headers=[f"Origin: {origin}"]).is_open
     assert world.http("GET", POLLING)[0] == 200, "nodes send none"
 
 
 def test_half_open_connections_are_closed_in_the_end(half_open):
     """Last in this file: most of their time is over by now."""
-    for wire in half_open:
-        wire.sock.settimeout(40)
-        assert b" 200 " not in wire.closed()
+    for connection in half_open:
+        connection.sock.settimeout(40)
+        assert b" 200 " not in connection.rest()

@@ -5,7 +5,7 @@ import pytest
 
 from cast import C, CO, NODES, NOW, PLACE, PUBLIC, ROOMS_OF_USERS, USERS, both, config, joined, left, members, presence, report, \
     room, script, status, users
-from facts import wait_for
+from lablib.facts import wait_for
 
 KILLED = "UPDATE run SET status = 'killed by user', finished_at = now() AT TIME ZONE 'UTC' WHERE id = %s"
 DATAFRAMES = {1: ["df_old", 1], 2: ["df_old", 1], 5: ["df_beta", 2]}  # of the seed for HQ 5

@@ -2,8 +2,8 @@
 import collections
 import re
 
-from cast import C, CO, UNHEARD, both, config, report, script, status, users
-from facts import wait_for
+from cast import C, CO, UNHEARD, config, report, script, users
+from lablib.facts import wait_for
 
 C_USERS = users(C[1])
 

@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 
 from clients import Python, Raw
-from facts import wait_for
+from lablib.facts import wait_for
 from storm import QUIET, Storm, Watch, cast_rooms, new_seed
 
 WATCHED = [1, 3, 5, 12, 13, 14, 15]

@@ -7,7 +7,7 @@ import psycopg2
 import pytest
 
 from clients import Raw
-from facts import wait_for
+from lablib.facts import wait_for
 from test_database_faults import ANY_LINK, broken_and_mended, crowd, never_dropped, pings, terminate
 
 OPTIONS = ["--retry-max", "200ms", "--ping-interval", "300ms", "--ping-timeout", "60s", "--beat-interval", "1s",

@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 
 from clients import Raw
-from facts import wait_for
+from lablib.facts import wait_for
 from lablib.postgres import DOORBELL
 
 WORKERS = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'vantage6_events' AND datname = %s"

@@ -8,7 +8,7 @@ import websocket
 
 from clients import Node, Python, Raw
 from crowds import OPTIONS, Crowd
-from facts import wait_for
+from lablib.facts import wait_for
 
 N3, N4, N5, USER = 3, 4, 5, 15  # three nodes; a user that hears of both collaborations
 MANY = 1000  # enough for a drain that lasts

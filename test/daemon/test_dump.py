@@ -9,7 +9,7 @@ import pytest
 
 from catalog import differences, inventory
 from clients import Raw
-from facts import wait_for
+from lablib.facts import wait_for
 from lablib.lab import TOP
 from lablib.postgres import Cluster, clean_env, new_password
 from lablib.process import free_ports

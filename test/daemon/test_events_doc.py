@@ -3,7 +3,7 @@ import os
 import re
 
 from clients import Raw
-from facts import wait_for
+from lablib.facts import wait_for
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NODE, OTHER_NODE, THIRD_NODE, USER, ORG_USER = 1, 2, 3, 12, 13

@@ -2,7 +2,7 @@
 import json
 
 from clients import Python, Raw
-from facts import wait_for
+from lablib.facts import wait_for
 from storm import Storm, Watch, cast_rooms, new_seed
 
 WATCHED = [1, 3, 5, 11, 12, 13, 14, 15, 17]  # nodes of both collaborations, users of every scope and of none

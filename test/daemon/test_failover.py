@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 
 from clients import Raw
-from facts import wait_for
+from lablib.facts import wait_for
 from reader import Reader
 from standby import make_standby, promote
 

@@ -40,7 +40,7 @@ import pytest
 
 from cast import done, joined, presence, report, say, status
 from clients import Node, Raw
-from facts import wait_for
+from lablib.facts import wait_for
 from test_runs import new_run, new_task
 
 HERE = os.path.dirname(os.path.abspath(__file__))

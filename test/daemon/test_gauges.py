@@ -2,7 +2,7 @@
 import re
 
 from clients import Python
-from facts import wait_for
+from lablib.facts import wait_for
 from openmetrics import families
 
 NODE, OTHER = 1, 3

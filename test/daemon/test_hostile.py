@@ -16,7 +16,7 @@ import pytest
 
 from clients import Python, Raw
 from crowds import rss
-from facts import wait_for
+from lablib.facts import wait_for
 from forge import Forge
 from lablib.lab import TOP
 from storm import Storm, Watch, cast_rooms, new_seed

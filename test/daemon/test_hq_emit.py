@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.orm import scoped_session, sessionmaker
 
 from clients import Python, Raw
-from facts import wait_for
+from lablib.facts import wait_for
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../contrib/hq"))
 

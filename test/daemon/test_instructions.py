@@ -4,7 +4,7 @@ import threading
 import pytest
 
 from clients import Python, Raw
-from facts import wait_for
+from lablib.facts import wait_for
 from test_runs import new_run, new_task
 
 KILLED = "UPDATE run SET status = 'killed by user', finished_at = now() AT TIME ZONE 'UTC' WHERE id = %s"

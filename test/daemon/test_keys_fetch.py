@@ -10,7 +10,7 @@ import types
 
 import pytest
 
-from facts import wait_for
+from lablib.facts import wait_for
 from keycloak import Authority, Keycloak, PATH, REALM
 from lablib.process import free_ports
 from test_alone import EX_CONFIG, KEYSETS, PUSHD, ask

@@ -6,7 +6,7 @@ import pytest
 
 from clients import Node, Python, Raw
 from crowds import Crowd
-from facts import wait_for
+from lablib.facts import wait_for
 from forge import Forge
 from keycloak import Authority, Keycloak
 

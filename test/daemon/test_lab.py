@@ -11,7 +11,7 @@ import urllib.request
 
 import pytest
 
-from facts import wait_for
+from lablib.facts import wait_for
 from forge import decode
 from lablib.process import free_ports, started
 

@@ -1,18 +1,12 @@
 """Connections that no session holds: they cost little, are counted by the system, and end."""
 import os
-import socket
 
 from clients import Raw
 from crowds import cpu
-from facts import wait_for
+from lablib.facts import wait_for
 from lablib.lab import TOP
-
-POLLING = "/socket.io/?EIO=4&transport=polling"
-
-
-def connect(world):
-    """A TCP connection to pushd."""
-    return socket.create_connection(("127.0.0.1", world.lab.facts["http"][0]), timeout=60)
+from rawlib.blocking import Http
+from rawlib.wire import POLLING, request
 
 
 def test_when_files_run_out_pushd_waits_and_serves_those_it_has(own_lab, clients, tmp_path, monkeypatch):
@@ -27,14 +21,14 @@ def test_when_files_run_out_pushd_waits_and_serves_those_it_has(own_lab, clients
     pid = world.lab.daemon(0).pid()
     client = clients(Raw(world, 15))
     world.joined(client)
-    idle = [connect(world) for _ in range(200)]
+    idle = [Http(world) for _ in range(200)]
     used, size = cpu(pid), len(world.log())
     world.settled(client)
     world.emit("heard", None, "everyone")
     client.wait("heard")
     assert cpu(pid) - used < 1 and len(world.log()) - size < 10000
-    for sock in idle:
-        sock.close()
+    for connection in idle:
+        connection.close()
     again = clients(Raw(world, 12))
     world.joined(again)
 
@@ -42,21 +36,13 @@ def test_when_files_run_out_pushd_waits_and_serves_those_it_has(own_lab, clients
 def test_bytes_after_a_request_do_not_hold_the_connection_for_ever(v5):
     """libwebsockets lets nobody write any more: the time for an answer ends the connection."""
     waiting = []
-    for more in (b"x", f"GET {POLLING} HTTP/1.1\r\nHost: x\r\n\r\n".encode()):
-        sock = connect(v5)
-        sock.sendall(f"GET {POLLING} HTTP/1.1\r\nHost: x\r\n\r\n".encode() + more)
-        waiting.append(sock)
-
-    def closed(sock):
-        try:
-            while sock.recv(65536):
-                pass
-        except ConnectionResetError:
-            pass
-        return True
-    for sock in waiting:
-        assert closed(sock)  # within the 60 s of its timeout
-        sock.close()
+    get = request("GET", POLLING)
+    for more in (b"x", get):
+        waiting.append(Http(v5, get + more))
+    for connection in waiting:
+        connection.sock.settimeout(60)
+        connection.rest()
+        connection.close()
     wait_for(lambda: v5.ready(), "pushd to serve")
 
 

@@ -3,7 +3,7 @@ import json
 import threading
 
 from clients import Raw
-from facts import wait_for
+from lablib.facts import wait_for
 
 NODES, QUARTER, FIRST = 100, 50, 1001
 OPTIONS = ["--max-connections-per-address", "1000", "--handshake-rate", "0", "--event-rate", "0",

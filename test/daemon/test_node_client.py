@@ -2,7 +2,7 @@
 import pytest
 
 from clients import Raw
-from facts import wait_for
+from lablib.facts import wait_for
 from forge import Forge
 from node_client import CONFIG, NodeClient
 from test_runs import new_run, new_task

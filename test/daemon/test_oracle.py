@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 
-from facts import wait_for
+from lablib.facts import wait_for
 from lablib.postgres import DOORBELL
 from oracle import Ledger, Oracle, Rights
 from storm import cast_rooms

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from clients import Raw
-from facts import wait_for
+from lablib.facts import wait_for
 from lablib.postgres import Cluster
 from lablib.process import free_ports
 

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from clients import Node, Python, Raw
-from facts import wait_for
+from lablib.facts import wait_for
 
 NODE = 1  # n1_alpha_a, organization 1 in collaboration 1
 NAME = "n1_alpha_a"

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from clients import Node, Python, Raw
-from facts import wait_for
+from lablib.facts import wait_for
 
 NODE, OTHER, USER = 1, 2, 11
 BEATS = ["--beat-interval", "200ms"]

@@ -11,16 +11,10 @@ import pytest
 import websocket
 
 from clients import Raw
-from door import Door
-from facts import wait_for
+from lablib.facts import wait_for
+from rawlib.wire import POLLING
 
 USER, OTHER, N3 = 15, 11, 3
-
-
-@pytest.fixture
-def doors(clients):
-    """doors(world, ...): a Door that is closed at the end."""
-    return lambda *args, **kwargs: clients(Door(*args, **kwargs))
 
 
 def closed(world, reason):
@@ -104,26 +98,25 @@ def test_bytes_over_the_rate_are_taken_later_and_a_message_is_whole(limited, cli
     assert paused(world, "byte_rate") >= 1 and paused(world, "event_rate") == 0
 
 
-def test_a_post_over_the_rate_is_answered_later_and_the_get_goes_on(limited, doors):
+def test_a_post_over_the_rate_is_answered_later_and_the_get_goes_on(limited, connect):
     world = limited("--event-rate", "10")
-    post = doors(world, token=world.token(USER))
-    assert post.poll()[0] == 200
-    assert post.post("40/tasks,{}")[2] == "ok"
-    get = doors(world)
+    post = connect(world, token=world.token(USER))
+    assert post.poll().status == 200
+    assert post.post("40/tasks,{}").text == "ok"
+    get = connect(world)
     get.sid = post.sid
-    assert get.get()[2].startswith('40/tasks,{"sid"')
+    assert get.get().text.startswith('40/tasks,{"sid"')
     began = time.monotonic()
     body = "\x1e".join(f'42/tasks,{i}["ping"]' for i in range(30))
-    post.sock.sendall(f"POST /socket.io/?EIO=4&transport=polling&sid={post.sid} HTTP/1.1\r\nHost: x\r\n"
-                      f"Content-Length: {len(body)}\r\n\r\n{body}".encode())
+    post.ask_post(body)
     got = ""
     while got.count("43/tasks,") < 30:
-        got += get.get()[2]
+        got += get.get().text
     assert time.monotonic() - began < 1.5  # its answers do not wait
-    assert post.answer()[::2] == (200, "ok")
+    assert post.answer().said == (200, "ok")
     assert time.monotonic() - began > 1.8
     assert paused(world, "event_rate") == 1
-    assert post.post("41/tasks,")[::2] == (200, "ok") and post.post("1")[::2] == (200, "ok")
+    assert post.post("41/tasks,").said == (200, "ok") and post.post("1").said == (200, "ok")
 
 
 def test_no_rate_is_none(limited, clients):
@@ -186,10 +179,10 @@ def test_a_client_that_has_gone_is_noticed_without_reading(stuck, clients, end):
     assert closed(stuck, "client") == 1 and not other.closed
 
 
-def test_a_client_that_is_read_from_again_and_silent_ends(stuck, clients, doors):
+def test_a_client_that_is_read_from_again_and_silent_ends(stuck, clients, connect):
     """It has its time once more, and not for ever."""
-    silent, other = doors(stuck, token=stuck.token(N3)), clients(Raw(stuck, OTHER))
-    assert silent.websocket()[0] == 101
+    silent, other = connect(stuck, token=stuck.token(N3)), clients(Raw(stuck, OTHER))
+    assert silent.websocket().status == 101
     silent.say("40/tasks,{}")
     stuck.joined(other)
     wait_for(lambda: stuck.metric("sockets_joined") == 2, "both to be joined")
@@ -240,7 +233,7 @@ def event(size):
     return head + "x" * (size - len(head) - len(tail)) + tail
 
 
-def test_the_size_of_a_message(limited, clients, doors):
+def test_the_size_of_a_message(limited, clients, connect):
     world = limited("--max-payload", "10kB")
     client, other = clients(Raw(world, USER)), clients(Raw(world, OTHER))
     world.joined(client, other)
@@ -249,17 +242,17 @@ def test_the_size_of_a_message(limited, clients, doors):
     client.send(event(10_001))
     client.wait_closed()
     assert client.close_code == 1009 and closed(world, "max_payload") == 1
-    polling = doors(world, token=world.token(USER))
-    assert polling.poll()[0] == 200 and polling.post("40/tasks,{}")[0] == 200
-    assert polling.post(event(10_000))[0] == 200
-    large = doors(world)
+    polling = connect(world, token=world.token(USER))
+    assert polling.poll().status == 200 and polling.post("40/tasks,{}").status == 200
+    assert polling.post(event(10_000)).status == 200
+    large = connect(world)
     large.sid = polling.sid
-    assert large.post(event(10_001))[0] == 413
+    assert large.post(event(10_001)).status == 413
     assert world.metric("refused_requests", reason="max_payload") == 1
     assert closed(world, "max_payload") == 1
     got = ""
     while "43/tasks,7[]" not in got:  # the session goes on
-        got += polling.get()[2]
+        got += polling.get().text
     world.settled(other)
 
 
@@ -291,12 +284,12 @@ def test_the_number_of_attachments(limited, clients):
     other.round_trip()
 
 
-def test_the_queue_of_a_client(limited, clients, doors):
+def test_the_queue_of_a_client(limited, clients, connect):
     """One that takes nothing of what is sent to it is closed; those who read hear all."""
     world = limited("--queue-bytes", "100kB", "--ping-timeout", "1h")
-    slow = doors(world, token=world.token(USER))
+    slow = connect(world, token=world.token(USER))
     slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    assert slow.websocket()[0] == 101
+    assert slow.websocket().status == 101
     slow.say("40/tasks,{}")
     other = clients(Raw(world, OTHER))
     world.joined(other)
@@ -312,7 +305,7 @@ def test_the_queue_of_a_client(limited, clients, doors):
 
 # --- ends ------------------------------------------------------------
 
-def test_each_end_is_counted_under_one_reason(limited, clients, doors):
+def test_each_end_is_counted_under_one_reason(limited, clients, connect):
     world = limited()
     ends = {"client": lambda client: client.close(), "malformed": lambda client: client.send("x")}
     for reason, end in ends.items():
@@ -322,10 +315,10 @@ def test_each_end_is_counted_under_one_reason(limited, clients, doors):
         wait_for(lambda: closed(world, reason) == before[reason] + 1, "the session to end")  # noqa: B023
         after = world.reasons("closed_sessions")
         assert {name: after[name] - n for name, n in before.items() if after[name] != n} == {reason: 1}
-    polling = doors(world)
-    assert polling.poll()[0] == 200
-    first, second = doors(world), doors(world)
+    polling = connect(world)
+    assert polling.poll().status == 200
+    first, second = connect(world), connect(world)
     first.sid = second.sid = polling.sid
-    first.sock.sendall(f"GET /socket.io/?EIO=4&transport=polling&sid={polling.sid} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-    wait_for(lambda: second.get()[0] == 400, "two at once")
+    first.ask("GET", f"{POLLING}&sid={polling.sid}")
+    wait_for(lambda: second.get().status == 400, "two at once")
     assert closed(world, "overlap") == 1

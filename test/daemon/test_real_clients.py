@@ -6,7 +6,7 @@ import pytest
 
 from browser import Chromium, without_place
 from clients import Node, Python
-from facts import wait_for
+from lablib.facts import wait_for
 
 TASKS, NEWS = "/tasks", "/news"
 TRANSPORTS = {"polling": ("polling",), "websocket": ("websocket",), "upgrade": ("polling", "websocket")}

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from clients import Node, Python, Raw
-from facts import wait_for
+from lablib.facts import wait_for
 
 USER = 13
 ROOM = "collaboration_1_organization_1/users"

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from clients import Raw
-from facts import wait_for
+from lablib.facts import wait_for
 
 CHANGES = {  # who, the room, what lets him into it, what takes him out again
     "rule": (14, "collaboration_2_organization_1/users", 'INSERT INTO "UserPermission" (user_id, rule_id) VALUES (14, 3)',

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from crowds import OPTIONS, Crowd, cpu, room_for, rss
-from facts import wait_for
+from lablib.facts import wait_for
 from lablib.lab import TOP
 
 CLIENTS = 5000

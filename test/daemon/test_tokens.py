@@ -12,7 +12,7 @@ import types
 import pytest
 
 from clients import Python, Raw
-from facts import wait_for
+from lablib.facts import wait_for
 from forge import Forge, decode, rsa_key
 
 HONEST, WATCHER = 1, 15  # a node and a user of global scope, with good tokens

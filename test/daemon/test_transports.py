@@ -3,8 +3,8 @@ import pytest
 
 from browser import Chromium, without_place
 from clients import Node, Python
-from facts import wait_for
-from wire import Poll
+from http_connection import Poll
+from lablib.facts import wait_for
 
 N3, USER = 3, 15  # a node of collaboration 1; a user of global scope
 

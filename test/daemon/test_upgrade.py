@@ -15,7 +15,7 @@ import pytest
 
 from catalog import differences, inventory
 from clients import Raw
-from facts import wait_for
+from lablib.facts import wait_for
 from lablib.lab import TOP
 from prefix import Prefix
 

@@ -1,6 +1,6 @@
 """The log is emptied behind the daemons, and they go on."""
 from clients import Raw
-from facts import wait_for
+from lablib.facts import wait_for
 from lablib.postgres import DOORBELL
 
 # Which slot is written now is a matter of time: old events go into the next one.

@@ -5,10 +5,14 @@ import socket
 import pytest
 
 from clients import Raw
-from facts import wait_for
-from wire import BINARY, CLOSE, CONTINUATION, PING, PONG, POLLING, TEXT, UPGRADE, WEBSOCKET, Frames, Poll, Wire, frame
+from http_connection import Poll
+from lablib.facts import wait_for
+from rawlib.blocking import Http, WebSocket
+from rawlib.wire import (BINARY, CLOSE, CONTINUATION, PING, PONG, POLLING, TEXT, WEBSOCKET,
+                         accepted, fragments, frame, handshake)
 
 MAX = 20000
+NONCE = b"the sample nonce"
 KEY = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
 CONNECT, EVENT = "40/tasks,", '42/tasks,1["no_such_event"]'
 
@@ -31,24 +35,36 @@ def honest(edge, clients):
 @pytest.fixture
 def ws(edge):
     """A WebSocket that is connected to /tasks."""
-    frames = Frames(edge)
-    assert json.loads(frames.text()[1:])["maxPayload"] == MAX
-    frames.send(frame(TEXT, CONNECT))
-    assert frames.text().startswith("40/tasks,{")
-    yield frames
-    frames.sock.close()
+    made = WebSocket(edge)
+    assert json.loads(packet(made)[1:])["maxPayload"] == MAX
+    made.text(CONNECT)
+    assert packet(made).startswith("40/tasks,{")
+    yield made
+    made.close()
+
+
+def packet(ws):
+    """The next packet; pings of the session are passed over."""
+    while (found := ws.message()) == "2":
+        pass
+    return found
 
 
 def acknowledged(ws, number=1):
     """The event was taken."""
-    return ws.text() == f"43/tasks,{number}[]"
+    return packet(ws) == f"43/tasks,{number}[]"
+
+
+def close_code(ws):
+    """The code that the server closes with; see Closed."""
+    return ws.ended()[1]
 
 
 # --- the handshake -------------------------------------------------------------------------------
 
 def upgrade(*changes, method="GET", path=WEBSOCKET, body=""):
     """The handshake with lines left out ("-Name") or added."""
-    lines = ["Host: x", *UPGRADE.strip().split("\r\n")]
+    lines = handshake(path, key=NONCE).decode().split("\r\n")[1:-2]
     for change in changes:
         if change.startswith("-"):
             lines = [line for line in lines if not line.startswith(change[1:] + ":")]
@@ -83,28 +99,29 @@ BAD = {
 
 @pytest.mark.parametrize("text", GOOD.values(), ids=[name.replace(" ", "_") for name in GOOD])
 def test_a_good_handshake(edge, text):
-    wire = Wire(edge, text)
-    head = wire.until(b'"sid"').partition(b"\r\n\r\n")[0]
-    assert head.startswith(b"HTTP/1.1 101 ") and b"\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
-    assert b"extensions" not in head.lower() and b"protocol:" not in head.lower()
-    wire.sock.close()
+    connection = Http(edge, text)
+    answer = connection.answer()
+    assert answer.status == 101 and accepted(answer, NONCE)
+    assert b"extensions" not in answer.head.lower() and b"protocol:" not in answer.head.lower()
+    assert b'"sid"' in connection.until(b'"sid"')
+    connection.close()
 
 
 @pytest.mark.parametrize("text", BAD.values(), ids=[name.replace(" ", "_") for name in BAD])
 @pytest.mark.parametrize("reused", [False, True], ids=["new", "reused"])
 def test_a_bad_handshake_is_refused_in_json_with_cors(edge, text, reused):
     before = edge.metric("sessions")
-    wire = Wire(edge)
+    connection = Http(edge)
     if reused:
-        wire.send("OPTIONS /socket.io/ HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert wire.status() == 204
-    wire.send(text.replace("\r\n", "\r\nOrigin: https://ui.example\r\n", 1))
-    assert wire.status() == 400
-    head, _, body = wire.got.decode().partition("\r\n\r\n")
-    assert "Access-Control-Allow-Origin: https://ui.example\r\n" in head and "Content-Type: application/json\r\n" in head
-    assert "Connection: close" in head
-    assert json.loads(body)["code"] in (2, 3)
-    assert wire.answers() == 1
+        assert connection.request("OPTIONS", "/socket.io/").status == 204
+    connection.send(text.replace("\r\n", "\r\nOrigin: https://ui.example\r\n", 1))
+    answer = connection.answer()
+    assert answer.status == 400
+    for line in ("Access-Control-Allow-Origin: https://ui.example", "Content-Type: application/json",
+                 "Connection: close"):
+        assert f"\r\n{line}\r\n" in answer.head.decode()
+    assert json.loads(answer.text)["code"] in (2, 3)
+    assert connection.rest() == b""
     assert edge.metric("sessions") == before
 
 
@@ -113,27 +130,27 @@ def test_upgrades_are_refused_as_polling_requests_are(edge):
     for path, status, code in ((WEBSOCKET.replace("4", "3"), 400, 5), (WEBSOCKET + "&sid=" + "x" * 20, 400, 1),
                                ("/socket.io/?EIO=4&transport=smoke", 400, 0), ("/elsewhere", 404, 3),
                                (poll.path.replace("EIO=4", "EIO=3").replace("polling", "websocket"), 400, 3)):
-        wire = Wire(edge, upgrade(path=path))
-        assert (wire.status(), json.loads(wire.got.partition(b"\r\n\r\n")[2])["code"]) == (status, code), path
-        wire.sock.close()
-    wire = Wire(edge, upgrade(path=poll.path.replace("polling", "websocket"), method="POST"))
-    assert wire.status() == 400, "POST with a session"
+        connection = Http(edge, upgrade(path=path))
+        answer = connection.answer()
+        assert (answer.status, json.loads(answer.text)["code"]) == (status, code), path
+        connection.close()
+    ours = poll.path.replace("polling", "websocket")
+    assert Http(edge, upgrade(path=ours, method="POST")).status() == 400, "POST with a session"
     assert poll.works()
 
 
 def test_a_frame_in_the_segment_of_the_handshake_is_heard(edge):
-    ws = Frames(edge)
-    ws.sock.close()
-    wire = Wire(edge, upgrade().encode() + frame(TEXT, CONNECT) + frame(TEXT, EVENT))
-    assert wire.until(b"43/tasks,1[]").count(b"40/tasks,{") == 1
-    wire.sock.close()
+    WebSocket(edge).close()
+    ws = WebSocket(edge, early=frame(TEXT, CONNECT) + frame(TEXT, EVENT))
+    assert ws.until(b"43/tasks,1[]").count(b"40/tasks,{") == 1
+    ws.close()
 
 
 # --- frames --------------------------------------------------------------------------------------
 
 def pieces(opcode, *parts, between=b""):
-    """A message in fragments."""
-    return between.join(frame(opcode if i == 0 else CONTINUATION, part, final=i == len(parts) - 1) for i, part in enumerate(parts))
+    """A message in fragments, with these bytes between them."""
+    return between.join(fragments(opcode, *parts))
 
 
 TAKEN = {
@@ -154,17 +171,17 @@ def test_messages_that_are_taken(ws, data, bytewise):
     for part in [data[i:i + 1] for i in range(len(data))] if bytewise else [data]:
         ws.send(part)
     assert acknowledged(ws)
-    ws.send(frame(TEXT, EVENT.replace("1", "2", 1)))
+    ws.text(EVENT.replace("1", "2", 1))
     assert acknowledged(ws, 2), "and the next"
 
 
 def test_pings_are_answered_also_between_fragments(ws):
     ws.send(frame(PING, b"\xff" * 125))
-    assert ws.next() == (PONG, b"\xff" * 125)
+    assert ws.frame() == (PONG, b"\xff" * 125, True)
     ws.send(frame(PING))
-    assert ws.next() == (PONG, b"")
+    assert ws.frame() == (PONG, b"", True)
     ws.send(frame(TEXT, EVENT[:5], final=False) + frame(PING, "between"))
-    assert ws.next() == (PONG, b"between")
+    assert ws.frame() == (PONG, b"between", True)
     ws.send(frame(CONTINUATION, EVENT[5:]))
     assert acknowledged(ws)
 
@@ -191,7 +208,7 @@ REFUSED = {
 def test_frames_that_close(edge, ws, data, code):
     before = edge.metric("sessions")
     ws.send(data)
-    assert ws.close_code() == code
+    assert close_code(ws) == code
     wait_for(lambda: edge.metric("sessions") == before - 1, "the session to end at once", deadline=2)
 
 
@@ -206,7 +223,7 @@ EDGES = [edge + beside for edge in (126, 256, 512, 1024, 4096) for beside in (-2
 
 def test_a_message_may_end_wherever_the_room_to_receive_does(ws):
     for number, size in enumerate(EDGES, start=10):
-        ws.send(frame(TEXT, event(size - 1).replace("1", str(number), 1)))
+        ws.text(event(size - 1).replace("1", str(number), 1))
         assert acknowledged(ws, number), f"{size} bytes"
 
 
@@ -224,7 +241,7 @@ def test_max_payload_to_the_byte(ws, make):
         ws.send(make(MAX + 1))
     except OSError:
         pass
-    assert ws.close_code() == 1009
+    assert close_code(ws) == 1009
 
 
 ATTACHED = '451-/tasks,1["a",{"_placeholder":true,"num":0}]'
@@ -236,20 +253,20 @@ def test_a_binary_message_up_to_max_payload(edge, ws, fragments):
     before = edge.metric("closed_sessions", reason="max_payload")
     for size in (MAX - len(ATTACHED), MAX + 1):
         data = b"\xff" * size
-        ws.send(frame(TEXT, ATTACHED))
+        ws.text(ATTACHED)
         ws.send(pieces(BINARY, data[:9000], data[9000:]) if fragments else frame(BINARY, data))
         if size < MAX:
             assert acknowledged(ws)
-    assert ws.close_code() == 1009
+    assert close_code(ws) == 1009
     assert edge.metric("closed_sessions", reason="max_payload") == before + 1
 
 
 def test_nothing_is_kept_of_a_size_that_was_only_announced(edge, ws):
-    ws.send(frame(TEXT, "4", length=MAX))
+    ws.text("4", length=MAX)
     ws.send(b"x" * 10)
     wait_for(lambda: edge.metric("receiving_bytes") > 0, "the beginning to be taken")
     assert edge.metric("receiving_bytes") <= 4096
-    ws.sock.close()
+    ws.close()
     wait_for(lambda: edge.metric("receiving_bytes") == 0, "it to be forgotten")
 
 
@@ -257,18 +274,18 @@ def test_messages_in_part_have_a_limit_of_all(own_lab):
     world = own_lab(options=["--receive-bytes", "1MB", "--max-payload", "500000"])
     sockets = []
     for number in range(3):
-        sockets.append(Frames(world))
-        sockets[-1].text()
-        sockets[-1].send(frame(TEXT, "4" + "2" * 399999, final=False))
+        sockets.append(WebSocket(world))
+        packet(sockets[-1])
+        sockets[-1].text("4" + "2" * 399999, final=False)
         wait_for(lambda: world.metric("receiving_bytes") >= min(number + 1, 2) * 400000, "what was sent to be taken")  # noqa: B023
-    assert sockets[2].close_code() == 1013
+    assert close_code(sockets[2]) == 1013
     assert world.metric("closed_sessions", reason="receive_bytes") == 1
-    small = Frames(world)
-    small.text()
+    small = WebSocket(world)
+    packet(small)
     small.send(pieces(TEXT, "40/ta", "sks,"))
-    assert small.text().startswith("40/tasks,{"), "small ones pass"
-    for frames in sockets:
-        frames.sock.close()
+    assert packet(small).startswith("40/tasks,{"), "small ones pass"
+    for each in sockets:
+        each.close()
     wait_for(lambda: world.metric("receiving_bytes") == 0, "room again")
 
 
@@ -282,32 +299,32 @@ CODES = {1000: 1000, 1001: 1001, 1003: 1003, 1007: 1007, 1011: 1011, 3000: 3000,
 def test_a_close_frame_is_answered(edge, ws, code, answer):
     before = edge.metric("sessions")
     ws.send(frame(CLOSE, code.to_bytes(2, "big") + "grüße".encode()))
-    assert ws.close_code() == answer
+    assert close_code(ws) == answer
     wait_for(lambda: edge.metric("sessions") == before - 1, "the session to end at once", deadline=2)
 
 
 @pytest.mark.parametrize("payload, answer", [(b"", 1005), (b"x", 1002), (b"\x03\xe8\xff", 1007), (b"\x03\xe8" + b"x" * 123, 1000)])
 def test_a_close_frame_with_or_without_a_text(ws, payload, answer):
     ws.send(frame(CLOSE, payload))
-    assert ws.close_code() == answer
+    assert close_code(ws) == answer
 
 
 def test_nothing_is_heard_after_a_close_frame(edge, ws):
     before = edge.metric("received_events")
     ws.send(frame(CLOSE, b"\x03\xe8") + frame(TEXT, EVENT) + frame(CLOSE, b"\x03\xe9"))
-    assert ws.close_code() == 1000
-    assert ws.next() == (None, b"")
+    assert close_code(ws) == 1000
+    assert ws.rest() == b""
     assert edge.metric("received_events") == before
 
 
 def test_pushd_closes_with_a_frame_and_waits_for_no_answer(edge, ws):
-    ws.send(frame(TEXT, "1"))
-    assert ws.next() == (CLOSE, b"")
-    assert ws.next() == (None, b"")
+    ws.text("1")
+    assert ws.frame() == (CLOSE, b"", True)
+    assert ws.rest() == b""
 
 
 def test_a_close_is_read_by_a_client_that_is_still_sending(edge, ws):
     """What it sends is read and thrown away, so that no reset overtakes the frame."""
     ws.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)  # so that the system does not take all of it
     ws.send(frame(TEXT, "x" * (MAX + 1)) + frame(TEXT, "x" * 1000000))
-    assert ws.close_code() == 1009
+    assert close_code(ws) == 1009

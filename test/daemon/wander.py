@@ -18,7 +18,7 @@ import time
 import websocket
 
 from clients import UPGRADE, Node, Raw
-from facts import wait_for
+from lablib.facts import wait_for
 from test_recovery import OFFSET, PAGE
 
 STAY = 3.0   # seconds, on the average

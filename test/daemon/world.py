@@ -6,7 +6,7 @@ import re
 
 import psycopg2
 
-from facts import wait_for
+from lablib.facts import wait_for
 from lablib.lab import Lab
 
 SANITIZED = re.compile(r"(AddressSanitizer|LeakSanitizer|runtime error:|UndefinedBehavior)[^\n]*")
@@ -27,6 +27,11 @@ class World:
     def url(self, instance=0):
         """Where clients connect."""
         return f"http://127.0.0.1:{self.lab.facts['http'][instance]}"
+
+    @property
+    def address(self):
+        """The same of the first instance, as (host, port)."""
+        return "127.0.0.1", self.lab.facts["http"][0]
 
     def token(self, ident, ttl=3600, forged=False):
         """A token for a member of the cast."""

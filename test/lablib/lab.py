@@ -19,7 +19,8 @@ import subprocess
 
 from . import tokens
 from .postgres import DOORBELL, Cluster, bindir, new_password
-from .process import Daemon, LabError, free_ports, wait_for
+from .facts import holds_within
+from .process import Daemon, LabError, free_ports
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 READY_SECONDS = 60
@@ -217,7 +218,7 @@ class Lab:
         def settled():
             last[:] = answer(self.facts["admin"][number], path)
             return last[0] == 200 or not daemon.pid()
-        wait_for(settled, READY_SECONDS)
+        holds_within(settled, READY_SECONDS)
         if last[0] != 200:
             state = (f"{path} says {last[0] or 'nothing'}: {last[1]}" if daemon.pid() else
                      f"it ended with status {daemon.exit_status()}")

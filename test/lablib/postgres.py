@@ -12,7 +12,8 @@ import signal
 import subprocess
 import tempfile
 
-from .process import Daemon, LabError, children, send, started, wait_for
+from .facts import holds_within
+from .process import Daemon, LabError, children, send, started
 
 SETTINGS = """
 # Written by test/lab.
@@ -159,7 +160,7 @@ class Cluster:
         if self.pid():
             return
         self.daemon.start([f"{self.pgbin}/postgres", "-D", self.data], clean_env(), **self._who())
-        if not wait_for(self._settled, START_SECONDS) or not self.pid():
+        if not holds_within(self._settled, START_SECONDS) or not self.pid():
             raise LabError(f"PostgreSQL does not start; the end of {self.log}:\n{self.daemon.tail()}")
 
     def stop(self):
@@ -181,7 +182,7 @@ class Cluster:
         family = [pid] + children(pid)
         for member in reversed(family):
             send(member, signal.SIGKILL)
-        if not wait_for(lambda: not any(map(started, family)), 10) or not self.daemon.end([], 0):
+        if not holds_within(lambda: not any(map(started, family)), 10) or not self.daemon.end([], 0):
             raise LabError(f"PostgreSQL (pid {pid}) is still there after SIGKILL")
 
     def remove(self, wish):

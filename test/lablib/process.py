@@ -1,4 +1,4 @@
-"""Processes that outlive the command that started them, ports for them, and waiting for facts.
+"""Processes that outlive the command that started them, and ports for them.
 
 A process is known by its pid and its start time, so that a pid used again by another is not mistaken
 for it. A zombie counts as ended: a container's first process need not collect it.
@@ -8,21 +8,12 @@ import random
 import signal
 import socket
 import subprocess
-import time
+
+from .facts import holds_within
 
 
 class LabError(Exception):
     """One line for the operator: what was expected, what was found, what to do."""
-
-
-def wait_for(fact, seconds, interval=0.02):
-    """The first true value of fact(), or its last value once the seconds are over."""
-    end = time.monotonic() + seconds
-    while True:
-        value = fact()
-        if value or time.monotonic() > end:
-            return value
-        time.sleep(interval)
 
 
 def started(pid):
@@ -83,7 +74,7 @@ class Daemon:
             parent = subprocess.Popen(["/bin/sh", "-c", SUPERVISE, "lab", self.base, *argv], env=env,
                                       stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
                                       start_new_session=True, **who)
-        pid = wait_for(lambda: self._read(".pid"), 10)
+        pid = holds_within(lambda: self._read(".pid"), 10)
         if not pid:
             raise LabError(f"{argv[0]} did not start: see {self.base}.log")
         with open(self.base + ".pid", "a", encoding="ascii") as file:
@@ -105,7 +96,7 @@ class Daemon:
 
     def exit_status(self):
         """As the shell tells it (128 + signal), or None while it runs or if it never did."""
-        fields = self._read(".exit") if wait_for(self._gone, 0 if self.pid() else 5) else []
+        fields = self._read(".exit") if holds_within(self._gone, 0 if self.pid() else 5) else []
         return int(fields[0]) if fields else None
 
     def end(self, signals, seconds):
@@ -113,9 +104,9 @@ class Daemon:
         pid = self.pid()
         for sig in signals if pid else ():
             send(pid, sig)
-            if wait_for(self._gone, seconds):
+            if holds_within(self._gone, seconds):
                 break
-        return wait_for(self._gone, 0 if self.pid() else 5)
+        return holds_within(self._gone, 0 if self.pid() else 5)
 
     def kill(self):
         """End it without a chance to say goodbye."""
