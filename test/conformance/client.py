@@ -1,4 +1,4 @@
-"""The client of the stateful test: it plays moves over real sockets and holds what comes back against the court.
+"""The client of the stateful test: it plays moves over real sockets and compares what comes back with the models.
 
 A move is a list, as JSON has it, so that a history can be printed and played again. Each has a meaning in every
 state, if only that nothing is done, so that moves can be taken out of a history:
@@ -22,9 +22,9 @@ import time
 from dataclasses import dataclass
 
 import packets
-from court import Court, Finding
 from frames import Frames
 from model import Model
+from model_set import Finding, ModelSet
 from moves import ASKED
 from rawlib.streams import Connection, WebSocket
 from rawlib.wire import PING, frame, request
@@ -51,7 +51,7 @@ class Client:
 
     def __init__(self, address, rules, seen):
         self.address, self.rules, self.seen = address, rules, seen
-        self.court = Court(Model(rules))
+        self.model_set = ModelSet(Model(rules))
         self.sid = self.old = None
         self.ids = 0
         self.gets = set()  # requests that are GETs of the session
@@ -69,16 +69,16 @@ class Client:
         try:
             await asyncio.wait_for(self._play(move), LONGEST)
         except asyncio.TimeoutError:
-            raise Finding(f"after {LONGEST} s {move[0]} is not done; owed are {self.court.debts()}") from None
+            raise Finding(f"after {LONGEST} s {move[0]} is not done; owed are {self.model_set.debts()}") from None
 
     async def _play(self, move):
-        if move == ["get"] and self.court.likely.poll is not None:
+        if move == ["get"] and self.model_set.likely.poll is not None:
             await asyncio.sleep(0.05)  # so that the server has the first one
         step = self.step(move)
         if asyncio.iscoroutine(step):
             await step
         elif step:
-            self.court.apply(step.act)
+            self.model_set.apply(step.act)
             await self._run(step)
         await self.settle()
 
@@ -114,29 +114,29 @@ class Client:
                 raise self.finding
             if await self._pong():
                 continue
-            debts = self.court.debts()
+            debts = self.model_set.debts()
             waited = time.monotonic() - began
             if waited > PATIENCE and all(debts):
                 raise Finding(f"waited {PATIENCE} s for {debts[0]}")
             if not any(debts) and not self.events:
                 break
             if waited > DECISION and not all(debts):
-                self.court.dismiss_debtors()
+                self.model_set.drop_debtors()
             self.changed.clear()
             try:
                 await asyncio.wait_for(self.changed.wait(), 0.2)
             except asyncio.TimeoutError:
                 pass
-        self.court.settled()
+        self.model_set.settled()
 
     async def _pong(self):
         """Answer a ping. True if that has been done."""
-        model = self.court.likely
+        model = self.model_set.likely
         if self.muted or not (model.alive and model.pinged) or "ok" in model.expect.values() or (
                 model.websocket and (model.main not in self.sockets or self.frames.half(model.main))):
             return False
         step = self.do_send("main", [["text", "3"]]) if model.websocket else self.do_post(["3"], "plain")
-        self.court.apply(step.act)
+        self.model_set.apply(step.act)
         await self._task(step.send)
         return True
 
@@ -178,10 +178,10 @@ class Client:
             await asyncio.sleep(0.005)
         if self.flying.pop(rid, None) is None:  # it was aborted
             return
-        kind = self.court.likely.expect.get(rid)
+        kind = self.model_set.likely.expect.get(rid)
         opened = kind == "open"
         self.noops += kind == "held" and answer.body == b"6"
-        self.court.judge(lambda model: model.answered(rid, answer), answer.ended)
+        self.model_set.observe(lambda model: model.answered(rid, answer), answer.ended)
         if opened:
             self._opened(answer.body.decode())
         else:
@@ -207,7 +207,7 @@ class Client:
 
     def do_open(self, transport):
         """A session, if there is none."""
-        if any(model.alive for model in self.court.models):
+        if any(model.alive for model in self.model_set.models):
             return None
         self.muted = False
         if transport == "websocket":
@@ -257,7 +257,7 @@ class Client:
 
     def _text(self, text):
         """With the ack id that the server waits for."""
-        return text.replace(ASKED, self.court.likely.app.asked[0][1] if self.court.likely.app.asked else "999999")
+        return text.replace(ASKED, self.model_set.likely.app.asked[0][1] if self.model_set.likely.app.asked else "999999")
 
     # --- WebSockets ---
 
@@ -267,14 +267,14 @@ class Client:
         if known is None:
             return None
         ws, now = self._name(), time.monotonic()
-        if sid == "own" and now < self.court.likely.ghost_until:
-            self.court.fork(lambda model: None, lambda model: model.haunt())
+        if sid == "own" and now < self.model_set.likely.ghost_until:
+            self.model_set.fork(lambda model: None, lambda model: model.haunt())
         return Step(lambda model: model.upgrade(ws, known[1], transport, eio, now),
                     self._connect(ws, self._target(known[0], transport, eio)))
 
     async def _connect(self, ws, target):
         socket, answer = await WebSocket.open(self.address, target)
-        self.court.judge(lambda model: model.answered(ws, answer), answer.ended)
+        self.model_set.observe(lambda model: model.answered(ws, answer), answer.ended)
         if socket:
             self.sockets[ws] = socket
             socket.listen(lambda packet: self._event(ws, packet), lambda: self._event(ws, None))
@@ -288,7 +288,7 @@ class Client:
     def _pump(self):
         """What came by WebSocket comes after what a GET was answered with that was held at the upgrade."""
         try:
-            while self.events and not any(model.alive and isinstance(kind, tuple) for model in self.court.models
+            while self.events and not any(model.alive and isinstance(kind, tuple) for model in self.model_set.models
                                           for kind in model.expect.values()):
                 self._take(*self.events.pop(0))
         except Exception as error:  # pylint: disable=broad-except
@@ -304,9 +304,9 @@ class Client:
             self.frames.forget(ws)
             if socket.error:
                 raise Finding(f"a WebSocket ended in {socket.error!r}")
-            self.court.judge(lambda model: model.ended(ws, at), at)
+            self.model_set.observe(lambda model: model.ended(ws, at), at)
             return
-        self.court.judge(lambda model: model.message_on(ws, packet, at), at)
+        self.model_set.observe(lambda model: model.message_on(ws, packet, at), at)
         if isinstance(packet, str) and packet[:1] == "0":
             self._opened(packet)
         elif isinstance(packet, str):
@@ -314,7 +314,7 @@ class Client:
 
     def do_send(self, which, frames):
         """Frames, and then a ping of WebSocket: its pong says that they have been processed."""
-        model = self.court.likely
+        model = self.model_set.likely
         ws = getattr(model, which)
         if ws not in self.sockets:
             return None
@@ -349,13 +349,13 @@ class Client:
 
     def do_cut(self, what, reset):
         """Drop a connection."""
-        model, now = self.court.likely, time.monotonic()
+        model, now = self.model_set.likely, time.monotonic()
         if what == "get":
             rid = model.poll
             connection = self.flying.pop(rid, None)
             if connection:
                 connection.end(reset)
-                self.court.apply(lambda one: one.abort(rid, now))
+                self.model_set.apply(lambda one: one.abort(rid, now))
             return
         ws = getattr(model, what)
         socket = self.sockets.pop(ws, None)
@@ -363,13 +363,13 @@ class Client:
             self.events = [event for event in self.events if event[0] != ws]
             socket.end(reset)
             self.frames.forget(ws)
-            self.court.apply(lambda one: one.dropped(ws, now))
+            self.model_set.apply(lambda one: one.dropped(ws, now))
 
     async def do_rush(self, move):
         """Begin something, and go."""
         step = self.step(move)
         if isinstance(step, Step):
-            self.court.apply(step.act)
+            self.model_set.apply(step.act)
             self._task(step.send)
             await asyncio.sleep(0.002)
         elif step:
@@ -378,15 +378,15 @@ class Client:
 
     async def do_both(self, one, other):
         """Two moves at once: the server may see either first."""
-        if [one, other].count(["get"]) == 2 and (self.court.likely.poll is not None or self.court.likely.stream):
+        if [one, other].count(["get"]) == 2 and (self.model_set.likely.poll is not None or self.model_set.likely.stream):
             return  # of three GETs any may be the second, and of two either may be answered first
         if one[0] == other[0] == "post" and len(json.dumps([one, other])) > SMALL:
             return  # of two that come at the same time the second may be refused
         steps = [step for step in (self.step(one), self.step(other)) if step]
         if len(steps) == 2:
-            self.court.either(steps[0].act, steps[1].act)
+            self.model_set.either(steps[0].act, steps[1].act)
         elif steps:
-            self.court.apply(steps[0].act)
+            self.model_set.apply(steps[0].act)
         if steps:
             await self._run(*steps)
 
@@ -397,45 +397,45 @@ class Client:
     async def do_drain(self):
         """GETs, until all that was to come has come."""
         await self.settle()
-        while self.court.likely.stream and self.court.likely.alive:
-            model = self.court.likely
+        while self.model_set.likely.stream and self.model_set.likely.alive:
+            model = self.model_set.likely
             if model.poll is not None or model.websocket:
                 break
             await self.play(["get"])
 
     async def do_check(self):
         """Nothing has come, and nothing is left, but what was expected: a message there and back."""
-        if "/" in self.court.likely.app.joined and self.court.likely.app.half is None:
+        if "/" in self.model_set.likely.app.joined and self.model_set.likely.app.half is None:
             mark = '42123["message-with-ack","check"]'
-            await self.play(["send", "main", [["text", mark]]] if self.court.likely.websocket else
+            await self.play(["send", "main", [["text", mark]]] if self.model_set.likely.websocket else
                             ["post", [mark], "plain"])
         await self.do_drain()
 
     async def do_late(self):
         """A pong that comes late, but not too late."""
-        model = self.court.likely
+        model = self.model_set.likely
         if not model.alive or self.frames.half(model.main) or model.aborted is not None:
             return
         hears = model.main in self.sockets
         self.muted = True
         end = time.monotonic() + self.rules.ping_interval + self.rules.late
-        while self.court.likely.alive and not self.court.likely.pinged and time.monotonic() < end:
-            if not self.court.likely.websocket and self.court.likely.poll is None:
+        while self.model_set.likely.alive and not self.model_set.likely.pinged and time.monotonic() < end:
+            if not self.model_set.likely.websocket and self.model_set.likely.poll is None:
                 await self.play(["get"])
             await asyncio.sleep(0.02)
             await self.settle()
-        if not self.court.likely.pinged and (hears or self.court.likely.alive):
+        if not self.model_set.likely.pinged and (hears or self.model_set.likely.alive):
             raise Finding("no ping has come")
         await asyncio.sleep(self.rules.ping_timeout * 0.4)
         self.muted = False
 
     async def do_doom(self, mute):
         """Do nothing more, or not even answer pings, until the session ends by itself."""
-        if not mute and self.court.likely.app.ever_joined and self.court.likely.aborted is None:
+        if not mute and self.model_set.likely.app.ever_joined and self.model_set.likely.aborted is None:
             return  # it will not
         self.muted = mute
-        while any(model.alive for model in self.court.models):
-            model = self.court.likely
+        while any(model.alive for model in self.model_set.models):
+            model = self.model_set.likely
             if not model.websocket:
                 await self.play(["post", ["6"], "plain"])
             elif model.main is None:
@@ -458,4 +458,4 @@ class Client:
             connection.end(True)
         self.frames = Frames(self.rules)
         self.sid = None  # not old: the session lives on
-        self.court = Court(Model(self.rules))
+        self.model_set = ModelSet(Model(self.rules))

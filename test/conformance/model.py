@@ -6,7 +6,7 @@ wrong with it. The model knows one session at a time, and of it the transport, t
 probes, the application (sockets.py), and the stream: what the server has still to send, in order.
 
 Time only tolerates: a session that may have timed out is allowed to be gone (may_be_gone), one that must have is
-not allowed to answer (must_be_gone). What is not certain otherwise is for the court (see stateful.py).
+not allowed to answer (must_be_gone). What is not certain otherwise is for the ModelSet (see model_set.py).
 """
 import copy
 from collections import deque
@@ -116,7 +116,7 @@ class Model:
 
     # --- requests ---
 
-    def door(self, sid, transport, eio, method, upgrade=False):
+    def refusal_code(self, sid, transport, eio, method, upgrade=False):
         """The code of a request that is refused before it comes to a session. sid: own, none or unknown."""
         if transport not in ("polling", "websocket"):
             return 0
@@ -134,7 +134,7 @@ class Model:
         """Any request without a body. Returns models of what else may happen."""
         if sid == "own":
             self.own.add(rid)
-        code = self.door(sid, transport, eio, method)
+        code = self.refusal_code(sid, transport, eio, method)
         if method == "OPTIONS":
             self.expect[rid] = "options"
         elif code is not None:
@@ -174,7 +174,7 @@ class Model:
     def post(self, rid, body, how, now):
         """A POST of packets. how: plain, octet (-stream), or what is refused unread: large, huge, chunked, bare."""
         self.own.add(rid)
-        code = self.door("own", "polling", "4", "POST")
+        code = self.refusal_code("own", "polling", "4", "POST")
         if how in ("large", "huge", "chunked", "bare"):
             self.expect[rid] = "large" if how in ("large", "huge") else "length"
         elif code is not None:
@@ -208,7 +208,7 @@ class Model:
         """A WebSocket is asked for; its request has the same name."""
         if sid == "own":
             self.own.add(ws)
-        code = self.door(sid, transport, eio, "GET", upgrade=True)
+        code = self.refusal_code(sid, transport, eio, "GET", upgrade=True)
         self.expect[ws] = "101" if code is None else code
         if code is None and sid == "none":
             self.reset(now, True)

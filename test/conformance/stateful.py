@@ -21,8 +21,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
 from client import Client  # noqa: E402
-from court import Finding  # noqa: E402
 from model import Rules  # noqa: E402
+from model_set import Finding  # noqa: E402
 from moves import ending, next_move, show  # noqa: E402
 from server import Server  # noqa: E402
 
@@ -54,9 +54,9 @@ class Run:
             for _ in range(dice.randint(5, MOVES)):
                 if time.monotonic() > end:
                     break
-                played.append(next_move(dice, client.court.likely, name))
+                played.append(next_move(dice, client.model_set.likely, name))
                 await client.play(played[-1])
-            for move in ending(dice, client.court.likely):
+            for move in ending(dice, client.model_set.likely):
                 played.append(move)
                 await client.play(move)
         except (Finding, AssertionError, OSError) as finding:

@@ -205,7 +205,7 @@ class Oracle:
 
     def judge(self, one):
         """What is wrong with a client's story, in words."""
-        heard = [(at, what[1]) for at, *what in one.story if what[0] == "hear"]
+        heard = [(at, what[1]) for at, *what in one.story if what[0] == "receive"]
         self.heard += len(heard)
         unknown = [key for _, key in heard if key not in self.log]
         if unknown:
@@ -246,15 +246,15 @@ class Oracle:
         """An excuse must be newer than the read before that of what it has heard."""
         found, before, tries, silent_since = [], None, [], None
         for at, kind, *what in one.story:
-            if kind == "hear":
+            if kind == "receive":
                 before, silent_since = self._read_after(at), None
             if kind == "try":
                 tries.append(at)
             if kind != "open":
                 continue
-            recovered, claimed = what
-            self.opens["recovered" if recovered else "not recovered" if claimed else "new"] += 1
-            if claimed and not recovered and not (
+            recovered, resuming = what
+            self.opens["recovered" if recovered else "not recovered" if resuming else "new"] += 1
+            if resuming and not recovered and not (
                     self._excused(one.ident, before, at) or self._cut_off(tries) or self._unknown(silent_since)):
                 found.append(f"{before:.3f} to {at:.3f}; before that: {self._before(one, at)}")
             before, tries, silent_since = before or at, [], at
@@ -284,7 +284,7 @@ class Oracle:
     def _before(self, one, end):
         """What happened in the ten seconds before a client was not recovered, to it and around it."""
         story = [(at, kind, *what) for at, kind, *what in one.story if end - 10 < at <= end]
-        kept = [line for n, line in enumerate(story) if line[1] != "hear" or story[n + 1:n + 2] == [] or story[n + 1][1] != "hear"]
+        kept = [line for n, line in enumerate(story) if line[1] != "receive" or story[n + 1:n + 2] == [] or story[n + 1][1] != "receive"]
         around = [(since, "fault until", until - end) for since, until in self.weather.away] + [
             (since, "rights until", until - end, who) for since, until, who in self.rights.changes]
         near = sorted([*kept, *(line for line in around if end - 10 < line[0] <= end)], key=lambda line: line[0])
@@ -302,7 +302,7 @@ class Oracle:
             if kind == "open" and not what[0]:
                 yield self._lost_in(one, chapter)
                 chapter = []
-            elif kind == "hear" and not self.log[what[0]].durable:
+            elif kind == "receive" and not self.log[what[0]].durable:
                 chapter.append((at, self.log[what[0]]))
 
     def _lost_in(self, one, chapter):
@@ -331,7 +331,7 @@ class Oracle:
         for at, kind, *what in one.story:
             if kind == "try":
                 seen, began, latest = {}, at, -math.inf
-            if kind != "hear" or not self.log[what[0]].durable:
+            if kind != "receive" or not self.log[what[0]].durable:
                 continue
             entry = self.log[what[0]]
             done = acked.get(entry.id)

@@ -1,7 +1,7 @@
 """Everything at once, at random, and an oracle: each client has heard what its rights allow, once and in order.
 
 Writers, clients that come and go, grants and revocations, and faults of the daemons, their links and PostgreSQL; HQ 4 or 5. What
-each client lived through is compared with the log: see oracle.py and wander.py, which define the words. A round takes
+each client lived through is compared with the log: see oracle.py and reconnecting_clients.py, which define the words. A round takes
 a minute at most; ORACLE_SECONDS=N makes as many as that takes. In every other one rights change for few, so that few have that
 excuse. All of a round is drawn from its seed, which is printed and is in each failure: ORACLE_SEED=N begins with that one. (What
 meets what is up to the machine.)
@@ -16,7 +16,7 @@ from lablib.facts import wait_for
 from lablib.postgres import DOORBELL
 from oracle import Ledger, Oracle, Rights
 from storm import cast_rooms
-from wander import Bare, Browser, Page, Poller, Worker
+from reconnecting_clients import Bare, Browser, Page, Poller, Worker
 
 SECONDS = float(os.environ.get("ORACLE_SECONDS", "40"))
 ROUND = 50  # seconds at most

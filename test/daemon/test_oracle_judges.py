@@ -8,7 +8,7 @@ from oracle import Entry, Oracle
 IDENT, ROOM = 7, "a"
 
 
-class Paper:
+class MockLedger:
     """A ledger, rights and weather that somebody wrote."""
 
     def __init__(self):
@@ -44,13 +44,13 @@ class Paper:
 
 def client(*story):
     """A client with a story: (time, kind, ...), or (time, number of the event that it hears)."""
-    story = [what if isinstance(what[1], str) else (what[0], "hear", (0, what[1])) for what in story]
-    return SimpleNamespace(ident=IDENT, story=story, keys={what[2] for what in story if what[1] == "hear"})
+    story = [what if isinstance(what[1], str) else (what[0], "receive", (0, what[1])) for what in story]
+    return SimpleNamespace(ident=IDENT, story=story, keys={what[2] for what in story if what[1] == "receive"})
 
 
-def wrong(paper, *story):
+def wrong(ledger, *story):
     """What is wrong with it: the words before the colon."""
-    return [text.split(":")[0].split(" between")[0] for text in paper.oracle().judge(client(*story))]
+    return [text.split(":")[0].split(" between")[0] for text in ledger.oracle().judge(client(*story))]
 
 
 NEW, BACK, LOST = (0, "open", False, False), (3.5, "open", True, True), (3.5, "open", False, True)
@@ -68,72 +68,72 @@ ALL = [(n + 0.2, n) for n in range(1, 6)]
     ([NEW, ALL[0], (2.2, 6), *ALL[1:]], ["heard what was never committed"]),
 ], ids=["all", "recovered", "twice", "lost", "lost in a recovery", "not recovered", "out of order", "never committed"])
 def test_of_a_story(story, expected):
-    assert wrong(Paper(), *story) == expected
+    assert wrong(MockLedger(), *story) == expected
 
 
 def test_of_what_is_not_for_it():
-    paper = Paper()
-    paper.event(3, 3, ["b"])
-    assert wrong(paper, NEW, *ALL) == ["heard what was not for it"]
-    assert not wrong(paper, NEW, *ALL[:2], *ALL[3:])
-    paper.of = lambda *_: [frozenset("a"), frozenset("b")]  # both may have been in force
-    assert not wrong(paper, NEW, *ALL) and not wrong(paper, NEW, *ALL[:2], *ALL[3:])
+    ledger = MockLedger()
+    ledger.event(3, 3, ["b"])
+    assert wrong(ledger, NEW, *ALL) == ["heard what was not for it"]
+    assert not wrong(ledger, NEW, *ALL[:2], *ALL[3:])
+    ledger.of = lambda *_: [frozenset("a"), frozenset("b")]  # both may have been in force
+    assert not wrong(ledger, NEW, *ALL) and not wrong(ledger, NEW, *ALL[:2], *ALL[3:])
 
 
 def test_of_the_order_within_a_transaction():
-    paper = Paper()
+    ledger = MockLedger()
     for number in (2, 3):
-        paper.event(number, 2, xid="one")
-    assert not wrong(paper, NEW, *ALL)
-    assert wrong(paper, NEW, ALL[0], (2.3, 3), (2.4, 2), *ALL[3:]) == ["heard out of order"]
+        ledger.event(number, 2, xid="one")
+    assert not wrong(ledger, NEW, *ALL)
+    assert wrong(ledger, NEW, ALL[0], (2.3, 3), (2.4, 2), *ALL[3:]) == ["heard out of order"]
 
 
 @pytest.mark.parametrize("excuse, is_one", [({"crashes": [(3.3, 3.4)]}, True), ({"changes": [(3.3, 3.4, IDENT)]}, True),
                                             ({"changes": [(3.3, 3.4, None)]}, True), ({"changes": [(3.3, 3.4, IDENT + 1)]}, False),
                                             ({"crashes": [(9, 10)]}, False), ({"away": [(3.3, 3.4)]}, False)])
 def test_of_excuses(excuse, is_one):
-    paper = Paper()
-    vars(paper).update(excuse)
-    assert wrong(paper, NEW, *ALL[:3], LOST, *ALL[3:]) == ([] if is_one else ["not recovered, without an excuse"])
+    ledger = MockLedger()
+    vars(ledger).update(excuse)
+    assert wrong(ledger, NEW, *ALL[:3], LOST, *ALL[3:]) == ([] if is_one else ["not recovered, without an excuse"])
 
 
 @pytest.mark.parametrize("tries, fault, is_one", [((3.3, 3.45), 3.4, True), ((3.3, 3.45), 2.7, False), ((3.45,), 3.4, False),
                                                   ((3.3, 3.35, 3.45), 3.4, True), ((3.3, 3.45), 3.48, False)])
 def test_a_fault_excuses_what_it_may_have_cut_off(tries, fault, is_one):
     """Not what came during it: that waits for its end."""
-    paper = Paper()
-    paper.away = [(fault, fault + 1)]
-    assert wrong(paper, NEW, *ALL[:3], *((at, "try") for at in tries), LOST, *ALL[3:]) == (
+    ledger = MockLedger()
+    ledger.away = [(fault, fault + 1)]
+    assert wrong(ledger, NEW, *ALL[:3], *((at, "try") for at in tries), LOST, *ALL[3:]) == (
         [] if is_one else ["not recovered, without an excuse"])
 
 
 @pytest.mark.parametrize("fault, is_one", [(2.5, True), (2.7, True), (2.8, False), (3.3, False)])
 def test_what_was_connected_during_a_fault_and_heard_nothing_may_be_unknown(fault, is_one):
-    paper = Paper()
-    paper.away = [(fault, 3.4)]
+    ledger = MockLedger()
+    ledger.away = [(fault, 3.4)]
     again = (2.25, "open", False, False)
-    assert wrong(paper, NEW, *ALL[:2], again, LOST, *ALL[3:]) == ([] if is_one else ["not recovered, without an excuse"])
-    assert wrong(paper, NEW, again, *ALL[:2], LOST, *ALL[3:]) == ["not recovered, without an excuse"]
+    assert wrong(ledger, NEW, *ALL[:2], again, LOST, *ALL[3:]) == ([] if is_one else ["not recovered, without an excuse"])
+    assert wrong(ledger, NEW, again, *ALL[:2], LOST, *ALL[3:]) == ["not recovered, without an excuse"]
 
 
 def test_after_an_outage_an_excuse_may_be_as_old_as_the_read_before_it():
     """What is heard then has the place of that read."""
-    paper = Paper()
-    paper.changes = [(0.2, 0.3, None)]
-    assert wrong(paper, NEW, *ALL[:3], LOST, *ALL[3:]) == ["not recovered, without an excuse"]
-    paper.away = [(0.9, 1.1), (1.2, 2.9)]
-    assert not wrong(paper, NEW, *ALL[:3], LOST, *ALL[3:])
+    ledger = MockLedger()
+    ledger.changes = [(0.2, 0.3, None)]
+    assert wrong(ledger, NEW, *ALL[:3], LOST, *ALL[3:]) == ["not recovered, without an excuse"]
+    ledger.away = [(0.9, 1.1), (1.2, 2.9)]
+    assert not wrong(ledger, NEW, *ALL[:3], LOST, *ALL[3:])
 
 
 def test_of_a_page_that_gets_no_offset():
     one = client(NEW, *ALL)
     one.unmarked = [(2.5, "x", "text"), (3.5, "x", "-")]
-    paper = Paper()
-    assert paper.oracle().judge(one)[0].startswith("heard without an offset: 2 of 5")
-    paper.crashes = [(3.0, 3.4)]
-    assert paper.oracle().judge(one)[0].startswith("heard without an offset: 1 of 5")
+    ledger = MockLedger()
+    assert ledger.oracle().judge(one)[0].startswith("heard without an offset: 2 of 5")
+    ledger.crashes = [(3.0, 3.4)]
+    assert ledger.oracle().judge(one)[0].startswith("heard without an offset: 1 of 5")
     one.unmarked.pop(0)
-    assert not paper.oracle().judge(one)
+    assert not ledger.oracle().judge(one)
 
 
 TRY = (10.0, "try")
@@ -147,15 +147,15 @@ TRY = (10.0, "try")
     ([TRY, (10.1, 11), (18.0, 11), (18.1, 12)], ["told again after its acknowledgement"]),
 ], ids=["all", "repeated", "out of order", "again at a later connection", "again"])
 def test_of_instructions(story, expected):
-    paper = Paper()
-    paper.instruction(11, 8.0, 10.2)
-    paper.instruction(12, 9.0, 13.2)
-    assert wrong(paper, *story) == expected
+    ledger = MockLedger()
+    ledger.instruction(11, 8.0, 10.2)
+    ledger.instruction(12, 9.0, 13.2)
+    assert wrong(ledger, *story) == expected
 
 
 def test_of_instructions_that_nobody_has_heard():
-    paper = Paper()
-    paper.instruction(11, 8.0, None)
-    oracle = paper.oracle()
+    ledger = MockLedger()
+    ledger.instruction(11, 8.0, None)
+    oracle = ledger.oracle()
     assert not list(oracle.undone([client(TRY, (10.1, 11))]))
     assert [text.split(":")[1] for text in oracle.undone([client(TRY)])] == [" instructions lost"]

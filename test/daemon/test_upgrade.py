@@ -17,7 +17,7 @@ from catalog import differences, inventory
 from clients import Raw
 from lablib.facts import wait_for
 from lablib.lab import TOP
-from prefix import Prefix
+from private_postgres import PrivatePostgres
 
 SCRIPT = f"{TOP}/test/upgrade/vantage6_events--1.0.0.sql"
 UPDATE = "ALTER EXTENSION vantage6_events UPDATE; SELECT vantage6_events.attach('public')"
@@ -29,21 +29,21 @@ LAST = "SELECT max(id) FROM vantage6_events.event"
 
 
 @pytest.fixture(scope="module")
-def prefix():
+def private_postgres():
     """A PostgreSQL that knows both versions."""
-    folder = tempfile.mkdtemp(prefix="vantage6-prefix.", dir="/tmp")
+    folder = tempfile.mkdtemp(prefix="vantage6-postgres.", dir="/tmp")
     os.chmod(folder, 0o755)
-    made = Prefix(f"{folder}/usr")
+    made = PrivatePostgres(f"{folder}/usr")
     made.put(SCRIPT, made.extensions)
     yield made
     shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
-def lab(prefix, make_world):
+def lab(private_postgres, make_world):
     """A lab in it, and what is in the catalog after a fresh installation."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PG_CONFIG", prefix.pg_config)
+        patch.setenv("PG_CONFIG", private_postgres.pg_config)
         world = make_world(options=["--retry-max", "200ms"])
     world.sql("SELECT vantage6_events.attach('public')")  # once more: grants in the order of a second one
     world.fresh = inventory(world)
@@ -153,7 +153,7 @@ def test_an_update_without_attachment_needs_none(old):
 
 
 @pytest.fixture
-def old_library(prefix, tmp_path):
+def old_library(private_postgres, tmp_path):
     """A library that has what 1.0.0 had, and no more; afterwards there is this version's again."""
     exports = set(re.findall(r"'(v6e_\w+)'", open(SCRIPT, encoding="utf-8").read())) - {"v6e_emit_"}
     exports |= {f"v6e_emit_{kind}_{rooms}" for kind in ("json", "jsonb", "text") for rooms in ("room", "rooms")}
@@ -161,12 +161,12 @@ def old_library(prefix, tmp_path):
     (tmp_path / "exports").write_text(f"{{ global: {names}; local: *; }};")
     subprocess.run(["gcc", "-shared", "-o", f"{tmp_path}/vantage6_events.so", *glob.glob(f"{TOP}/src/*.o"),
                     f"-Wl,--version-script={tmp_path}/exports"], check=True)
-    prefix.put(f"{tmp_path}/vantage6_events.so", prefix.libraries)
+    private_postgres.put(f"{tmp_path}/vantage6_events.so", private_postgres.libraries)
     yield
-    prefix.put(f"{TOP}/vantage6_events.so", prefix.libraries)
+    private_postgres.put(f"{TOP}/vantage6_events.so", private_postgres.libraries)
 
 
-def test_the_new_script_is_refused_by_the_old_library_and_a_session_that_kept_it_says_so(old, prefix, old_library):
+def test_the_new_script_is_refused_by_the_old_library_and_a_session_that_kept_it_says_so(old, private_postgres, old_library):
     before = inventory(old)
     with pytest.raises(psycopg2.errors.UndefinedFunction, match='could not find function "v6e_\\w+" in file'):
         as_superuser(old, UPDATE)
@@ -174,7 +174,7 @@ def test_the_new_script_is_refused_by_the_old_library_and_a_session_that_kept_it
     with contextlib.closing(old.connect()) as db, db.cursor() as kept:
         emit = "SELECT vantage6_events.emit('by_the_old', NULL::json, 'everyone')"
         kept.execute(emit)
-        prefix.put(f"{TOP}/vantage6_events.so", prefix.libraries)
+        private_postgres.put(f"{TOP}/vantage6_events.so", private_postgres.libraries)
         as_superuser(old, UPDATE)
         kept.execute(emit)
         with pytest.raises(psycopg2.errors.UndefinedFunction, match='could not find function "v6e_\\w+" in file'):

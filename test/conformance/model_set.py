@@ -1,8 +1,8 @@
-"""Where it is not certain what the server has done, several models stand, and what comes back decides between them.
+"""Where it is not certain what the server has done, several models stand until it is.
 
-Two things done at once may have come in either order; a session may have timed out a moment ago. A court holds one
-model of each possibility. What is observed drops those with which it does not agree; a Finding is raised when none
-is left.
+Two things done at once may have come in either order; a session may have timed out a moment ago. A
+ModelSet holds one model of each possibility. What is observed drops those that do not agree with it. A
+Finding is raised when none is left.
 """
 import copy
 
@@ -15,7 +15,7 @@ def _after(models, act):
     return [model for before in models for model in (before, *(act(before) or ()))]
 
 
-class Court:
+class ModelSet:
     """The models that agree with all that was observed."""
 
     def __init__(self, model):
@@ -41,7 +41,7 @@ class Court:
         others = copy.deepcopy(self.models)
         self.models = _after(_after(self.models, one), other) + _after(_after(others, other), one)
 
-    def judge(self, ask, at):
+    def observe(self, ask, at):
         """Something was observed: ask(model) is None, or why it cannot have been. at: when."""
         left, reasons = [], []
         for model in self.models:
@@ -64,7 +64,7 @@ class Court:
         """What each model says the server owes."""
         return [model.debts() for model in self.models]
 
-    def dismiss_debtors(self):
+    def drop_debtors(self):
         """What is owed has not come: models that wait for it were wrong, if there are others."""
         left = [model for model in self.models if not model.debts()]
         if left:

@@ -1,13 +1,13 @@
 """Clients that come, stay for a while, and lose their connection, again and again, at any of the instances.
 
-story    what a wanderer lived through, in its order: (time, kind, ...), where kind is
+story    what a client lived through, in its order: (time, kind, ...), where kind is
          try      it sends CONNECT, or is about to
-         open     CONNECT was answered; is it recovered, and did it claim to be?
-         hear     an event of the storm came, by its key
+         open     CONNECT was answered; is it recovered, and did it ask to resume?
+         receive  an event of the storm came, by its key
 key      (writer, number) of an event, which names it: see storm.py
-claim    a browser names its pid and offset, as socket.io-client does; others begin anew each time
+resume   a browser names its pid and offset, as socket.io-client does; others begin anew each time
 
-A wanderer's dice are its own. Page, Bare and Worker are WebSockets of our own, Browser and Poller socket.io-client in Node.
+Each client has dice of its own. Page, Bare and Worker are WebSockets of our own, Browser and Poller socket.io-client in Node.
 """
 import json
 import random
@@ -25,7 +25,7 @@ STAY = 3.0   # seconds, on the average
 AWAY = 1.5   # at most
 
 
-class Wanderer:
+class ReconnectingClient:
     """What they have in common."""
 
     def __init__(self, world, ident, number, seed):
@@ -46,17 +46,17 @@ class Wanderer:
         """Something has happened."""
         self.story.append((time.time(), kind, *what))
 
-    def hear(self, name, *args):
+    def receive(self, name, *args):
         """An event has come."""
         if name in ("storm", "order"):
             key = args[0]["w"], args[0]["n"]
-            self.note("hear", key)
+            self.note("receive", key)
             self.keys.add(key)
         elif name.startswith("mark_"):
             self.marks.append(name)
 
     def start(self):
-        """Wander, until stop()."""
+        """Come and go, until stop()."""
         self.thread.start()
 
     def stop(self):
@@ -78,7 +78,7 @@ class Wanderer:
 
 
 class Wire(Raw):
-    """One connection of a wanderer. deaf: it neither hears nor answers what still comes."""
+    """One connection of such a client. deaf: it neither takes nor answers what still comes."""
 
     def __init__(self, owner, instance, headers):
         self.owner, self.deaf, self.lock = owner, False, threading.Lock()
@@ -92,7 +92,7 @@ class Wire(Raw):
     def take(self, kind, *what):
         super().take(kind, *what)
         if kind == "event":
-            self.owner.hear(*what[1:])
+            self.owner.receive(*what[1:])
         elif kind == "connect":
             self.owner.opened(json.loads(self.packets[-1].split(",", 1)[1]))
 
@@ -110,7 +110,7 @@ class Wire(Raw):
         self.close()
 
 
-class Bare(Wanderer):
+class Bare(ReconnectingClient):
     """A user's client that is no browser: each connection is a new one."""
 
     headers = ()
@@ -119,7 +119,7 @@ class Bare(Wanderer):
         super().__init__(*args)
         self.token, self.wire, self.lost = self.world.token(self.ident), None, []
 
-    def claim(self):
+    def resume(self):
         """The data of CONNECT."""
         return {}
 
@@ -139,7 +139,7 @@ class Bare(Wanderer):
         self.note("try")
         try:
             wire = self.wire = Wire(self, self.dice.randrange(2), self.headers)
-            wire.send(f"40/tasks,{json.dumps(self.claim())}")
+            wire.send(f"40/tasks,{json.dumps(self.resume())}")
         except (OSError, websocket.WebSocketException):
             return False
         wait_for(lambda: wire.connects or wire.closed, f"{self} to be answered", 90)
@@ -186,7 +186,7 @@ class Worker(Bare):
 
 
 class Page(Bare):
-    """A browser's client: it goes on where it was. unmarked: when it heard events without an offset."""
+    """A browser's client: it goes on where it was. unmarked: when it received events without an offset."""
 
     headers = PAGE
 
@@ -194,17 +194,17 @@ class Page(Bare):
         super().__init__(*args)
         self.pid, self.offset, self.unmarked = None, None, []
 
-    def claim(self):
+    def resume(self):
         return {"pid": self.pid, **({"offset": self.offset} if self.offset else {})} if self.pid else {}
 
     def opened(self, answer):
-        claimed = self.pid is not None
-        recovered = claimed and answer.get("pid") == self.pid
+        resuming = self.pid is not None
+        recovered = resuming and answer.get("pid") == self.pid
         self.pid = answer.get("pid")
-        self.note("open", recovered, claimed)
+        self.note("open", recovered, resuming)
 
-    def hear(self, name, *args):
-        super().hear(name, *args)
+    def receive(self, name, *args):
+        super().receive(name, *args)
         if args and isinstance(args[-1], str):
             self.offset = args[-1]
         if not args or not OFFSET.fullmatch(str(args[-1])):
@@ -215,13 +215,13 @@ class Page(Bare):
         self.pid = self.offset = None
 
 
-class Browser(Wanderer, Node):
+class Browser(ReconnectingClient, Node):
     """socket.io-client itself. It connects again by itself."""
 
     transports = UPGRADE
 
     def __init__(self, world, ident, number, seed):
-        Wanderer.__init__(self, world, ident, number, seed)
+        ReconnectingClient.__init__(self, world, ident, number, seed)
         self.opens = 0
         Node.__init__(self, world, ident, transports=self.transports)
         self.number = number
@@ -229,7 +229,7 @@ class Browser(Wanderer, Node):
     def take(self, kind, *what):
         Node.take(self, kind, *what)
         if kind == "event":
-            self.hear(*what[1:])
+            self.receive(*what[1:])
         elif kind == "open":
             self.note("try")
         elif kind == "connect":
@@ -249,7 +249,7 @@ class Browser(Wanderer, Node):
         if self.connected():
             self.order("go", self.world.url(self.dice.randrange(2)))
 
-    names, __str__ = Wanderer.names, Wanderer.__str__
+    names, __str__ = ReconnectingClient.names, ReconnectingClient.__str__
 
 
 class Poller(Browser):

@@ -14,7 +14,7 @@ def _link_all(source, folder):
         os.symlink(f"{source}/{name}", f"{folder}/{name}")
 
 
-class Prefix:
+class PrivatePostgres:
     """Where PG_CONFIG is to point (pg_config), and what may be put beside what is installed."""
 
     def __init__(self, folder):
