@@ -1,30 +1,15 @@
 """vantage6-pushd by itself: its options, the key file and the admin port. No database is there."""
-import json
 import os
 import re
 import select
 import signal
-import socket
-import subprocess
-import sys
-import urllib.error
-import urllib.request
 
 import pytest
 
 from lablib.facts import wait_for
-
-HERE = os.path.dirname(os.path.abspath(__file__))
-TOP = os.path.dirname(os.path.dirname(HERE))
-sys.path[:0] = [os.path.dirname(HERE)]
-
-from lablib.process import free_ports  # noqa: E402
-
-PUSHD = os.environ.get("PUSHD", f"{TOP}/build/asan/vantage6-pushd")
-EX_CONFIG = 78
-
-with open(f"{TOP}/test/vectors/auth/token/keysets.json", encoding="utf-8") as vectors:
-    KEYSETS = {keyset["name"]: keyset["text"] for keyset in json.load(vectors)["keysets"]}
+from lablib.process import free_ports
+from lone_pushd import EX_CONFIG, KEYSETS, Pushd, ask
+from rawlib.blocking import Connection
 
 
 def replace(path, text):
@@ -34,47 +19,13 @@ def replace(path, text):
     os.rename(f"{path}.new", path)
 
 
-def ask(*options):
-    """Start it with options for an end of its own: (status, output)."""
-    done = subprocess.run([PUSHD, "--config", "/dev/null", *options], capture_output=True, text=True,
-                          check=False, timeout=60, stdin=subprocess.DEVNULL)
-    return done.returncode, done.stdout + done.stderr
+class Daemon(Pushd):
+    """With a key file."""
 
-
-class Daemon:
     def __init__(self, folder, *options):
         self.keys = f"{folder}/keys.json"
-        self.log = f"{folder}/log"
         replace(self.keys, KEYSETS["one"])
-        self.port = free_ports(2)
-        port = self.port + 1
-        with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(
-                [PUSHD, "--config", "/dev/null", "--listen", f"127.0.0.1:{port}", "--admin-listen",
-                 f"127.0.0.1:{self.port}", "--jwks-file", self.keys, "--conninfo", "host=/nonexistent", *options],
-                stderr=log, stdin=subprocess.DEVNULL)
-        wait_for(lambda: "listening" in self.logged(), "the daemon to listen")
-
-    def logged(self):
-        with open(self.log, encoding="utf-8") as file:
-            return file.read()
-
-    def get(self, path, method="GET"):
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=10) as response:
-                return response.status, response.headers, response.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.headers, error.read().decode()
-
-    def raw(self, data):
-        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as client:
-            client.sendall(data)
-            return b"".join(iter(lambda: client.recv(65536), b"")).decode()
-
-    def end(self):
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        super().__init__(folder, "--jwks-file", self.keys, *options)
 
 
 @pytest.fixture
@@ -86,7 +37,7 @@ def start(tmp_path):
         return daemons[-1]
     yield start_one
     for daemon in daemons:
-        assert daemon.end() == 0, daemon.logged()
+        daemon.end()
 
 
 # --- options -------------------------------------------------------------------------------------
@@ -133,7 +84,7 @@ def test_an_address_in_use_is_said(start):
     daemon = start()
     other = free_ports(1)
     status, output = ask("--jwks-file", daemon.keys, "--listen", f"127.0.0.1:{other}", "--admin-listen",
-                         f"127.0.0.1:{daemon.port}")
+                         "{}:{}".format(*daemon.address))
     assert status == EX_CONFIG and "admin_listen" in output and "already in use" in output
 
 
@@ -150,15 +101,15 @@ def test_a_bad_key_file_changes_nothing_and_is_said_once(start):
     replace(daemon.keys, KEYSETS["several"])
     wait_for(lambda: "usable=3" in daemon.logged(), "the new keys")
     assert daemon.logged().count(warning) == 2
-    assert "no usable key" not in daemon.get("/readyz")[2]
+    assert "no usable key" not in daemon.get("/readyz").text
 
 
 def test_a_key_set_without_usable_keys_is_not_ready(start):
     daemon = start("--keys-interval", "100ms")
     replace(daemon.keys, KEYSETS["none usable"])
-    wait_for(lambda: f"no usable key in {daemon.keys}\n" in daemon.get("/readyz")[2], "the reason")
+    wait_for(lambda: f"no usable key in {daemon.keys}\n" in daemon.get("/readyz").text, "the reason")
     replace(daemon.keys, KEYSETS["one"])
-    wait_for(lambda: "no usable key" not in daemon.get("/readyz")[2], "the reason to go")
+    wait_for(lambda: "no usable key" not in daemon.get("/readyz").text, "the reason to go")
 
 
 def test_sighup_has_the_key_file_read_at_once(start):
@@ -172,26 +123,27 @@ def test_sighup_has_the_key_file_read_at_once(start):
 
 def test_livez_is_ok_and_readyz_says_why_not(start):
     daemon = start()
-    assert daemon.get("/livez")[::2] == (200, "ok\n")
-    status, _, reasons = daemon.get("/readyz?verbose")
+    assert daemon.get("/livez").said == (200, "ok\n")
+    status, reasons = daemon.get("/readyz?verbose").said
     assert status == 503 and reasons.endswith("\n") and reasons.strip()
 
 
 def test_metrics_are_openmetrics(start):
     daemon = start()
-    status, headers, text = daemon.get("/metrics")
-    assert status == 200
-    assert headers["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
-    assert text.endswith("\n# EOF\n") and "\nvantage6_pushd_ready 0\n" in text
+    answer = daemon.get("/metrics")
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert answer.text.endswith("\n# EOF\n") and "\nvantage6_pushd_ready 0\n" in answer.text
     head = daemon.raw(b"HEAD /metrics HTTP/1.1\r\n\r\n")
     assert head.startswith("HTTP/1.1 200 ") and "\r\nContent-Length: " in head and head.endswith("\r\n\r\n")
 
 
 def test_other_paths_methods_and_nonsense_are_refused(start):
     daemon = start()
-    assert daemon.get("/")[0] == daemon.get("/livez/")[0] == daemon.get("/" + "x" * 200)[0] == 404
-    status, headers, _ = daemon.get("/livez", "POST")
-    assert (status, headers["Allow"]) == (405, "GET, HEAD")
+    for path in ("/", "/livez/", "/" + "x" * 200):
+        assert daemon.get(path).status == 404
+    answer = daemon.get("/livez", "POST")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
     for data, status in ((b"\x16\x03\x01\r\n\r\n", 400), (b"GET /livez\r\n\r\n", 400), (b"\r\n\r\n", 400),
                          (b"GET /livez HTTP/1.1\r\nX: " + b"x" * 9000 + b"\r\n\r\n", 431),
                          (b"POST /livez HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100000, 405)):
@@ -200,12 +152,11 @@ def test_other_paths_methods_and_nonsense_are_refused(start):
 
 def test_silent_visitors_are_few_and_leave(start):
     daemon = start()
-    visitors = [socket.create_connection(("127.0.0.1", daemon.port), timeout=20) for _ in range(40)]
-    wait_for(lambda: len(select.select(visitors, [], [], 0)[0]) == 8, "those above 32 to be closed", deadline=4)
+    visitors = [Connection(daemon) for _ in range(40)]
+    sockets = [visitor.sock for visitor in visitors]
+    wait_for(lambda: len(select.select(sockets, [], [], 0)[0]) == 8, "those above 32 to be closed",
+             deadline=4)
     for visitor in visitors:
-        try:
-            assert visitor.recv(1) == b""
-        except ConnectionResetError:
-            pass
+        assert visitor.rest() == b""
         visitor.close()
-    assert daemon.get("/livez")[0] == 200
+    assert daemon.get("/livez").status == 200

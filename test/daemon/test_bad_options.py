@@ -8,8 +8,7 @@ import subprocess
 
 import pytest
 
-from lablib.process import free_ports
-from test_alone import EX_CONFIG, KEYSETS, PUSHD
+from lone_pushd import EX_CONFIG, KEYSETS, PUSHD, free_addresses
 
 SECRET = "Gr8Secret"  # noqa: S105; stands in every place that may hold one, and in no message
 # Limits of files are another matter, and said in another line.
@@ -35,6 +34,12 @@ def run(tmp_path):
     run_it.ini = str(tmp_path / "pushd.ini")
     run_it.folder = tmp_path
     return run_it
+
+
+@pytest.fixture
+def free():
+    """Options to listen where nobody does, for what is found wrong after that."""
+    return free_addresses()
 
 
 def one_line(answer, *parts):
@@ -129,32 +134,25 @@ def test_flags_win_over_the_environment_and_that_over_the_file(run):
     assert {"leeway = 3s", "issuer = environment", "audience = file"} <= set(out.splitlines())
 
 
-def test_the_two_sources_of_keys(run):
+def test_the_two_sources_of_keys(run, free):
     secret = run.folder / "secret"
     secret.write_text(SECRET * 4)
     one_line(run(), "found none", "--jwks-url", "--jwks-file", "--jwt-secret-file")
     one_line(run(*run.keys, "--jwt-secret-file", str(secret)), "found several")
     secret.write_text(SECRET)
-    one_line(run("--jwt-secret-file", str(secret), *PLAIN), "jwt_secret_file", "at least 16 bytes, found 9")
+    one_line(run("--jwt-secret-file", str(secret), *PLAIN, *free), "jwt_secret_file", "at least 16 bytes, found 9")
 
 
 @pytest.mark.parametrize("text, part", {
     "": "not JSON", "{": "not JSON", "[]": "found other JSON", '{"keys": {}}': "found other JSON",
     f'{{"keys": [], "keys": ["{SECRET}"]}}': "not JSON", "\0": "not JSON",
 }.items(), ids=["empty", "half", "list", "object", "twice", "nul"])
-def test_a_wrong_key_set(run, text, part):
+def test_a_wrong_key_set(run, free, text, part):
     keys = run.folder / "bad.json"
     keys.write_text(text)
     for more in ([], ["--check-config"]):
-        one_line(run("--jwks-file", str(keys), *PLAIN, *more), f"jwks_file: in {keys}: expected a JSON Web Key Set",
-                 part)
-
-
-@pytest.fixture
-def free():
-    """Options to listen where nobody does."""
-    port = free_ports(2)
-    return ["--listen", f"127.0.0.1:{port}", "--admin-listen", f"127.0.0.1:{port + 1}"]
+        one_line(run("--jwks-file", str(keys), *PLAIN, *free, *more),
+                 f"jwks_file: in {keys}: expected a JSON Web Key Set", part)
 
 
 @pytest.mark.parametrize("conninfo", [f"host=x pasword={SECRET}", f"password='{SECRET}", f"host=x {SECRET} password=y",
@@ -171,8 +169,8 @@ def test_a_port_in_use_and_an_address_of_another(run, free):
         good = [*free, *PLAIN, *run.keys]
         one_line(run(*good, "--listen", address), address, "--listen")
         one_line(run(*good, "--admin-listen", address), address, "admin_listen")
-        one_line(run(*good, "--listen", "192.0.2.1:7602"), "192.0.2.1", "--listen")
-        one_line(run(*good, "--admin-listen", "192.0.2.1:7602"), "192.0.2.1", "admin_listen")
+        one_line(run(*good, "--listen", "192.0.2.1:1"), "192.0.2.1", "--listen")
+        one_line(run(*good, "--admin-listen", "192.0.2.1:1"), "192.0.2.1", "admin_listen")
     one_line(run("--listen", address, "--admin-listen", address, *run.keys), address)
 
 

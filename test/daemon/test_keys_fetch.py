@@ -1,6 +1,5 @@
 """Keys from an address: what is asked, what is accepted, and what is said when it does not come. No database is there."""
 import contextlib
-import os
 import re
 import signal
 import socket
@@ -13,37 +12,7 @@ import pytest
 from lablib.facts import wait_for
 from keycloak import Authority, Keycloak, PATH, REALM
 from lablib.process import free_ports
-from test_alone import EX_CONFIG, KEYSETS, PUSHD, ask
-
-
-class Pushd:
-    """The daemon with these options; environment goes over that of the test."""
-
-    def __init__(self, folder, *options, before=(), **environment):
-        self.log, self.port = f"{folder}/pushd.log", free_ports(2)
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("KEYCLOAK_", "SSL_CERT"))}
-        with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(
-                [*before, PUSHD, "--config", "/dev/null", "--max-connections", "100", "--listen", f"127.0.0.1:{self.port + 1}",
-                 "--admin-listen", f"127.0.0.1:{self.port}", "--conninfo", "host=/nonexistent", *options],
-                stderr=log, stdin=subprocess.DEVNULL, env={**clean, **environment})
-        wait_for(lambda: "listening" in self.logged(), "the daemon to listen")
-
-    def logged(self):
-        with open(self.log, encoding="utf-8") as file:
-            return file.read()
-
-    def get(self, path):
-        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as client:
-            client.sendall(f"GET {path} HTTP/1.1\r\n\r\n".encode())
-            return b"".join(iter(lambda: client.recv(65536), b"")).decode().partition("\r\n\r\n")[2]
-
-    def reason(self):
-        """What /readyz says of keys; "" if they are there."""
-        return "".join(line for line in self.get("/readyz").splitlines() if "key" in line)
-
-    def metric(self, name):
-        return float(re.search(rf"^vantage6_pushd_{re.escape(name)} (\S+)$", self.get("/metrics"), re.M).group(1))
+from lone_pushd import EX_CONFIG, KEYSETS, PUSHD, Pushd, ask
 
 
 @pytest.fixture
@@ -55,9 +24,7 @@ def start(tmp_path):
         return daemons[-1]
     yield start_one
     for daemon in daemons:
-        daemon.process.send_signal(signal.SIGTERM)
-        assert daemon.process.wait(30) == 0, daemon.logged()
-        assert "Sanitizer" not in daemon.logged() and "runtime error" not in daemon.logged(), daemon.logged()
+        daemon.end()
 
 
 @pytest.fixture

@@ -121,29 +121,63 @@ class Daemon:
             return ""
 
 
-def free_ports(count, taken=()):
-    """The first of count free ports in a row, none of them in taken.
+class Ports:
+    """A block of ports from which no other process of these tests takes any, as long as this one lives.
 
-    Below the range that the system gives to outgoing connections, where one could be taken between
-    this look and its use.
+    It lies below the range that the system gives to outgoing connections. It is reserved by a socket
+    that has a name only: such names belong to a network namespace as ports do, and go with the process.
     """
-    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
-        limit = int(file.read().split()[0])
-    if limit < 12000:
-        limit = 32768
-    for _ in range(200):
-        first = random.randrange(10000, limit - count)
-        held = []
-        if not set(taken).isdisjoint(range(first, first + count)):
-            continue
+
+    FIRST, SIZE = 10000, 500
+
+    def __init__(self):
+        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+            limit = int(file.read().split()[0])
+        limit = limit if limit >= self.FIRST + 2 * self.SIZE else 32768
+        blocks = list(range(self.FIRST, limit - self.SIZE, self.SIZE))
+        random.shuffle(blocks)
+        self.lock = socket.socket(socket.AF_UNIX)
+        self.start = next(filter(self._reserve, blocks), None)
+        if self.start is None:
+            raise LabError(f"expected a free block of {self.SIZE} ports from {self.FIRST} to {limit}, "
+                           "found none")
+        self.next = self.start
+
+    def _reserve(self, first):
         try:
-            for port in range(first, first + count):
-                held.append(socket.socket())
-                held[-1].bind(("127.0.0.1", port))
-            return first
+            self.lock.bind(f"\0vantage6-test-ports-{first}")
         except OSError:
-            pass
-        finally:
-            for sock in held:
-                sock.close()
-    raise LabError(f"expected {count} free ports in a row from 10000 to {limit}, found none")
+            return False
+        return True
+
+    def free(self, count, taken):
+        """The first of count ports in a row that are free, and not given out for the longest time."""
+        for _ in range(self.SIZE):
+            first, self.next = self.next, self.next + 1
+            if first + count > self.start + self.SIZE:
+                first, self.next = self.start, self.start + 1
+            row = range(first, first + count)
+            if set(taken).isdisjoint(row) and all(map(_is_free, row)):
+                self.next = first + count
+                return first
+        raise LabError(f"expected {count} free ports in a row from {self.start} to "
+                       f"{self.start + self.SIZE}, found none")
+
+
+def _is_free(port):
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+PORTS = []
+
+
+def free_ports(count, taken=()):
+    """The first of count free ports in a row, none of them in taken."""
+    if not PORTS:
+        PORTS.append(Ports())
+    return PORTS[0].free(count, taken)
