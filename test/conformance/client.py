@@ -72,8 +72,8 @@ class Client:
             raise Finding(f"after {LONGEST} s {move[0]} is not done; owed are {self.model_set.debts()}") from None
 
     async def _play(self, move):
-        if move == ["get"] and self.model_set.likely.poll is not None:
-            await asyncio.sleep(0.05)  # so that the server has the first one
+        if move == ["get"] and self.model_set.likely.poll in self.flying:
+            await self.flying[self.model_set.likely.poll].taken()  # so that it is the first one
         step = self.step(move)
         if asyncio.iscoroutine(step):
             await step
@@ -371,7 +371,7 @@ class Client:
         if isinstance(step, Step):
             self.model_set.apply(step.act)
             self._task(step.send)
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(0.002)  # chance decides what the server has seen of it
         elif step:
             step.close()
         await self.do_leave()
@@ -391,7 +391,7 @@ class Client:
             await self._run(*steps)
 
     async def do_wait(self, seconds):
-        """Nothing."""
+        """Nothing, for so long."""
         await asyncio.sleep(seconds)
 
     async def do_drain(self):

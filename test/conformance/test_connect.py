@@ -7,7 +7,7 @@ import pytest
 
 from sessions import SESSIONS, Client, Poll, Ws
 
-LATE = 3
+LATE = 10  # of a loaded machine
 
 
 def reply_of(packet, head):
@@ -137,11 +137,10 @@ def test_a_refused_connect_is_none(hurried):
 
 
 def test_who_has_connected_once_stays(hurried):
-    session, begun = hurried
+    session, _ = hurried
     client = Client(session)
     client.leave()
-    while time.monotonic() < begun + 0.7:
-        time.sleep(0.05)
+    Ws(session.server).ended()  # a session that began later
     client.connect()
     assert client.alive()
 

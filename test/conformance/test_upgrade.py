@@ -253,7 +253,7 @@ def test_an_upgrade_that_takes_too_long_is_given_up(start):
         begun = time.monotonic()
         ws = begin(poll)
         assert ws.closing() == ([], 1005)
-        assert 0.28 < time.monotonic() - begun < 3
+        assert 0.28 < time.monotonic() - begun < 10
         poll.send("4x")
         assert poll.get().text == "4x"
         ws = probe(poll)

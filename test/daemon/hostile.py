@@ -243,7 +243,7 @@ class Hostile:
         path = await self.session()
         if state in (1, 2, 3):  # a GET: held, on its way, or ended orderly
             connection = await self.open(request("GET", path))
-            await asyncio.sleep(0.05 * (state != 2))
+            await asyncio.sleep(0.05 * (state != 2))  # chance decides what the server has seen of it
             connection.end(reset=state != 3)
         elif state in (4, 5):   # a POST: half, or whole
             post = request("POST", path, body="40/tasks,{}")
@@ -267,11 +267,12 @@ class Hostile:
     async def never_reads(self):
         """A client to whom much is sent, and who reads nothing, but seems to be alive."""
         connection = await self.websocket(token="slow", room=4096)
-        self.crowd.begun += 1
+        self.crowd.begun.release()
         connection.writer.transport.pause_reading()
-        while not self.crowd.released.is_set():
+        released = asyncio.ensure_future(self.crowd.released.wait())
+        while not released.done():
             connection.write(frame(TEXT, "3"))
-            await asyncio.sleep(0.5)
+            await asyncio.wait([released], timeout=0.5)
         return "held never_reads"
 
     async def no_pong(self):
@@ -336,12 +337,12 @@ class Hostile:
             except Refused as refused:
                 self.crowd.found[refused.told] += 1
                 if refused.told == "refused max_connections_per_address":
-                    self.crowd.begun += 1
+                    self.crowd.begun.release()
                     return "crowded out"
                 if refused.told != "refused handshake_rate":
                     return f"wrong answer to a crowd: {refused.told}"
-                await asyncio.sleep(1)
-        self.crowd.begun += 1
+                await asyncio.sleep(1)  # as 429 says: Retry-After
+        self.crowd.begun.release()
         end = asyncio.ensure_future(self.closed(connection, "a crowd"))
         released = asyncio.ensure_future(self.crowd.released.wait())
         await asyncio.wait([end, released], return_when=asyncio.FIRST_COMPLETED)
@@ -378,7 +379,7 @@ class Crowd:
         self.address = (urlsplit(url).hostname, urlsplit(url).port)
         self.found = Counter()
         self.released = asyncio.Event()
-        self.begun = 0  # of those that wait
+        self.begun = asyncio.Semaphore(0)  # has as many as wait
 
     async def one(self, kind, number, source, rounds):
         """One connection of a kind, again and again."""
@@ -400,8 +401,8 @@ class Crowd:
         tasks = {kind: [asyncio.ensure_future(self.one(kind, number, source, asked["rounds"])) for number in range(count)]
                  for kind, (count, source) in asked["kinds"].items()}
         await asyncio.gather(*(task for kind in tasks if kind not in WAIT for task in tasks[kind]))
-        while self.begun < sum(len(tasks.get(kind, ())) for kind in WAIT):
-            await asyncio.sleep(0.05)
+        for _ in range(sum(len(tasks.get(kind, ())) for kind in WAIT)):
+            await self.begun.acquire()
         print("waiting", flush=True)
         await loop.run_in_executor(None, sys.stdin.readline)
         self.released.set()

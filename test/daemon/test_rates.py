@@ -59,18 +59,16 @@ def test_events_over_the_rate_are_taken_later(limited, clients):
     for i in range(1, 201):  # many of them in one segment
         fast.send(f'42/tasks,{i}["ping"]')
     wait_for(lambda: taken.events() > 20, "the first of them")
-    began = time.monotonic()
     other.send('42/tasks,1["ping"]')
     wait_for(lambda: "43/tasks,1[]" in other.packets, "the other to be answered")
-    assert time.monotonic() - began < 2
+    assert not acked(fast, 1, 200), "it does not wait for the fast one"
     world.settled(other, fast)  # who is not read from is written to
     wait_for(lambda: taken.events() >= 0 and acked(fast, 1, 200), "all to be taken")
     assert time.monotonic() - taken.began > 2.5
     assert taken.events() == 201 and not fast.closed
     assert paused(world, "event_rate") >= 1 and paused(world, "byte_rate") == 0
     fast.packets.clear()
-    time.sleep(1.1)  # a second without events: it may send as many at once again
-    began = time.monotonic()
+    time.sleep(1.1)  # time alone fills the allowance: after a second it may send as many at once
     for i in range(1, 41):
         fast.send(f'42/tasks,{i}["ping"]')
     wait_for(lambda: acked(fast, 1, 40), "a second's events")
@@ -90,10 +88,12 @@ def test_bytes_over_the_rate_are_taken_later_and_a_message_is_whole(limited, cli
     for i in range(2, 5):
         client.send(f'42/tasks,{i}["error","{large[:50_000]}"]')
     other.round_trip()
-    while not acked(client, 1, 4):
+
+    def all_in_time():
         sent = 300_000 + 50_000 * (world.metric("received_events") - before - 2)
         assert sent <= 100_000 * (1 + time.monotonic() - began) + 300_000
-        time.sleep(0.02)
+        return acked(client, 1, 4)
+    wait_for(all_in_time, "all to be taken")
     assert time.monotonic() - began > 2.5 and not client.closed
     assert paused(world, "byte_rate") >= 1 and paused(world, "event_rate") == 0
 
@@ -107,14 +107,14 @@ def test_a_post_over_the_rate_is_answered_later_and_the_get_goes_on(limited, con
     get.sid = post.sid
     assert get.get().text.startswith('40/tasks,{"sid"')
     began = time.monotonic()
-    body = "\x1e".join(f'42/tasks,{i}["ping"]' for i in range(30))
+    body = "\x1e".join(f'42/tasks,{i}["ping"]' for i in range(50))
     post.ask_post(body)
     got = ""
-    while got.count("43/tasks,") < 30:
+    while got.count("43/tasks,") < 50:
         got += get.get().text
-    assert time.monotonic() - began < 1.5  # its answers do not wait
+    assert post.silent(), "the answers to its events do not wait"
     assert post.answer().said == (200, "ok")
-    assert time.monotonic() - began > 1.8
+    assert time.monotonic() - began > 3.8
     assert paused(world, "event_rate") == 1
     assert post.post("41/tasks,").said == (200, "ok") and post.post("1").said == (200, "ok")
 

@@ -169,7 +169,7 @@ def test_a_lock_on_a_table_of_rights_delays_nothing_but_new_rooms(limited, clien
     for n in range(100):
         world.emit("meanwhile", n, "everyone")
         wait_for(lambda: len(other.heard("meanwhile")) == n + 1 == len(node.heard("meanwhile")),  # noqa: B023
-                 "those whose rights did not change to go on", deadline=2)
+                 "those whose rights did not change to go on")
     node.send('42/tasks,["algorithm_log",{"run_id":1,"log":"a line"}]')
     other.wait("algorithm_log")
     assert not late.heard("meanwhile") and not user.heard("meanwhile"), "nothing before the rights are known"

@@ -209,7 +209,7 @@ def test_frames_that_close(edge, ws, data, code):
     before = edge.metric("sessions")
     ws.send(data)
     assert close_code(ws) == code
-    wait_for(lambda: edge.metric("sessions") == before - 1, "the session to end at once", deadline=2)
+    wait_for(lambda: edge.metric("sessions") == before - 1, "the session to end at once", deadline=10)
 
 
 def event(size):
@@ -300,7 +300,7 @@ def test_a_close_frame_is_answered(edge, ws, code, answer):
     before = edge.metric("sessions")
     ws.send(frame(CLOSE, code.to_bytes(2, "big") + "grüße".encode()))
     assert close_code(ws) == answer
-    wait_for(lambda: edge.metric("sessions") == before - 1, "the session to end at once", deadline=2)
+    wait_for(lambda: edge.metric("sessions") == before - 1, "the session to end at once", deadline=10)
 
 
 @pytest.mark.parametrize("payload, answer", [(b"", 1005), (b"x", 1002), (b"\x03\xe8\xff", 1007), (b"\x03\xe8" + b"x" * 123, 1000)])

@@ -88,9 +88,7 @@ class Connection:
 
     def taken(self):
         """Wait until the server's process has read all that was sent: what follows comes later."""
-        ours, theirs = self.sock.getsockname(), self.sock.getpeername()
-        wait_for(lambda: _queued(ours, theirs)[0] == 0 == _queued(theirs, ours)[1],
-                 "the server to read")
+        wait_for(lambda: has_taken(self.sock), "the server to read")
         return self
 
     def finish(self):
@@ -108,6 +106,12 @@ class Connection:
         """Break the connection: RST in place of FIN."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self.sock.close()
+
+
+def has_taken(sock):
+    """Has the process at the other end, on this machine, read all that was sent?"""
+    ours, theirs = sock.getsockname(), sock.getpeername()
+    return _queued(ours, theirs)[0] == 0 == _queued(theirs, ours)[1]
 
 
 def _queued(local, remote):

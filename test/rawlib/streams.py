@@ -5,7 +5,7 @@ import socket
 import time
 
 from . import wire
-from .blocking import RESET
+from .blocking import RESET, has_taken
 from .wire import Answer, Closed, as_bytes
 
 SLOW_SECONDS = 0.02  # between the parts of what is sent in parts
@@ -50,6 +50,14 @@ class Connection:
                 raise ConnectionResetError
             self.writer.write(data[start:stop])
             await self.writer.drain()
+
+    async def taken(self):
+        """Wait until the server's process has read all that was sent, or the connection is lost."""
+        try:
+            while not has_taken(self.writer.get_extra_info("socket")):
+                await asyncio.sleep(0.005)
+        except OSError:
+            pass
 
     async def read(self, reader):
         """What a reader of wire.py finds next; Closed at the end."""
