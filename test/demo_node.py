@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""A node as vantage6's is: python-socketio's sync client, a namespace class, handlers with one argument.
+"""A node as vantage6's is: python-socketio's sync client, a namespace class, handlers with one
+argument.
 
   TOKEN=... test/demo_node.py URL
 
@@ -12,8 +13,9 @@ import threading
 
 import socketio
 
-EVENTS_WITH_DATA = ["message", "new_task_update", "new_task", "status_update", "algorithm_status_change",
-                    "algorithm_log", "kill_containers", "delete_dataframe", "demo"]
+EVENTS_WITH_DATA = ["message", "new_task_update", "new_task", "status_update",
+                    "algorithm_status_change", "algorithm_log", "kill_containers",
+                    "delete_dataframe", "demo"]
 EVENTS_WITHOUT = ["connect", "disconnect", "sync", "expired_token", "invalid_token"]
 
 

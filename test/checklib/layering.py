@@ -15,7 +15,8 @@ EDGE_HEADER = re.compile(
     r'^\s*#\s*include\s*[<"](libwebsockets|lws|libpq|postgres|pg_|uv|curl)[\w./-]*[>"]',
     re.MULTILINE)
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
-# HQ's words. Those that pushd sends or takes as settings (/tasks, expired_token) are not among them.
+# HQ's words. Those that pushd sends or takes as settings (/tasks, expired_token) are not among
+# them.
 POLICY = re.compile(
     r"\b(collaborations?|organi[sz]ations?|task_id|run_id|kill_containers|kill_list|job_id|"
     r"node-online|node-offline|node-status-changed|new_task|new_task_update|status_update|"
@@ -102,7 +103,8 @@ def layering():
     files = _sources(layers)
     includes = _includes(files)
     calls = _calls(symbols)
-    impure = [f"{module}: {symbol}" for module, rows in symbols.items() if module.split("/")[0] in core
+    impure = [f"{module}: {symbol}" for module, rows in symbols.items()
+              if module.split("/")[0] in core
               for symbol, kind in rows if kind == "U" and EDGE_SYMBOL.match(symbol)]
     unbuilt = [path for path in files if path.endswith(".c") and path[:-2] not in symbols]
     strays = [path for path in glob.glob("*/*.[ch]", root_dir=f"{TOP}/pushd") if path not in files]

@@ -13,18 +13,21 @@ class Skip(Exception):
 
 
 def environment(**more):
-    """The environment for a suite's programs; a make started from here is not part of our caller's."""
+    """The environment for a suite's programs; a make in it is not part of our caller's."""
     env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     env.update(PYTHONDONTWRITEBYTECODE="1", **more)
     return env
 
 
 def run(argv, seconds=600, show=False, **more):
-    """Run argv in the top directory; returns (exit status, output). show passes the output on as it comes."""
+    """Run argv in the top directory; returns (exit status, output).
+
+    show passes the output on as it comes.
+    """
     process = subprocess.Popen(argv, cwd=TOP, env=environment(**more), stdin=subprocess.DEVNULL,
                                stdout=None if show else subprocess.PIPE,
-                               stderr=None if show else subprocess.STDOUT, text=True, errors="replace",
-                               start_new_session=True)
+                               stderr=None if show else subprocess.STDOUT, text=True,
+                               errors="replace", start_new_session=True)
     try:
         output, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:

@@ -32,20 +32,22 @@ def _files(*patterns):
 
 def _need_clang(program):
     try:
-        found = subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout
+        found = subprocess.run([program, "--version"], check=True, capture_output=True,
+                               text=True).stdout
     except OSError:
         raise Skip(f"expected {program} {CLANG}, found none") from None
     version = re.search(r"version (\d+)", found)
     if not version or int(version.group(1)) != CLANG:
-        raise Skip(f"expected {program} {CLANG}, found {version.group(1) if version else found.strip()}")
+        raise Skip(
+            f"expected {program} {CLANG}, found {version.group(1) if version else found.strip()}")
 
 
 def format_check():
     """clang-format has nothing to change."""
     _need_clang("clang-format")
-    for path in _files("src/*.[ch]", "pushd/*.[ch]", "pushd/*/*.[ch]", "test/unit/*.[ch]", "test/unit/*/*.[ch]",
-                       "test/mock/*.[ch]", "test/fuzz/*.[ch]", "test/fuzz/*/*.[ch]", "test/conformance/*.[ch]",
-                       "test/*.c"):
+    for path in _files("src/*.[ch]", "pushd/*.[ch]", "pushd/*/*.[ch]", "test/unit/*.[ch]",
+                       "test/unit/*/*.[ch]", "test/mock/*.[ch]", "test/fuzz/*.[ch]",
+                       "test/fuzz/*/*.[ch]", "test/conformance/*.[ch]", "test/*.c"):
         yield _judged(path, *run(["clang-format", "--dry-run", "--Werror", path]))
 
 
@@ -53,11 +55,13 @@ def tidy():
     """clang-tidy has nothing to say."""
     _need_clang("clang-tidy")
     _, flags = run(["make", "-s", "--no-print-directory", "-C", "pushd", "print-cflags"])
-    server = subprocess.run([PG_CONFIG, "--includedir-server"], check=True, capture_output=True, text=True)
+    server = subprocess.run([PG_CONFIG, "--includedir-server"], check=True, capture_output=True,
+                            text=True)
     # -I is relative to pushd/ there, and clang-tidy runs here.
     pushd = [re.sub(r"^-I(?!/)", "-Ipushd/", flag) for flag in flags.split()]
     jobs = [(path, pushd) for path in _files("pushd/*.c", "pushd/*/*.c")]
-    jobs += [(path, ["-D_GNU_SOURCE", "-isystem", server.stdout.strip()]) for path in _files("src/*.c")]
+    jobs += [(path, ["-D_GNU_SOURCE", "-isystem", server.stdout.strip()])
+             for path in _files("src/*.c")]
 
     def check(job):
         return _judged(job[0], *run(["clang-tidy", "--quiet", job[0], "--", *job[1]]))
@@ -81,12 +85,14 @@ def unit():
     yield from layering()
 
 
-REGRESS_LINE = re.compile(r"^(?:(ok|not ok)\s+\d+\s+[-+] (\S+)|(?:test\s+|\s+)(\S+)\s+\.\.\. (ok|FAILED|failed))",
-                          re.MULTILINE)
+REGRESS_LINE = re.compile(
+    r"^(?:(ok|not ok)\s+\d+\s+[-+] (\S+)|(?:test\s+|\s+)(\S+)\s+\.\.\. (ok|FAILED|failed))",
+    re.MULTILINE)
 
 
 def _pg_regress(assignments, settings=""):
-    """make installcheck in a cluster of its own; PostgreSQL 16 and later write TAP, earlier ones lines with dots."""
+    """make installcheck in a cluster of its own; PostgreSQL 16 and later write TAP, earlier ones
+    lines with dots."""
     work = tempfile.mkdtemp(prefix="vantage6-check.", dir="/tmp")
     os.chmod(work, 0o711)
     if os.path.exists(f"{TOP}/regression.diffs"):
@@ -99,12 +105,14 @@ def _pg_regress(assignments, settings=""):
     finally:
         cluster.remove(f"{work}/pg")
         shutil.rmtree(work)
-    results = [(tap_name or name, (tap or dots) == "ok") for tap, tap_name, name, dots in REGRESS_LINE.findall(output)]
+    results = [(tap_name or name, (tap or dots) == "ok")
+               for tap, tap_name, name, dots in REGRESS_LINE.findall(output)]
     failed = [name for name, good in results if not good]
     for name, good in results:
         # One file holds the differences of all: shown with the last.
         last = failed and name == failed[-1]
-        yield name, PASSED if good else FAILED, "\n" + (_read("regression.diffs") or output) if last else ""
+        yield name, PASSED if good else FAILED, "\n" + (_read("regression.diffs")
+                                                        or output) if last else ""
     if status and not failed:
         yield "make installcheck", FAILED, "\n" + output
 
@@ -123,7 +131,8 @@ def regress():
 
 
 def _has_isolation():
-    version = subprocess.run([PG_CONFIG, "--version"], check=True, capture_output=True, text=True).stdout
+    version = subprocess.run([PG_CONFIG, "--version"], check=True, capture_output=True,
+                             text=True).stdout
     return not re.match(r"PostgreSQL 13\b", version)
 
 
@@ -135,11 +144,16 @@ def isolation():
 
 
 def doorbell():
-    """What concerns the bell again, with the background worker. It would do upkeep between the statements of regress."""
+    """What concerns the bell again, with the background worker.
+
+    It would do upkeep between the statements of regress.
+    """
     settings = DOORBELL + "vantage6_events.upkeep_interval = 1h\n"
     yield from _pg_regress(["ISOLATION="], settings)
-    # When the notification arrives, and from whom, is not the writer's: test/daemon/test_doorbell.py has that.
-    specs = sorted({os.path.basename(path)[:-5] for path in _files("test/specs/*.spec")} - {"notify"})
+    # When the notification arrives, and from whom, is not the writer's:
+    # test/daemon/test_doorbell.py has that.
+    specs = sorted({os.path.basename(path)[:-5] for path in _files("test/specs/*.spec")}
+                   - {"notify"})
     if _has_isolation():
         yield from _pg_regress(["REGRESS=", f"ISOLATION={' '.join(specs)}"], settings)
     yield from _pytest("doorbell", 900, [f"daemon/test_{name}.py" for name in (
@@ -153,12 +167,15 @@ def _pytest(name, seconds, tests, **more):
     if os.path.exists(results):
         os.unlink(results)
     status, _ = run(["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o",
-                     "junit_family=xunit1", f"--junitxml={results}", *(f"test/{test}" for test in tests)],
+                     "junit_family=xunit1", f"--junitxml={results}",
+                     *(f"test/{test}" for test in tests)],
                     seconds=seconds, show=True, PUSHD=ASAN_PUSHD, **SANITIZERS, **more)
     failed = 0
-    for case in xml.etree.ElementTree.parse(results).iter("testcase") if os.path.exists(results) else ():
+    for case in xml.etree.ElementTree.parse(results).iter("testcase") if os.path.exists(
+            results) else ():
         kinds = {child.tag for child in case}
-        result = FAILED if kinds & {"failure", "error"} else SKIPPED if "skipped" in kinds else PASSED
+        result = FAILED if kinds & {"failure",
+                                    "error"} else SKIPPED if "skipped" in kinds else PASSED
         failed += result == FAILED
         yield f"{case.get('classname')}.{case.get('name')}", result, ""
     if status and not failed:

@@ -1,13 +1,15 @@
-"""Answers of the server to HTTP requests that have one form: which is expected, and what is wrong with another."""
+"""Answers of the server to HTTP requests that have one form: which is expected, and what is wrong
+with another."""
 import json
 import re
 
-ERRORS = ["Transport unknown", "Session ID unknown", "Bad handshake method", "Bad request", "Forbidden",
-          "Unsupported protocol version"]
+ERRORS = ["Transport unknown", "Session ID unknown", "Bad handshake method", "Bad request",
+          "Forbidden", "Unsupported protocol version"]
 # Answers without a code: status, body.
-PLAIN = {"ok": (200, b"ok"), "refused": (400, b""), "large": (413, b""), "method": (500, b""), "length": (411, b""),
-         "options": (204, b"")}
-# A session at its end may still answer, or be unknown already. An upgrade may be declined before or after 101.
+PLAIN = {"ok": (200, b"ok"), "refused": (400, b""), "large": (413, b""), "method": (500, b""),
+         "length": (411, b""), "options": (204, b"")}
+# A session at its end may still answer, or be unknown already. An upgrade may be declined before or
+# after 101.
 STATUS = {"dying": (101, 200, 400), "declined": (101, 400), "101": (101,)}
 SID = re.compile(r"[A-Za-z0-9_-]{20}")
 KEYS = {"sid", "upgrades", "pingInterval", "pingTimeout", "maxPayload"}
@@ -26,14 +28,16 @@ def _error(code, answer):
 
 
 def wrong_answer(kind, answer):
-    """None, or how the answer differs from the kind that was expected: a code, or a key of PLAIN or STATUS."""
+    """None, or how the answer differs from the kind that was expected: a code, or a key of PLAIN or
+    STATUS."""
     if kind in STATUS:
         good = answer.status in STATUS[kind]
     elif isinstance(kind, int):
         good = _error(kind, answer)
     else:
         good = (answer.status, answer.body) == PLAIN[kind]
-    return None if good else f"expected {f'error {kind}' if isinstance(kind, int) else kind}, found {answer}"
+    return (None if good
+            else f"expected {f'error {kind}' if isinstance(kind, int) else kind}, found {answer}")
 
 
 def wrong_open(packet, websocket):

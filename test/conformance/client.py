@@ -1,13 +1,16 @@
-"""The client of the stateful test: it plays moves over real sockets and compares what comes back with the models.
+"""The client of the stateful test: it plays moves over real sockets and compares what comes back
+with the models.
 
-A move is a list, as JSON has it, so that a history can be printed and played again. Each has a meaning in every
-state, if only that nothing is done, so that moves can be taken out of a history:
+A move is a list, as JSON has it, so that a history can be printed and played again. Each has a
+meaning in every state, if only that nothing is done, so that moves can be taken out of a history:
 
 ["open", transport]                  a session, if there is none
 ["get"]                              a GET; a second one at a time ends the session
 ["post", packets, how]               how: plain slow octet large huge chunked bare
-["http", method, sid, transport, eio]  a request that will be refused; sid: own none empty unknown old
-["ws", sid, transport, eio]          a WebSocket; the one of an upgrade is called probe until it is main
+["http", method, sid, transport, eio]  a request that will be refused; sid: own none empty unknown
+                                       old
+["ws", sid, transport, eio]          a WebSocket; the one of an upgrade is called probe until it is
+                                     main
 ["send", which, frames]              which: main probe; frames are those of frames.py
 ["cut", what, reset]                 drop a connection: get main probe
 ["both", move, move]                 two at once
@@ -55,7 +58,8 @@ class Client:
         self.sid = self.old = None
         self.ids = 0
         self.gets = set()  # requests that are GETs of the session
-        self.flying, self.idle, self.sockets = {}, [], {}  # request -> connection; connections; WebSockets
+        # Request -> connection; connections; WebSockets.
+        self.flying, self.idle, self.sockets = {}, [], {}
         self.tasks, self.events = set(), []                # events of WebSockets, in order
         self.changed = asyncio.Event()
         self.finding, self.muted = None, False
@@ -69,7 +73,8 @@ class Client:
         try:
             await asyncio.wait_for(self._play(move), LONGEST)
         except asyncio.TimeoutError:
-            raise Finding(f"after {LONGEST} s {move[0]} is not done; owed are {self.model_set.debts()}") from None
+            raise Finding(f"after {LONGEST} s {move[0]} is not done; owed are "
+                          f"{self.model_set.debts()}") from None
 
     async def _play(self, move):
         if move == ["get"] and self.model_set.likely.poll in self.flying:
@@ -83,7 +88,8 @@ class Client:
         await self.settle()
 
     def step(self, move):
-        """What a move does: a Step, a coroutine if it is more than one step, or None if it has no meaning now."""
+        """What a move does: a Step, a coroutine if it is more than one step, or None if it has no
+        meaning now."""
         return getattr(self, "do_" + move[0])(*move[1:])
 
     async def _run(self, *steps):
@@ -133,9 +139,11 @@ class Client:
         """Answer a ping. True if that has been done."""
         model = self.model_set.likely
         if self.muted or not (model.alive and model.pinged) or "ok" in model.expect.values() or (
-                model.websocket and (model.main not in self.sockets or self.frames.half(model.main))):
+                model.websocket
+                and (model.main not in self.sockets or self.frames.half(model.main))):
             return False
-        step = self.do_send("main", [["text", "3"]]) if model.websocket else self.do_post(["3"], "plain")
+        step = (self.do_send("main", [["text", "3"]]) if model.websocket else
+                self.do_post(["3"], "plain"))
         self.model_set.apply(step.act)
         await self._task(step.send)
         return True
@@ -159,22 +167,26 @@ class Client:
             return (self.sid, "own") if self.sid else None
         if kind == "old":
             return (self.old, "unknown") if self.old else None
-        return {"none": (None, "none"), "empty": ("", "none")}.get(kind, (os.urandom(10).hex(), "unknown"))
+        return {"none": (None, "none"),
+                "empty": ("", "none")}.get(kind, (os.urandom(10).hex(), "unknown"))
 
     def _target(self, sid, transport, eio):
         pairs = [("EIO", eio), ("transport", transport), ("t", os.urandom(4).hex()), ("sid", sid)]
-        return self.rules.path + "?" + "&".join(f"{name}={value}" for name, value in pairs if value is not None)
+        return self.rules.path + "?" + "&".join(f"{name}={value}" for name, value in pairs
+                                                if value is not None)
 
     async def _request(self, rid, data, cuts=(), whole=True):
-        connection = self.idle.pop() if self.idle and time.monotonic() - self.idle[-1].used < 1 else None
+        connection = (self.idle.pop() if self.idle
+                      and time.monotonic() - self.idle[-1].used < 1 else None)
         if not connection or not connection.usable:
             connection = await Connection.open(self.address)
         self.flying[rid] = connection
         answer = await connection.request(data, cuts)
         if not whole:
             connection.end()
-        while any(other in self.flying and other < rid for other in self.gets if rid in self.gets) and (
-                time.monotonic() < answer.ended + ORDER):
+        while any(other in self.flying
+                  and other < rid for other in self.gets if rid in self.gets) and (
+                      time.monotonic() < answer.ended + ORDER):
             await asyncio.sleep(0.005)
         if self.flying.pop(rid, None) is None:  # it was aborted
             return
@@ -234,7 +246,8 @@ class Client:
         """A POST of packets."""
         if not self.sid:
             return None
-        messages = [self._text(message) if isinstance(message, str) else base64.b64decode(message[1])
+        messages = [self._text(message)
+                    if isinstance(message, str) else base64.b64decode(message[1])
                     for message in messages]
         rid, now, body = self._name(), time.monotonic(), packets.pack(messages)
         headers, cuts, whole = [], (), True
@@ -257,7 +270,8 @@ class Client:
 
     def _text(self, text):
         """With the ack id that the server waits for."""
-        return text.replace(ASKED, self.model_set.likely.app.asked[0][1] if self.model_set.likely.app.asked else "999999")
+        return text.replace(ASKED, self.model_set.likely.app.asked[0][1]
+                            if self.model_set.likely.app.asked else "999999")
 
     # --- WebSockets ---
 
@@ -286,9 +300,11 @@ class Client:
         self._pump()
 
     def _pump(self):
-        """What came by WebSocket comes after what a GET was answered with that was held at the upgrade."""
+        """What came by WebSocket comes after what a GET was answered with that was held at the
+        upgrade."""
         try:
-            while self.events and not any(model.alive and isinstance(kind, tuple) for model in self.model_set.models
+            while self.events and not any(model.alive and isinstance(kind, tuple)
+                                          for model in self.model_set.models
                                           for kind in model.expect.values()):
                 self._take(*self.events.pop(0))
         except Exception as error:  # pylint: disable=broad-except
@@ -318,10 +334,12 @@ class Client:
         ws = getattr(model, which)
         if ws not in self.sockets:
             return None
-        if which == "probe" and time.monotonic() > model.probe_since + self.rules.upgrade_timeout / 2:
+        if (which == "probe"
+            and time.monotonic() > model.probe_since + self.rules.upgrade_timeout / 2):
             return None  # the server's timer and this frame might cross
-        data, whole = self.frames.encode(ws, [[self._text(str(word)) if i == 1 and frame[0] != "bad" else word
-                                               for i, word in enumerate(frame)] for frame in frames])
+        data, whole = self.frames.encode(
+            ws, [[self._text(str(word)) if i == 1 and frame[0] != "bad" else word
+                  for i, word in enumerate(frame)] for frame in frames])
         now = time.monotonic()
 
         def act(one):
@@ -378,7 +396,8 @@ class Client:
 
     async def do_both(self, one, other):
         """Two moves at once: the server may see either first."""
-        if [one, other].count(["get"]) == 2 and (self.model_set.likely.poll is not None or self.model_set.likely.stream):
+        if [one, other].count(["get"]) == 2 and (self.model_set.likely.poll is not None
+                                                 or self.model_set.likely.stream):
             return  # of three GETs any may be the second, and of two either may be answered first
         if one[0] == other[0] == "post" and len(json.dumps([one, other])) > SMALL:
             return  # of two that come at the same time the second may be refused
@@ -404,10 +423,11 @@ class Client:
             await self.play(["get"])
 
     async def do_check(self):
-        """Nothing has come, and nothing is left, but what was expected: a message there and back."""
+        """Nothing has come and nothing is left but what was expected: a message there and back."""
         if "/" in self.model_set.likely.app.joined and self.model_set.likely.app.half is None:
             mark = '42123["message-with-ack","check"]'
-            await self.play(["send", "main", [["text", mark]]] if self.model_set.likely.websocket else
+            await self.play(["send", "main", [["text", mark]]]
+                            if self.model_set.likely.websocket else
                             ["post", [mark], "plain"])
         await self.do_drain()
 
@@ -419,7 +439,8 @@ class Client:
         hears = model.main in self.sockets
         self.muted = True
         end = time.monotonic() + self.rules.ping_interval + self.rules.late
-        while self.model_set.likely.alive and not self.model_set.likely.pinged and time.monotonic() < end:
+        while (self.model_set.likely.alive and not self.model_set.likely.pinged
+               and time.monotonic() < end):
             if not self.model_set.likely.websocket and self.model_set.likely.poll is None:
                 await self.play(["get"])
             await asyncio.sleep(0.02)
@@ -431,7 +452,8 @@ class Client:
 
     async def do_doom(self, mute):
         """Do nothing more, or not even answer pings, until the session ends by itself."""
-        if not mute and self.model_set.likely.app.ever_joined and self.model_set.likely.aborted is None:
+        if (not mute and self.model_set.likely.app.ever_joined
+            and self.model_set.likely.aborted is None):
             return  # it will not
         self.muted = mute
         while any(model.alive for model in self.model_set.models):

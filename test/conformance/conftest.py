@@ -1,14 +1,16 @@
 """Conformance: Engine.IO 4 and Socket.IO 5 as a client sees them, against any server.
 
-The tests follow the protocols and, where these are silent, the reference server (socket.io 4.8 in Node). They run
-against build/asan/fixture, or by hand against another server that does what fixture.c says (see also server.py):
+The tests follow the protocols and, where these are silent, the reference server (socket.io 4.8 in
+Node). They run against build/asan/fixture, or by hand against another server that does what
+fixture.c says (see also server.py):
 
     CONFORMANCE_SERVER="node /somewhere/server.js" /usr/bin/python3 -m pytest test/conformance
 
-A test marked `ours("reason")` holds what we do differently on purpose: with another server it must fail.
-CONFORMANCE_PATIENCE=SECONDS is how long a test waits for what does not come.
+A test marked `ours("reason")` holds what we do differently on purpose: with another server it must
+fail. CONFORMANCE_PATIENCE=SECONDS is how long a test waits for what does not come.
 
-`engine` and `server` are the calm servers of a module; `start(mode, **options)` makes one with other options.
+`engine` and `server` are the calm servers of a module; `start(mode, **options)` makes one with
+other options.
 """
 import os
 import sys
@@ -25,7 +27,8 @@ from sessions import SESSIONS, Client  # noqa: E402
 
 def pytest_configure(config):
     """The one mark there is."""
-    config.addinivalue_line("markers", "ours(reason): we differ from the reference server on purpose")
+    config.addinivalue_line("markers",
+                            "ours(reason): we differ from the reference server on purpose")
 
 
 def pytest_collection_modifyitems(items):
@@ -35,12 +38,14 @@ def pytest_collection_modifyitems(items):
         if mark:
             assert mark.args, f"{item.nodeid}: expected a reason"
             if OTHER:
-                item.add_marker(pytest.mark.xfail(reason=mark.args[0], strict=True, raises=(AssertionError, Closed)))
+                item.add_marker(pytest.mark.xfail(reason=mark.args[0], strict=True,
+                                                  raises=(AssertionError, Closed)))
 
 
 @pytest.fixture(scope="module")
 def start():
-    """start(mode, **options): a server with these options beside the calm ones; the same again for the same."""
+    """start(mode, **options): a server with these options beside the calm ones; the same again for
+    the same."""
     servers = {}
 
     def make(mode, **options):

@@ -18,7 +18,8 @@ class Frames:
 
     def __init__(self, rules):
         self.rules = rules
-        self.begun = {}  # WebSocket -> the rest of a frame that has been begun, and the packet that it ends
+        # WebSocket -> the rest of a frame that has been begun, and the packet that it ends.
+        self.begun = {}
 
     def half(self, ws):
         """Has a frame been begun and not ended?"""

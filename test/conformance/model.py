@@ -1,12 +1,15 @@
-"""What a server must answer to one client of Engine.IO 4 and Socket.IO 5: the model of the stateful test.
+"""What a server must answer to one client of Engine.IO 4 and Socket.IO 5: the model of the stateful
+test.
 
-The model does no input or output. A client tells it what it sends (request, post, upgrade, frame ...) before the
-bytes leave, and asks it whether what comes back can be (answered, message_on, ended): None, or what is
-wrong with it. The model knows one session at a time, and of it the transport, the held GET, the WebSocket that
-probes, the application (sockets.py), and the stream: what the server has still to send, in order.
+The model does no input or output. A client tells it what it sends (request, post, upgrade, frame
+...) before the bytes leave, and asks it whether what comes back can be (answered, message_on,
+ended): None, or what is wrong with it. The model knows one session at a time, and of it the
+transport, the held GET, the WebSocket that probes, the application (sockets.py), and the stream:
+what the server has still to send, in order.
 
-Time only tolerates: a session that may have timed out is allowed to be gone (may_be_gone), one that must have is
-not allowed to answer (must_be_gone). What is not certain otherwise is for the ModelSet (see model_set.py).
+Time only tolerates: a session that may have timed out is allowed to be gone (may_be_gone), one that
+must have is not allowed to answer (must_be_gone). What is not certain otherwise is for the ModelSet
+(see model_set.py).
 """
 import copy
 from collections import deque
@@ -22,7 +25,8 @@ FOREVER = float("inf")
 
 @dataclass
 class Rules:
-    """The server's settings, in seconds and bytes, and whether it is the reference server, which differs."""
+    """The server's settings, in seconds and bytes, and whether it is the reference server, which
+    differs."""
 
     mode: str = "socket"
     node: bool = False
@@ -44,7 +48,8 @@ class Rules:
     def options(self):
         """These settings as options of the server."""
         names = ("ping_interval", "ping_timeout", "connect_timeout", "upgrade_timeout")
-        return {**{name: f"{getattr(self, name) * 1000:.0f}ms" for name in names}, "max_payload": self.max_payload, "event_rate": self.event_rate}
+        return {**{name: f"{getattr(self, name) * 1000:.0f}ms" for name in names},
+                "max_payload": self.max_payload, "event_rate": self.event_rate}
 
 
 class Model:
@@ -77,14 +82,16 @@ class Model:
     def end(self, farewell="1"):
         """The session is over. farewell: what a held GET is told."""
         self.alive = False
-        self.lost = self.rules.node and not self.websocket  # it goes on until the next GET, one way or another
+        # It goes on until the next GET, one way or another.
+        self.lost = self.rules.node and not self.websocket
         if self.poll is not None:
             self.expect[self.poll] = ("last", farewell)
         self.closing |= {ws for ws in (self.main, self.probe) if ws not in (None, "ghost")}
         self.main = self.probe = self.poll = None
 
     def expire(self):
-        """It has timed out, or an aborted GET was noticed, who knows when: what is under way is answered or not."""
+        """It has timed out, or an aborted GET was noticed, who knows when: what is under way is
+        answered or not."""
         self.end()
         for request in self.own & set(self.expect):
             self.expect[request] = "dying"
@@ -93,13 +100,15 @@ class Model:
         """(earliest, latest) of each reason why it may be gone."""
         rules = self.rules
         whole = rules.ping_interval + rules.ping_timeout
-        # The reference server waits once more if it hears anything else than a pong.
+        # The reference server waits once more if it receives anything else than a pong.
         late = rules.late + (rules.ping_timeout if rules.node else 0)
         yield self.pong + whole - rules.early, self.new_pong + whole + late
         if not self.join_heard:
-            latest = self.opened + rules.connect_timeout + late if not self.app.ever_joined else FOREVER
+            latest = (self.opened + rules.connect_timeout + late
+                      if not self.app.ever_joined else FOREVER)
             yield self.opened + rules.connect_timeout - rules.early, latest
-        if self.aborted is not None:  # a ping may have been on its way to it: then the session goes on
+        # A ping may have been on its way to it: then the session goes on.
+        if self.aborted is not None:
             yield self.aborted, max(self.aborted, self.pong + whole) + late
 
     def may_be_gone(self, at):
@@ -117,13 +126,17 @@ class Model:
     # --- requests ---
 
     def refusal_code(self, sid, transport, eio, method, upgrade=False):
-        """The code of a request that is refused before it comes to a session. sid: own, none or unknown."""
+        """The code of a request that is refused before it comes to a session.
+
+        sid: own, none or unknown.
+        """
         if transport not in ("polling", "websocket"):
             return 0
         if sid == "unknown" or (sid == "own" and not self.alive):
             return 1
         if sid == "own":
-            return 3 if eio != "4" or (transport == "websocket") != upgrade or (self.websocket and not upgrade) else None
+            return (3 if eio != "4" or (transport == "websocket") != upgrade
+                    or (self.websocket and not upgrade) else None)
         if method != "GET":
             return 2
         if (transport == "websocket") != upgrade:
@@ -165,14 +178,18 @@ class Model:
     def _crossed(self, rid, now):
         """There may have been something for the first GET just before the second came."""
         soon = now + self.rules.late / 10  # until the server has the second
-        if not self.stream and soon < self.pong + self.rules.ping_interval and self.poll not in self.noops:
+        if (not self.stream and soon < self.pong + self.rules.ping_interval
+            and self.poll not in self.noops):
             return []
         model = copy.deepcopy(self)
         model.hold(rid, now)
         return [model]
 
     def post(self, rid, body, how, now):
-        """A POST of packets. how: plain, octet (-stream), or what is refused unread: large, huge, chunked, bare."""
+        """A POST of packets.
+
+        how: plain, octet (-stream), or what is refused unread: large, huge, chunked, bare.
+        """
         self.own.add(rid)
         code = self.refusal_code("own", "polling", "4", "POST")
         if how in ("large", "huge", "chunked", "bare"):
@@ -262,7 +279,8 @@ class Model:
         if isinstance(packet, bytes):
             self.message(packet)
         elif kind == "3":
-            # Else a ping may be under way; nor is it known when a client is read from that sends too fast.
+            # Else a ping may be under way; nor is it known when a client is read from that sends
+            # too fast.
             if self.pinged and self.rules.event_rate >= 200:
                 self.ping_base = now
             self.new_pong, self.pinged = now, False
@@ -276,7 +294,8 @@ class Model:
     def message(self, message):
         """A message for the application."""
         try:
-            more = self.app.binary(message) if isinstance(message, bytes) else self.app.text(message)
+            take = self.app.binary if isinstance(message, bytes) else self.app.text
+            more = take(message)
         except Bad:
             self.end()
         else:
@@ -312,13 +331,15 @@ class Model:
         return wrong
 
     def _polled(self, rid, answer):
-        if answer.status != 200 or not answer.headers.get("content-type", "").startswith("text/plain"):
+        if (answer.status != 200
+            or not answer.headers.get("content-type", "").startswith("text/plain")):
             return f"expected packets, found {answer}"
         return self.heard(packets.unpack(answer.body), answer.ended, rid in self.noops)
 
     def _last(self, rid, answer, farewell):
         """Of a GET that was held when the session, or polling, came to its end."""
-        if answer.ended < answer.began + self.rules.late / 10 and not wrong_answer(3 if self.alive else 1, answer):
+        if (answer.ended < answer.began + self.rules.late / 10
+            and not wrong_answer(3 if self.alive else 1, answer)):
             return None  # it came after that
         if answer.status != 200:
             return f"expected 200 {farewell}, found {answer}"
@@ -341,7 +362,8 @@ class Model:
                 wrong = self._next(trial, packet)
                 if wrong:
                     return wrong
-        self.stream, self.coming, self.pinged = trial.left, trial.coming, self.pinged or trial.pinged
+        self.stream, self.coming, self.pinged = (trial.left, trial.coming, self.pinged
+                                                 or trial.pinged)
         for asked in trial.asked:
             self.app.heard(*asked)
         self.join_heard |= any(item.type == CONNECT for item in trial.taken)
@@ -375,13 +397,15 @@ class Model:
         if ws != self.probe and not (ws == self.main and self.probe_owed):
             return None if ws in self.closing and packet == "3probe" else self.heard([packet], at)
         if packet != "3probe" or not self.probe_owed:
-            return f"expected {'3probe' if self.probe_owed else 'nothing'} on a WebSocket that probes, found {packet!r}"
+            return (f"expected {'3probe' if self.probe_owed else 'nothing'} on a WebSocket that "
+                    f"probes, found {packet!r}")
         self.probe_owed -= 1
         return None
 
     def ended(self, ws, at):
         """The server has closed a WebSocket."""
-        if ws == self.probe and at >= self.probe_since + self.rules.upgrade_timeout - self.rules.early:
+        if (ws == self.probe
+            and at >= self.probe_since + self.rules.upgrade_timeout - self.rules.early):
             self.probe = None
         elif ws in (self.main, self.probe):
             return "a WebSocket was closed without a reason"
@@ -392,12 +416,15 @@ class Model:
 
     def debts(self):
         """What the server has still to do without being asked again."""
-        owed = [f"answer {kind} to request {rid}" for rid, kind in self.expect.items() if rid != self.poll]
+        owed = [f"answer {kind} to request {rid}" for rid, kind in self.expect.items()
+                if rid != self.poll]
         owed += [f"the end of WebSocket {ws}" for ws in self.closing]
         if self.alive and self.stream and (self.main is not None or self.poll is not None):
             owed.append(f"packet {self.stream[0]}")
-        if self.alive and self.poll is not None and self.probe not in (None, "ghost") and self.probed:
-            owed.append("a noop")  # the client's GET must end before it may send its 5; a ping may be as quick
+        if (self.alive and self.poll is not None and self.probe not in (None, "ghost")
+            and self.probed):
+            # The client's GET must end before it may send its 5; a ping may be as quick.
+            owed.append("a noop")
         if self.probe_owed and (self.probe is not None or (self.alive and self.main is not None)):
             owed.append("3probe")
         return owed

@@ -1,8 +1,8 @@
 """Where it is not certain what the server has done, several models stand until it is.
 
 Two things done at once may have come in either order; a session may have timed out a moment ago. A
-ModelSet holds one model of each possibility. What is observed drops those that do not agree with it. A
-Finding is raised when none is left.
+ModelSet holds one model of each possibility. What is observed drops those that do not agree with
+it. A Finding is raised when none is left.
 """
 import copy
 
@@ -28,7 +28,7 @@ class ModelSet:
         return self.models[0]
 
     def apply(self, act):
-        """The client does something: act(model), which may return models of what else may follow."""
+        """The client acts: act(model), which may return models of what else may follow."""
         self.models = _after(self.models, act)
 
     def fork(self, one, other):
@@ -68,7 +68,8 @@ class ModelSet:
         """What is owed has not come: models that wait for it were wrong, if there are others."""
         left = [model for model in self.models if not model.debts()]
         if left:
-            self.dropped += [f"waited for {model.debts()}" for model in self.models if model.debts()]
+            self.dropped += [f"waited for {model.debts()}" for model in self.models
+                             if model.debts()]
             self.models = left
 
     def settled(self):
@@ -76,5 +77,6 @@ class ModelSet:
         unlike = {}
         for model in self.models:
             model.settled()
-            unlike.setdefault(repr(sorted((key, value) for key, value in vars(model).items() if key != "rules")), model)
+            unlike.setdefault(repr(sorted((key, value) for key, value in vars(model).items()
+                                          if key != "rules")), model)
         self.models = list(unlike.values())

@@ -1,8 +1,10 @@
-"""Packets of Socket.IO 5 as this test understands them, apart from the server's own reading of them.
+"""Packets of Socket.IO 5 as this test understands them, apart from the server's own reading of
+them.
 
-parse() reads the text of a packet, as a server is to read what a client sends; Bad is a packet for which a
-connection is to be closed. fill() puts attachments in the place of their placeholders, split() takes them out.
-collect() puts together what a server sends. Of both, the type of a whole packet is EVENT or ACK, binary or not.
+parse() reads the text of a packet, as a server is to read what a client sends; Bad is a packet for
+which a connection is to be closed. fill() puts attachments in the place of their placeholders,
+split() takes them out. collect() puts together what a server sends. Of both, the type of a whole
+packet is EVENT or ACK, binary or not.
 """
 import base64
 import json
@@ -11,9 +13,12 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 
 CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR, BINARY_EVENT, BINARY_ACK = range(7)
-RESERVED = {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
+RESERVED = {"connect", "connect_error", "disconnect", "disconnecting", "newListener",
+            "removeListener"}
 WITHOUT_BYTES = {BINARY_EVENT: EVENT, BINARY_ACK: ACK}
-PACKET = re.compile(r"(?P<type>[0-6])(?:(?P<count>\d*)-)?(?P<nsp>/[^,]*(?:,|$))?(?P<ack>\d*)(?P<json>.*)", re.DOTALL)
+PACKET = re.compile(
+    r"(?P<type>[0-6])(?:(?P<count>\d*)-)?(?P<nsp>/[^,]*(?:,|$))?(?P<ack>\d*)(?P<json>.*)",
+    re.DOTALL)
 
 
 class Bad(Exception):
@@ -102,7 +107,8 @@ def parse(text, attachments=10, depth=64, ack_digits=20, nsp_bytes=128):
 
 
 def collect(coming, message):
-    """A message of the server, and the packet whose attachments are coming or None: (coming, whole packet or None)."""
+    """A message of the server, and the packet whose attachments are coming or None: (coming, whole
+    packet or None)."""
     if isinstance(message, bytes):
         if coming is None:
             raise Bad("an attachment of nothing")
@@ -118,7 +124,8 @@ def collect(coming, message):
         raise Bad("not a packet of Socket.IO")
     kind = int(found["type"])
     packet = Packet(WITHOUT_BYTES.get(kind, kind), (found["nsp"] or "/").rstrip(","), found["ack"],
-                    json.loads(found["json"]) if found["json"] else NOTHING, int(found["count"] or 0))
+                    json.loads(found["json"])
+                    if found["json"] else NOTHING, int(found["count"] or 0))
     if (packet.count > 0) != (kind in WITHOUT_BYTES):
         raise Bad("a wrong number of attachments")
     return (packet, None) if packet.count else (None, packet)
@@ -132,7 +139,8 @@ def unpack(body):
 
 def pack(messages):
     """The body of a POST."""
-    return "\x1e".join("b" + base64.b64encode(message).decode() if isinstance(message, bytes) else message
+    return "\x1e".join("b" + base64.b64encode(message).decode()
+                       if isinstance(message, bytes) else message
                        for message in messages).encode()
 
 
@@ -143,7 +151,8 @@ def fill(value, attachments):
     if isinstance(value, dict):
         if value.get("_placeholder") is True:
             number = value.get("num")
-            if type(number) is not int or not 0 <= number < len(attachments):  # pylint: disable=unidiomatic-typecheck
+            if (type(number) is not int
+                or not 0 <= number < len(attachments)):  # pylint: disable=unidiomatic-typecheck
                 raise Bad("placeholder")
             return attachments[number]
         return {name: fill(item, attachments) for name, item in value.items()}
@@ -163,9 +172,13 @@ def split(value, out):
 
 
 def encode(kind, nsp="/", ack="", data=NOTHING):
-    """The Engine.IO packets of one packet: a text, then its attachments. kind is EVENT or ACK also with bytes."""
+    """The Engine.IO packets of one packet: a text, then its attachments.
+
+    kind is EVENT or ACK also with bytes.
+    """
     out = []
-    payload = "" if data is NOTHING else json.dumps(split(data, out), separators=(",", ":"), ensure_ascii=False)
+    payload = "" if data is NOTHING else json.dumps(split(data, out), separators=(",", ":"),
+                                                    ensure_ascii=False)
     kind, count = (kind + 3, f"{len(out)}-") if out else (kind, "")
     return [f"4{kind}{count}{'' if nsp == '/' else nsp + ','}{ack}{payload}", *out]
 
@@ -184,8 +197,8 @@ def _plain(value):
 
 
 class Stream:
-    """A trial of what came against what is to come: left of it, the packet whose attachments are coming, those taken,
-    and the acks that they ask for."""
+    """A trial of what came against what is to come: left of it, the packet whose attachments are
+    coming, those taken, and the acks that they ask for."""
 
     def __init__(self, left, coming):
         self.left, self.taken, self.asked, self.pinged = deque(left), [], [], False

@@ -1,7 +1,8 @@
 """The server under test: a process that speaks the protocol and does little else.
 
-It is build/asan/fixture, made of the daemon's own core and network edge without a database (fixture.c), or what
-CONFORMANCE_SERVER says: a command that takes the same arguments, such as "node /somewhere/server.js".
+It is build/asan/fixture, made of the daemon's own core and network edge without a database
+(fixture.c), or what CONFORMANCE_SERVER says: a command that takes the same arguments, such as "node
+/somewhere/server.js".
 """
 import os
 import shlex
@@ -16,8 +17,8 @@ OTHER = os.environ.get("CONFORMANCE_SERVER")
 COMMAND = shlex.split(OTHER) if OTHER else [os.environ.get("FIXTURE", f"{TOP}/build/asan/fixture")]
 
 # Most tests are not about time: nothing ends by itself while they run, and nobody is slowed down.
-CALM = {"ping_interval": "25s", "ping_timeout": "20s", "connect_timeout": "45s", "upgrade_timeout": "10s",
-        "event_rate": 0, "byte_rate": 0}
+CALM = {"ping_interval": "25s", "ping_timeout": "20s", "connect_timeout": "45s",
+        "upgrade_timeout": "10s", "event_rate": 0, "byte_rate": 0}
 # What the public suites presume.
 QUICK = {"ping_interval": "300ms", "ping_timeout": "200ms", "connect_timeout": "1s"}
 
@@ -29,17 +30,20 @@ class Server:
         self.mode, self.address = mode, ("127.0.0.1", free_ports(1))
         self.path = f"/{mode}.io/"
         self.stderr = tempfile.TemporaryFile()
-        arguments = [word for name, value in options.items() for word in ("--" + name.replace("_", "-"), str(value))]
+        arguments = [word for name, value in options.items()
+                     for word in ("--" + name.replace("_", "-"), str(value))]
         listen = ":".join(map(str, self.address))
         self.process = subprocess.Popen([*COMMAND, mode, "--listen", listen, *arguments],
                                         stdout=subprocess.PIPE, stderr=self.stderr, text=True)
         said = self.process.stdout.readline()
-        assert said.startswith("listening"), f"{COMMAND} {mode}: expected 'listening', found {said!r}\n{self.errors()}"
+        assert said.startswith("listening"), (
+            f"{COMMAND} {mode}: expected 'listening', found {said!r}\n{self.errors()}")
 
     def target(self, transport="polling", **parameters):
         """The path and query of a request; a parameter None is left out."""
         parameters = {"EIO": "4", "transport": transport, **parameters}
-        return self.path + "?" + "&".join(f"{name}={value}" for name, value in parameters.items() if value is not None)
+        return self.path + "?" + "&".join(f"{name}={value}" for name, value in parameters.items()
+                                          if value is not None)
 
     def errors(self):
         """What it has written to stderr."""
@@ -51,7 +55,8 @@ class Server:
         return self.process.poll() is None
 
     def end(self):
-        """Ask it to end; an end by a signal, with an error of a sanitizer or with a leak is a failure."""
+        """Ask it to end; an end by a signal, with an error of a sanitizer or with a leak is a
+        failure."""
         if self.runs():
             self.process.send_signal(signal.SIGTERM)
         try:
@@ -62,4 +67,5 @@ class Server:
         errors = self.errors()
         self.process.stdout.close()
         self.stderr.close()
-        assert status == 0, f"{COMMAND} {self.mode}: expected to end with 0, found {status}\n{errors}"
+        assert status == 0, (
+            f"{COMMAND} {self.mode}: expected to end with 0, found {status}\n{errors}")

@@ -1,7 +1,7 @@
 """Sessions as a client has them: Poll, Ws and Upgraded, with the same words for Engine.IO packets.
 
-A packet is text with its digit ("4hello"), or bytes for a binary message. Pings of the server are answered, and
-not shown, unless a test wants to see them.
+A packet is text with its digit ("4hello"), or bytes for a binary message. Pings of the server are
+answered, and not shown, unless a test wants to see them.
 """
 import base64
 import json
@@ -22,7 +22,8 @@ def encode(packet):
 def decode(text):
     """The packets of a polling answer."""
     return [base64.b64decode(part[1:],
-                             validate=True) if part.startswith("b") else part for part in text.split(SEPARATOR)]
+                             validate=True)
+            if part.startswith("b") else part for part in text.split(SEPARATOR)]
 
 
 class Poll:
@@ -119,7 +120,8 @@ class Ws:
 
     def send(self, *packets):
         """Packets, each in a frame, all in one piece."""
-        self.ws.send(b"".join(frame(BINARY if isinstance(packet, bytes) else TEXT, packet) for packet in packets))
+        self.ws.send(b"".join(frame(BINARY if isinstance(packet, bytes) else TEXT, packet)
+                              for packet in packets))
 
     def offend(self, *packets):
         """Packets that may end the session."""
@@ -212,7 +214,8 @@ class Client:
         return json.loads(reply[2 + len(name):])["sid"]
 
     def leave(self, nsp="/"):
-        """DISCONNECT, and wait until the server has seen it: it is not answered, but a CONNECT after it is."""
+        """DISCONNECT, and wait until the server has seen it: it is not answered, but a CONNECT
+        after it is."""
         self.send(f"41{self.prefix(nsp)}")
         self.send("40/random,")
         assert self.receive() == '44/random,{"message":"Invalid namespace"}'
@@ -223,10 +226,13 @@ class Client:
 
     def receive(self, count=None):
         """The next packet, or so many."""
-        return self.session.receive() if count is None else [self.session.receive() for _ in range(count)]
+        if count is None:
+            return self.session.receive()
+        return [self.session.receive() for _ in range(count)]
 
     def alive(self, nsp="/"):
-        """There and back: whatever the server sent before has been received by now; true if that was nothing."""
+        """There and back: whatever the server sent before has been received by now; true if that
+        was nothing."""
         assert nsp == "/"
         self.send('42["message","alive?"]')
         heard = self.receive()

@@ -1,5 +1,7 @@
-"""What the fixture does with messages: part of the model (see model.py). text() and binary() take a message of the
-client and return what the server sends for it; Bad is raised if it ends the session.
+"""What the fixture does with messages: part of the model (see model.py).
+
+text() and binary() take a message of the client and return what the server sends for it; Bad is
+raised if it ends the session.
 
 Echo     mode engine: each message comes back
 Sockets  mode socket: namespaces, and in / the events of fixture.c
@@ -32,8 +34,12 @@ class Echo:
 
 
 class Sockets:
-    """Mode socket. What is sent: (type, namespace, ack id, data), a whole packet; SID as data is that of a CONNECT, and
-    an ack id that is a number stands for any: the ack of an event that is asked in the life of that number."""
+    """Mode socket.
+
+    What is sent: (type, namespace, ack id, data), a whole packet; SID as data is that of a CONNECT,
+    and an ack id that is a number stands for any: the ack of an event that is asked in the life of
+    that number.
+    """
 
     def __init__(self, node):
         self.node = node
@@ -44,7 +50,8 @@ class Sockets:
         self.ever_joined = False
 
     def __repr__(self):
-        return repr({name: sorted(value) if isinstance(value, set) else value for name, value in vars(self).items()})
+        return repr({name: sorted(value)
+                     if isinstance(value, set) else value for name, value in vars(self).items()})
 
     def text(self, text):
         """A text message."""
@@ -99,7 +106,8 @@ class Sockets:
         self.joined.add(nsp)
         self.left.discard(nsp)
         self.ever_joined = True
-        return [(CONNECT, nsp, "", SID), (EVENT, nsp, "", ["auth", {} if auth is NOTHING else auth])]
+        return [(CONNECT, nsp, "", SID),
+                (EVENT, nsp, "", ["auth", {} if auth is NOTHING else auth])]
 
     def _disconnect(self, nsp):
         self.joined.remove(nsp)
@@ -128,8 +136,10 @@ class Sockets:
 def matches(wanted, item):
     """Is it this packet of Socket.IO?"""
     kind, nsp, ack, data = wanted
-    if (kind, nsp) != (item.type, item.nsp) or (item.ack != ack if isinstance(ack, str) else not item.ack):
+    if ((kind, nsp) != (item.type, item.nsp)
+        or (item.ack != ack if isinstance(ack, str) else not item.ack)):
         return False
     if data is SID:
-        return isinstance(item.data, dict) and set(item.data) == {"sid"} and bool(SID.fullmatch(item.data["sid"]))
+        return (isinstance(item.data, dict) and set(item.data) == {"sid"}
+                and bool(SID.fullmatch(item.data["sid"])))
     return packets.same(data, item.data)

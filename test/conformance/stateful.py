@@ -1,12 +1,14 @@
 #!/usr/bin/python3
-"""Clients that play at random against a model of the server: stateful.py [--seconds S] [--seed N] [--url URL] ...
+"""Clients that play at random against a model of the server: stateful.py [--seconds S] [--seed N]
+[--url URL] ...
 
-Many clients at once, each with a history of its own: legal and illegal moves of Engine.IO and Socket.IO
-(moves.py), and after each all that the server must have answered (model.py), neither less nor more. A failure
-prints the seed and the shortest history found that still fails, which --play repeats.
+Many clients at once, each with a history of its own: legal and illegal moves of Engine.IO and
+Socket.IO (moves.py), and after each all that the server must have answered (model.py), neither less
+nor more. A failure prints the seed and the shortest history found that still fails, which --play
+repeats.
 
-Without --url it starts the fixture (or CONFORMANCE_SERVER, see server.py) with the settings of model.Rules.
---node allows what the reference server does otherwise.
+Without --url it starts the fixture (or CONFORMANCE_SERVER, see server.py) with the settings of
+model.Rules. --node allows what the reference server does otherwise.
 """
 import argparse
 import asyncio
@@ -128,19 +130,23 @@ class Run:
 
 def main():
     """The command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     parser.add_argument("--clients", type=int, default=20)
     parser.add_argument("--mode", choices=("socket", "engine"), default="socket")
-    parser.add_argument("--url", help="a server that runs, with the settings of model.Rules; else one is started")
+    parser.add_argument(
+        "--url", help="a server that runs, with the settings of model.Rules; else one is started")
     parser.add_argument("--event-rate", type=int, default=200, help="of the server that is started")
     parser.add_argument("--node", action="store_true", help="it is the reference server")
-    parser.add_argument("--play", metavar="FILE", help="a history, a move a line, instead of random ones")
+    parser.add_argument("--play", metavar="FILE",
+                        help="a history, a move a line, instead of random ones")
     asked = parser.parse_args()
     rules = Rules(mode=asked.mode, node=asked.node, event_rate=asked.event_rate)
     server = None if asked.url else Server(asked.mode, **rules.options())
-    address = (urlsplit(asked.url).hostname, urlsplit(asked.url).port) if asked.url else server.address
+    address = (urlsplit(asked.url).hostname,
+               urlsplit(asked.url).port) if asked.url else server.address
     run = Run(address, rules, asked.seed)
     print(f"STATEFUL_SEED={asked.seed}", flush=True)
     try:

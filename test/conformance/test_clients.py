@@ -1,4 +1,5 @@
-"""The real clients, over each transport: bytes and acks both ways, and two namespaces on one connection."""
+"""The real clients, over each transport: bytes and acks both ways, and two namespaces on one
+connection."""
 import os
 import sys
 from functools import partial
@@ -11,11 +12,13 @@ from browser import Chromium  # noqa: E402
 from clients import Node, Python, pack  # noqa: E402
 from lablib.facts import wait_for  # noqa: E402
 
-TRANSPORTS = {"polling": ("polling",), "websocket": ("websocket",), "upgrade": ("polling", "websocket")}
+TRANSPORTS = {"polling": ("polling",), "websocket": ("websocket",),
+              "upgrade": ("polling", "websocket")}
 KINDS = {"python": partial(Python, in_order=True), "node": Node, "chromium": Chromium}
 MAIN, CUSTOM = "/", "/custom"
 AUTH = {"key": "value", "n": [1, None, True]}
-# What JSON and base64 might spoil: every byte, none, enough for more than one frame of WebSocket, and names like escapes.
+# What JSON and base64 might spoil: every byte, none, enough for more than one frame of WebSocket,
+# and names like escapes.
 BYTES = bytes(range(256))
 ARGUMENTS = {
     "text": ["grüße \u2028 \x1e \" \\ 漢字 😀", 1.5, None, {"a": []}],
@@ -41,18 +44,21 @@ class Place:
         return None
 
 
-@pytest.fixture(scope="module", params=[(kind, way) for kind in KINDS for way in TRANSPORTS], ids="-".join)
+@pytest.fixture(scope="module", params=[(kind, way) for kind in KINDS for way in TRANSPORTS],
+                ids="-".join)
 def real(request, start):
     """A client of each kind over each transport, in two namespaces."""
     kind, way = request.param
-    made = KINDS[kind](Place(start("socket")), None, transports=TRANSPORTS[way], namespaces=[MAIN, CUSTOM], auth=AUTH)
+    made = KINDS[kind](Place(start("socket")), None, transports=TRANSPORTS[way],
+                       namespaces=[MAIN, CUSTOM], auth=AUTH)
     yield made
     made.close()
 
 
 def test_the_transport_is_the_one_that_was_asked_for(real, request):
     way = request.node.callspec.params["real"][1]
-    wait_for(lambda: real.transport == ("polling" if way == "polling" else "websocket"), f"{real} to use {way}")
+    wait_for(lambda: real.transport == ("polling" if way == "polling" else "websocket"),
+             f"{real} to use {way}")
 
 
 def test_auth_reaches_the_server_and_comes_back_in_each_namespace(real):
@@ -112,4 +118,5 @@ def test_a_namespace_is_left_and_the_other_stays(real):
     real.leave(CUSTOM)
     wait_for(lambda: real.disconnects_in[CUSTOM] == 1, f"{real} to have left")
     assert real.call("message-with-ack", 1) == [1]
-    assert real.disconnects_in[MAIN] == 0 and not real.errors and not real.heard("message-back", nsp=CUSTOM)
+    assert (real.disconnects_in[MAIN] == 0 and not real.errors
+            and not real.heard("message-back", nsp=CUSTOM))

@@ -43,15 +43,18 @@ def test_a_namespace_may_be_joined_again_with_another_sid(client):
     assert client.alive()
 
 
-@pytest.mark.ours("Node takes what arrives in one piece with a disconnect as if it had come before it, and closes")
+@pytest.mark.ours("Node takes what arrives in one piece with a disconnect as if it had come "
+                  "before it, and closes")
 def test_leaving_and_joining_at_once(client):
     client.send("41", "40", '42["message","x"]')
     heard = client.receive(3)
-    assert heard[0].startswith('40{"sid":"') and heard[1:] == ['42["auth",{}]', '42["message-back","x"]']
+    assert (heard[0].startswith('40{"sid":"')
+            and heard[1:] == ['42["auth",{}]', '42["message-back","x"]'])
 
 
 @pytest.mark.ours("they may have crossed: Node closes the whole connection")
-@pytest.mark.parametrize("packet", ['42["message","late"]', '427["message-with-ack"]', "431[]", "41"])
+@pytest.mark.parametrize("packet",
+                         ['42["message","late"]', '427["message-with-ack"]', "431[]", "41"])
 def test_packets_for_a_namespace_that_was_left_are_ignored(client, packet):
     client.connect("/custom")
     client.leave()
@@ -83,7 +86,7 @@ def test_leaving_ends_what_was_asked(client):
     assert client.alive()
 
 
-# --- rooms -----------------------------------------------------------------------------------------
+# --- rooms ----------------------------------------------------------------------------------------
 
 def test_an_event_reaches_those_in_the_room_over_every_transport(server):
     inside = [Client(kind(server)) for kind in SESSIONS.values()]

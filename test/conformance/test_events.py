@@ -9,7 +9,7 @@ PLACE = '{"_placeholder":true,"num":%d}'
 ONE, TWO = PLACE % 0, PLACE % 1
 
 
-# --- acks ------------------------------------------------------------------------------------------
+# --- acks -----------------------------------------------------------------------------------------
 
 def test_an_event_with_an_ack_id_is_acknowledged(client):
     client.send('42456["message-with-ack",1,"2",{"3":[false]}]')
@@ -79,7 +79,7 @@ def test_the_answer_of_another_client_does_not_count(server):
     assert one.receive() == '42["answered","mine"]'
 
 
-# --- attachments -----------------------------------------------------------------------------------
+# --- attachments ----------------------------------------------------------------------------------
 
 def test_attachments_there_and_back(client):
     client.send(f'452-["message",{ONE},{TWO}]', b"\1\2\3", b"\4\5\6")
@@ -113,14 +113,15 @@ def both(packets):
         if isinstance(value, list):
             return [fill(item) for item in value]
         if isinstance(value, dict):
-            return packets[1 + value["num"]] if value.get("_placeholder") else {key: fill(item) for key,
-                                                                                item in value.items()}
+            return (packets[1 + value["num"]] if value.get("_placeholder")
+                    else {key: fill(item) for key, item in value.items()})
         return value
     return fill(json.loads(packets[0][packets[0].index("["):]))
 
 
 def test_placeholders_anywhere_in_any_order(client):
-    client.send(f'453-["message",{{"a":[{PLACE % 2}],"b":{{"c":{ONE}}}}},{TWO},"text"]', b"zero", b"one", b"two")
+    client.send(f'453-["message",{{"a":[{PLACE % 2}],"b":{{"c":{ONE}}}}},{TWO},"text"]', b"zero",
+                b"one", b"two")
     packets = client.receive(4)
     assert packets[0].startswith('453-["message-back",')
     assert both(packets) == ["message-back", {"a": [b"two"], "b": {"c": b"zero"}}, b"one", "text"]
@@ -182,11 +183,13 @@ VIOLATIONS = {
     "no hyphen": [f'451["message",{ONE}]', b"x"],
     "a negative count": ['45-1-["message"]'], "a letter": ['45x-["message"]'],
     "a fraction": ['451.5-["message"]', b"x"],
-    "a count without an end": ["451"], "nothing": ["45"], "a huge count": ['4599999999999999999999-["message"]'],
+    "a count without an end": ["451"], "nothing": ["45"],
+    "a huge count": ['4599999999999999999999-["message"]'],
     "text in place of an attachment": [f'451-["message",{ONE}]', '42["message"]'],
     "another binary packet": [f'451-["message",{ONE}]', f'451-["message",{ONE}]'],
     "a connect in place of an attachment": [f'451-["message",{ONE}]', "40/custom,"],
-    "an attachment nobody awaits": [b"x"], "one attachment too many": [f'451-["message",{ONE}]', b"x", b"y"],
+    "an attachment nobody awaits": [b"x"],
+    "one attachment too many": [f'451-["message",{ONE}]', b"x", b"y"],
     "num out of range": [f'451-["message",{TWO}]', b"x"],
     "num negative": ['451-["message",{"_placeholder":true,"num":-1}]', b"x"],
     "num a text": ['451-["message",{"_placeholder":true,"num":"0"}]', b"x"],
@@ -201,7 +204,8 @@ VIOLATIONS = {
 }
 
 
-@pytest.mark.parametrize("packets", VIOLATIONS.values(), ids=[name.replace(" ", "_") for name in VIOLATIONS])
+@pytest.mark.parametrize("packets", VIOLATIONS.values(),
+                         ids=[name.replace(" ", "_") for name in VIOLATIONS])
 def test_a_violation_closes(client, packets):
     if packets == [b"x"]:
         assert client.breaks(*packets)

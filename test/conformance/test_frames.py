@@ -104,13 +104,15 @@ VIOLATIONS = {
 }
 
 
-@pytest.mark.parametrize("data, code", VIOLATIONS.values(), ids=[name.replace(" ", "_") for name in VIOLATIONS])
+@pytest.mark.parametrize("data, code", VIOLATIONS.values(),
+                         ids=[name.replace(" ", "_") for name in VIOLATIONS])
 def test_a_violation_ends_the_connection_and_the_session(engine, data, code):
     session = Ws(engine)
     session.ws.send(data)
     came = session.ended()
     assert came == []
-    assert session.code in (code, 1002, 1006), "the code, or the connection has gone before it could be read"
+    assert session.code in (code, 1002,
+                            1006), "the code, or the connection has gone before it could be read"
 
 
 def test_invalid_utf8_is_told_by_its_code(ws):
@@ -167,7 +169,8 @@ def test_a_frame_is_one_packet(engine):
 
 def test_a_violation_on_a_probe_leaves_the_session(engine):
     poll = Poll(engine)
-    for data in (frame(TEXT, "2probe", reserved=4), frame(TEXT, b"2prob\xff"), frame(3), frame(CLOSE)):
+    for data in (frame(TEXT, "2probe", reserved=4), frame(TEXT, b"2prob\xff"), frame(3),
+                 frame(CLOSE)):
         probe = begin_upgrade(poll)
         probe.send(data)
         with pytest.raises(Closed):

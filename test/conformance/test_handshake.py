@@ -72,7 +72,8 @@ QUERIES = {
 }
 
 
-@pytest.mark.parametrize("query", QUERIES.values(), ids=[name.replace(" ", "_") for name in QUERIES])
+@pytest.mark.parametrize("query", QUERIES.values(),
+                         ids=[name.replace(" ", "_") for name in QUERIES])
 def test_parameters_in_any_order_and_others_besides(engine, query):
     answer = Http(engine).request("GET", f"{engine.path}?{query}")
     assert opened(answer)["upgrades"] == ["websocket"]
@@ -86,7 +87,8 @@ def test_there_is_no_jsonp(engine):
 def test_a_duplicate_sid_counts_as_the_last(engine):
     poll = Poll(engine)
     http = Http(engine)
-    assert http.request("POST", engine.target(sid="x" * 20) + f"&sid={poll.sid}", "4a").status == 200
+    assert http.request("POST", engine.target(sid="x" * 20) + f"&sid={poll.sid}",
+                        "4a").status == 200
     assert http.request("POST", poll.target + "&sid=" + "x" * 20, "4b").status == 400
     assert poll.get().text == "4a"
 
@@ -104,7 +106,8 @@ def test_the_path_may_have_more_behind_it(engine):
     assert poll.receive() == "4x"
 
 
-@pytest.mark.parametrize("path", ["/", "/elsewhere/", "/engine.iox/", "/x/engine.io/", "/engine.io"])
+@pytest.mark.parametrize("path",
+                         ["/", "/elsewhere/", "/engine.iox/", "/x/engine.io/", "/engine.io"])
 def test_elsewhere_is_not_found(engine, path):
     for method in ("GET", "POST"):
         assert Http(engine).request(method, f"{path}?EIO=4&transport=polling").status == 404
@@ -149,7 +152,8 @@ def websocket_request(server, *headers):
 
 
 @pytest.mark.parametrize("headers", [
-    ("Upgrade: websocket", "Connection: keep-alive, Upgrade"), ("Upgrade: WebSocket", "Connection: upgrade"),
+    ("Upgrade: websocket", "Connection: keep-alive, Upgrade"),
+    ("Upgrade: WebSocket", "Connection: upgrade"),
     ("upgrade: websocket", "connection: Upgrade,keep-alive")])
 def test_the_forms_of_an_upgrade(engine, headers):
     http = websocket_request(engine, *headers)
@@ -158,8 +162,9 @@ def test_the_forms_of_an_upgrade(engine, headers):
     assert answer.headers["sec-websocket-accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 
-@pytest.mark.parametrize("offer", ["Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits",
-                                   "Sec-WebSocket-Extensions: x-unknown"])
+@pytest.mark.parametrize("offer",
+                         ["Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits",
+                          "Sec-WebSocket-Extensions: x-unknown"])
 def test_no_extension_is_taken(engine, offer):
     ws = WebSocket(engine, engine.target("websocket"), headers=[offer])
     assert ws.opening.status == 101

@@ -1,7 +1,8 @@
 """Pings of the server, pongs of the client, and what happens without.
 
-Time is the subject here, so times are measured. What is to happen meanwhile is not timed by the test's
-own clock, but by another session of the same server: its ping or its end says how late it is.
+Time is the subject here, so times are measured. What is to happen meanwhile is not timed by the
+test's own clock, but by another session of the same server: its ping or its end says how late it
+is.
 """
 import time
 
@@ -142,7 +143,8 @@ def test_a_pong_may_carry_data_and_come_unasked(answering):
     assert session.receive() == "2"
 
 
-@pytest.mark.ours("Node answers the waiting GET with a close packet, after which python-socketio never comes back")
+@pytest.mark.ours("Node answers the waiting GET with a close packet, after which python-socketio "
+                  "never comes back")
 def test_a_get_that_waits_when_the_heartbeat_fails_is_told_that_there_is_no_such_session(quick):
     poll = Poll(quick)
     assert poll.get().text == "2"
@@ -177,7 +179,8 @@ def test_a_pong_may_come_over_the_new_transport(patient):
     assert ws.message() == "2"
 
 
-@pytest.mark.ours("Node forgets the pong that is due when the transport changes: such a session never ends")
+@pytest.mark.ours(
+    "Node forgets the pong that is due when the transport changes: such a session never ends")
 def test_a_pong_is_due_also_across_an_upgrade(quick):
     begun = time.monotonic()
     poll = Poll(quick)

@@ -1,4 +1,5 @@
-"""The grammar of Socket.IO packets: legal forms are taken, a violation closes the whole connection without a word."""
+"""The grammar of Socket.IO packets: legal forms are taken, a violation closes the whole connection
+without a word."""
 import pytest
 
 from sessions import SESSIONS, Client, Poll
@@ -14,13 +15,16 @@ EVENTS = [
     ('42["message","ü漢😀"]', '42["message-back","ü漢😀"]'),
     ('42["message",-0.5,1e3,12345678901]', '42["message-back",-0.5,1000,12345678901]'),
     ('42["\\u006dessage",1]', '42["message-back",1]'),
-    ('42["message",{"_placeholder":false,"num":0}]', '42["message-back",{"_placeholder":false,"num":0}]'),
-    ('42["message",{"_placeholder":true,"num":0}]', '42["message-back",{"_placeholder":true,"num":0}]'),
+    ('42["message",{"_placeholder":false,"num":0}]',
+     '42["message-back",{"_placeholder":false,"num":0}]'),
+    ('42["message",{"_placeholder":true,"num":0}]',
+     '42["message-back",{"_placeholder":true,"num":0}]'),
     ('42["message",' + "[" * 30 + "]" * 30 + "]", '42["message-back",' + "[" * 30 + "]" * 30 + "]"),
 ]
 
 
-@pytest.mark.parametrize("packet, heard", EVENTS, ids=[str(number) for number in range(len(EVENTS))])
+@pytest.mark.parametrize("packet, heard", EVENTS,
+                         ids=[str(number) for number in range(len(EVENTS))])
 def test_an_event_is_taken(client, packet, heard):
     client.send(packet)
     got = client.receive()
@@ -28,10 +32,10 @@ def test_an_event_is_taken(client, packet, heard):
     assert client.alive()
 
 
-IGNORED = ['42["ping"]', '42["error","x"]', '42["pong"]', '42["no such event",1,2]', '42[""]', "42[0]", "42[7,\"x\"]",
-           "42[1.5]",
-           '42["Connect"]', '42["reconnect"]', '42["__proto__"]', '42["constructor"]', "431[]", '43999999["x"]',
-           "430[]", '42', '42/', '42/,']
+IGNORED = ['42["ping"]', '42["error","x"]', '42["pong"]', '42["no such event",1,2]', '42[""]',
+           "42[0]", "42[7,\"x\"]", "42[1.5]",
+           '42["Connect"]', '42["reconnect"]', '42["__proto__"]', '42["constructor"]', "431[]",
+           '43999999["x"]', "430[]", '42', '42/', '42/,']
 
 
 @pytest.mark.parametrize("packet", IGNORED)
@@ -41,35 +45,38 @@ def test_an_event_without_a_handler_is_ignored(client, packet):
 
 
 VIOLATIONS = {
-    "unknown type 7": "47", "unknown type 9": '49["x"]', "a letter": "4abc", "a blank": '4 2["message"]',
-    "nothing": "4",
+    "unknown type 7": "47", "unknown type 9": '49["x"]', "a letter": "4abc",
+    "a blank": '4 2["message"]', "nothing": "4",
     "a type of two digits": '412["message"]',
-    "an empty array": "42[]", "an object": "42{}", "a text": '42"x"', "null": "42null", "true": "42true",
-    "not JSON": "42[", "not JSON either": "42[message]", "JSON and more": '42["message"]x',
+    "an empty array": "42[]", "an object": "42{}", "a text": '42"x"', "null": "42null",
+    "true": "42true", "not JSON": "42[", "not JSON either": "42[message]",
+    "JSON and more": '42["message"]x',
     "two arrays": '42["message"]["x"]',
     "JSON with a comma too many": '42["message",]', "JSON in single quotes": "42['message']",
     "NaN": '42["message",NaN]',
     "a name that is no name": "42[null]", "a name that is true": "42[true]",
     "a name that is an array": '42[["message"]]',
     "a name that is an object": '42[{"message":1}]',
-    "a letter for an ack id": '42abc["message-with-ack",1]', "a sign before an ack id": '42-1["message-with-ack"]',
-    "a plus": '42+1["message-with-ack"]', "an ack id with a fraction": '421.5["message"]',
-    "the ack of an object": '431{"a":1}', "the ack of a text": '431"x"', "the ack of not JSON": "431[",
-    "the ack of null": "431null",
-    "a disconnect with data": "41{}", "a disconnect with an array": '41["x"]', "a disconnect with a text": '41"x"',
-    "event of another namespace": '42/custom,["message"]', "ack of another namespace": "43/custom,1[]",
-    "leaving another namespace": "41/custom,",
-    "event of an unknown namespace": '42/random,["message"]', "leaving an unknown namespace": "41/random",
-}
+    "a letter for an ack id": '42abc["message-with-ack",1]',
+    "a sign before an ack id": '42-1["message-with-ack"]', "a plus": '42+1["message-with-ack"]',
+    "an ack id with a fraction": '421.5["message"]',
+    "the ack of an object": '431{"a":1}', "the ack of a text": '431"x"',
+    "the ack of not JSON": "431[", "the ack of null": "431null",
+    "a disconnect with data": "41{}", "a disconnect with an array": '41["x"]',
+    "a disconnect with a text": '41"x"', "event of another namespace": '42/custom,["message"]',
+    "ack of another namespace": "43/custom,1[]", "leaving another namespace": "41/custom,",
+    "event of an unknown namespace": '42/random,["message"]',
+    "leaving an unknown namespace": "41/random",}
 
 
-@pytest.mark.parametrize("packet", VIOLATIONS.values(), ids=[name.replace(" ", "_") for name in VIOLATIONS])
+@pytest.mark.parametrize("packet", VIOLATIONS.values(),
+                         ids=[name.replace(" ", "_") for name in VIOLATIONS])
 def test_a_violation_closes(client, packet):
     assert client.breaks(packet)
 
 
-@pytest.mark.parametrize("name", ["connect", "connect_error", "disconnect", "disconnecting", "newListener",
-                                  "removeListener"])
+@pytest.mark.parametrize("name", ["connect", "connect_error", "disconnect", "disconnecting",
+                                  "newListener", "removeListener"])
 def test_a_reserved_name_closes(client, name):
     assert client.breaks(f'42["{name}"]')
 
@@ -136,7 +143,8 @@ def test_a_namespace_has_a_greatest_length(client):
     assert client.breaks("40/" + "x" * 2000 + ",")
 
 
-@pytest.mark.ours("a namespace is sent back: 0x1e in it would end the packet that holds it. Node sends any")
+@pytest.mark.ours(
+    "a namespace is sent back: 0x1e in it would end the packet that holds it. Node sends any")
 @pytest.mark.parametrize("character", ["\x01", "\x1f", "\0"])
 def test_a_namespace_has_no_control_characters(client, character):
     assert client.breaks(f"40/a{character}b,")

@@ -32,16 +32,18 @@ def test_a_post_is_answered_with_ok(engine):
 
 
 PAYLOADS = {
-    "one": ["4hello"], "three": ["4test1", "4test2", "4test3"], "text and binary": ["4hello", "bAQIDBA=="],
-    "binary first": ["bAQIDBA==", "4hello"], "only binary": ["bAA==", "bAAA=", "bAAAA", "b/+8="],
+    "one": ["4hello"], "three": ["4test1", "4test2", "4test3"],
+    "text and binary": ["4hello", "bAQIDBA=="], "binary first": ["bAQIDBA==", "4hello"],
+    "only binary": ["bAA==", "bAAA=", "bAAAA", "b/+8="],
     "an empty text": ["4"],
-    "letters of the world": ["4grüße 漢字 😀 \u2028 \x7f"], "a NUL": ["4a\0b"], "line ends": ["4a\r\nb\n"],
-    "digits": ["4123", "44"],
+    "letters of the world": ["4grüße 漢字 😀 \u2028 \x7f"], "a NUL": ["4a\0b"],
+    "line ends": ["4a\r\nb\n"], "digits": ["4123", "44"],
     "base64 in a text": ["4bAQIDBA=="],
 }
 
 
-@pytest.mark.parametrize("packets", PAYLOADS.values(), ids=[name.replace(" ", "_") for name in PAYLOADS])
+@pytest.mark.parametrize("packets", PAYLOADS.values(),
+                         ids=[name.replace(" ", "_") for name in PAYLOADS])
 def test_a_payload_there_and_back(engine, packets):
     poll = Poll(engine)
     assert poll.post(SEPARATOR.join(packets)).text == "ok"
@@ -55,7 +57,8 @@ def test_a_post_may_hold_any_number_of_packets(engine):
     assert echoed(poll, 100)[0] == packets
 
 
-@pytest.mark.ours("python-engineio drops the connection at an answer of more than 16 packets; Node sends all")
+@pytest.mark.ours(
+    "python-engineio drops the connection at an answer of more than 16 packets; Node sends all")
 def test_an_answer_holds_16_packets_at_most(engine):
     poll = Poll(engine)
     packets = [f"4{number}" if number % 3 else bytes([number]) for number in range(40)]
@@ -63,7 +66,8 @@ def test_an_answer_holds_16_packets_at_most(engine):
     assert echoed(poll, 40) == (packets, [16, 16, 8])
 
 
-@pytest.mark.parametrize("kind", ["text/plain;charset=UTF-8", "text/plain", "application/json", "nonsense", ""])
+@pytest.mark.parametrize("kind", ["text/plain;charset=UTF-8", "text/plain", "application/json",
+                                  "nonsense", ""])
 def test_the_type_of_a_post_does_not_matter(engine, kind):
     poll = Poll(engine)
     assert poll.post("4x", [f"Content-Type: {kind}"]).text == "ok"
@@ -91,23 +95,26 @@ def test_a_post_in_pieces(engine):
 
 def test_a_post_may_ask_whether_to_continue(engine):
     poll = Poll(engine)
-    http = Http(engine).ask("POST", poll.target, headers=["Content-Length: 6", "Expect: 100-continue"])
+    http = Http(engine).ask("POST", poll.target,
+                            headers=["Content-Length: 6", "Expect: 100-continue"])
     http.send(b"4hello")
     assert http.answer().text == "ok"
     assert poll.get().text == "4hello"
 
 
-@pytest.mark.ours("libwebsockets does not decode chunks, and a proxy might see other requests than we do")
+@pytest.mark.ours(
+    "libwebsockets does not decode chunks, and a proxy might see other requests than we do")
 def test_a_chunked_post_is_refused(engine):
     poll = Poll(engine)
-    http = Http(engine).ask("POST", poll.target, b"6\r\n4hello\r\n0\r\n\r\n", headers=["Transfer-Encoding: chunked"])
+    http = Http(engine).ask("POST", poll.target, b"6\r\n4hello\r\n0\r\n\r\n",
+                            headers=["Transfer-Encoding: chunked"])
     assert http.answer().status == 411
     poll.send("4x")
     assert poll.get().text == "4x"
 
 
-BAD_PACKETS = ["abc", "", "7x", "b*", "bA", "B", " 4x", "4x" + SEPARATOR, SEPARATOR + "4x", "4a" + SEPARATOR * 2 + "4b",
-               "-1", "\ufeff4x"]
+BAD_PACKETS = ["abc", "", "7x", "b*", "bA", "B", " 4x", "4x" + SEPARATOR, SEPARATOR + "4x",
+               "4a" + SEPARATOR * 2 + "4b", "-1", "\ufeff4x"]
 
 
 @pytest.mark.parametrize("body", [body for body in BAD_PACKETS if body not in ("b*", "bA")])
@@ -128,8 +135,8 @@ def test_a_bad_packet_is_answered_with_400(engine, body):
 
 
 @pytest.mark.ours("Node's base64 takes what it understands and leaves out the rest")
-@pytest.mark.parametrize("text", ["*", "A", "AAA", "AQIDBA", "AQ=A", "AQID BA==", "AQIDBA==\n", "A===", "====",
-                                  "AQIDBA==AQ==", "-_-_"])
+@pytest.mark.parametrize("text", ["*", "A", "AAA", "AQIDBA", "AQ=A", "AQID BA==", "AQIDBA==\n",
+                                  "A===", "====", "AQIDBA==AQ==", "-_-_"])
 def test_base64_is_exact(engine, text):
     poll = Poll(engine)
     poll.offend("b" + text)
@@ -137,7 +144,8 @@ def test_base64_is_exact(engine, text):
 
 
 @pytest.mark.ours("Node decodes what is no UTF-8 to replacement characters")
-@pytest.mark.parametrize("data", [b"4\xff", b"4\xc3", b"4\xed\xa0\x80", b"4\xc0\x80", b"4a\x1e4\xf5\x80\x80\x80"])
+@pytest.mark.parametrize("data", [b"4\xff", b"4\xc3", b"4\xed\xa0\x80", b"4\xc0\x80",
+                                  b"4a\x1e4\xf5\x80\x80\x80"])
 def test_a_post_is_utf8(engine, data):
     poll = Poll(engine)
     poll.post(data)
@@ -164,7 +172,8 @@ def test_packets_without_a_meaning_here_are_ignored(engine, packet):
 def test_a_second_post_at_once_ends_the_session(engine):
     """Large ones: a small one is over as soon as it has begun."""
     poll = Poll(engine)
-    first = Http(engine).ask("POST", poll.target, b"4" + b"x" * 5999, headers=["Content-Length: 6001"]).taken()
+    first = Http(engine).ask("POST", poll.target, b"4" + b"x" * 5999,
+                             headers=["Content-Length: 6001"]).taken()
     answer = poll.post("4" + "y" * 6000)
     assert (answer.status, answer.body) == (400, b"")
     assert poll.gone()

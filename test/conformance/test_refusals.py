@@ -6,11 +6,12 @@ import pytest
 from sessions import UNKNOWN_SID, Poll, Ws
 from rawlib.blocking import Http, WebSocket
 
-ERRORS = {0: "Transport unknown", 1: "Session ID unknown", 2: "Bad handshake method", 3: "Bad request",
-          5: "Unsupported protocol version"}
+ERRORS = {0: "Transport unknown", 1: "Session ID unknown", 2: "Bad handshake method",
+          3: "Bad request", 5: "Unsupported protocol version"}
 NO_SID = "x" * 20
 
-# (what, method, parameters, code): parameters replace those of a good polling handshake, None leaves one out.
+# (what, method, parameters, code): parameters replace those of a good polling handshake, None
+# leaves one out.
 HANDSHAKES = [
     ("no transport", "GET", {"transport": None}, 0),
     ("unknown transport", "GET", {"transport": "smoke"}, 0),
@@ -52,12 +53,14 @@ def names(rows):
     return [row[0].replace(" ", "_") for row in rows]
 
 
-@pytest.mark.parametrize("method, parameters, code", [row[1:] for row in HANDSHAKES], ids=names(HANDSHAKES))
+@pytest.mark.parametrize("method, parameters, code", [row[1:] for row in HANDSHAKES],
+                         ids=names(HANDSHAKES))
 def test_a_bad_request_is_told_why(engine, method, parameters, code):
     for origin in (None, "https://ui.example"):
         answer = Http(engine).request(method, engine.target(**parameters),
                                       headers=[f"Origin: {origin}"] if origin else [])
-        assert (answer.status, answer.text) == (400, f'{{"code":{code},"message":"{ERRORS[code]}"}}')
+        assert (answer.status, answer.text) == (400,
+                                                f'{{"code":{code},"message":"{ERRORS[code]}"}}')
         assert answer.headers["content-type"] == "application/json"
         assert answer.headers.get("access-control-allow-origin") == origin
         if origin:
@@ -69,9 +72,11 @@ def test_the_version_is_needed_with_every_request(engine):
     poll, http = Poll(engine), Http(engine)
     for version in (None, "3", "abc", "5"):
         for method in ("GET", "POST"):
-            answer = http.request(method, engine.target(sid=poll.sid, EIO=version), "4x" if method == "POST" else b"")
+            answer = http.request(method, engine.target(sid=poll.sid, EIO=version), "4x"
+                                  if method == "POST" else b"")
             assert (answer.status, json.loads(answer.text)["code"]) == (400, 3), (version, method)
-        assert WebSocket(engine, engine.target("websocket", sid=poll.sid, EIO=version)).opening.status == 400
+        assert WebSocket(engine, engine.target("websocket", sid=poll.sid,
+                                               EIO=version)).opening.status == 400
     poll.send("4unharmed")
     assert poll.receive() == "4unharmed"
 
@@ -107,11 +112,13 @@ def test_an_answer_to_one_who_has_an_odd_origin(engine):
     assert (answer.status, answer.headers["access-control-allow-origin"]) == (200, "null")
 
 
-@pytest.mark.parametrize("origin", [b"https://x\x01y", b"https://x\x7fy"], ids=["control", "delete"])
+@pytest.mark.parametrize("origin", [b"https://x\x01y", b"https://x\x7fy"],
+                         ids=["control", "delete"])
 def test_an_origin_with_a_control_character_opens_nothing(engine, origin):
     """Node's own HTTP parser refuses it already, with 400 and without a body."""
     http = Http(engine)
-    http.send(b"GET " + engine.target().encode() + b" HTTP/1.1\r\nHost: x\r\nOrigin: " + origin + b"\r\n\r\n")
+    http.send(b"GET " + engine.target().encode() + b" HTTP/1.1\r\nHost: x\r\nOrigin: " + origin
+              + b"\r\n\r\n")
     answer = http.answer()
     assert answer.status == 400 and b"sid" not in answer.body
 
@@ -141,17 +148,22 @@ def test_a_bad_upgrade_is_refused_before_it_is_a_websocket(engine, parameters, c
     assert ws.rest() == b"", "the connection is closed"
 
 
-@pytest.mark.ours("Node completes the handshake, then writes an HTTP answer into the WebSocket, or closes it")
-@pytest.mark.parametrize("parameters, code", [row[1:] for row in LATE_UPGRADES], ids=names(LATE_UPGRADES))
-def test_a_bad_upgrade_is_refused_before_it_is_a_websocket_also_for_its_version(engine, parameters, code):
+@pytest.mark.ours(
+    "Node completes the handshake, then writes an HTTP answer into the WebSocket, or closes it")
+@pytest.mark.parametrize("parameters, code", [row[1:] for row in LATE_UPGRADES],
+                         ids=names(LATE_UPGRADES))
+def test_a_bad_upgrade_is_refused_before_it_is_a_websocket_also_for_its_version(
+        engine, parameters, code):
     ws = WebSocket(engine, engine.target(**{"transport": "websocket", **parameters}))
-    assert (ws.opening.status, ws.opening.text) == (400, f'{{"code":{code},"message":"{ERRORS[code]}"}}')
+    assert (ws.opening.status, ws.opening.text) == (400,
+                                                    f'{{"code":{code},"message":"{ERRORS[code]}"}}')
     assert ws.rest() == b"", "the connection is closed"
 
 
 @pytest.mark.ours("Node writes the bare message with Content-type: text/html")
 def test_a_refused_upgrade_has_the_same_body_as_a_refused_request(engine):
-    ws = WebSocket(engine, engine.target("websocket", sid=NO_SID), headers=["Origin: https://ui.example"])
+    ws = WebSocket(engine, engine.target("websocket", sid=NO_SID),
+                   headers=["Origin: https://ui.example"])
     assert (ws.opening.status, ws.opening.text) == (400, UNKNOWN_SID)
     assert ws.opening.headers["content-type"] == "application/json"
     assert ws.opening.headers["access-control-allow-origin"] == "https://ui.example"
@@ -160,7 +172,8 @@ def test_a_refused_upgrade_has_the_same_body_as_a_refused_request(engine):
 @pytest.mark.parametrize("upgrade", ["h2c", "nonsense", "websocket2"])
 def test_an_upgrade_to_anything_else_is_refused(engine, upgrade):
     for transport in ("websocket", "polling"):
-        assert WebSocket(engine, engine.target(transport), upgrade=upgrade).opening.status in (400, 403)
+        ws = WebSocket(engine, engine.target(transport), upgrade=upgrade)
+        assert ws.opening.status in (400, 403)
 
 
 

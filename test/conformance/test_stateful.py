@@ -1,6 +1,7 @@
 """Clients at random against a model of the server: stateful.py, for a few seconds a seed.
 
-STATEFUL_SEED=N in the environment repeats one, as far as chance lets it; stateful.py --play repeats a history.
+STATEFUL_SEED=N in the environment repeats one, as far as chance lets it; stateful.py --play repeats
+a history.
 """
 import asyncio
 import os
@@ -14,14 +15,16 @@ from stateful import Failure, Run
 
 FRESH = "fresh"
 # Mode, seed, seconds, settings.
-RUNS = [("socket", FRESH, 7, {}), ("socket", 1, 3, {}), ("socket", 20261123, 3, {}), ("engine", FRESH, 3, {}),
-        ("socket", FRESH, 4, {"event_rate": 20})]
+RUNS = [("socket", FRESH, 7, {}), ("socket", 1, 3, {}), ("socket", 20261123, 3, {}),
+        ("engine", FRESH, 3, {}), ("socket", FRESH, 4, {"event_rate": 20})]
 
 
 @pytest.mark.parametrize("mode, seed, seconds, settings", RUNS,
-                         ids=[f"{mode}-{seed}{''.join('-' + name for name in more)}" for mode, seed, _, more in RUNS])
+                         ids=[f"{mode}-{seed}{''.join('-' + name for name in more)}"
+                              for mode, seed, _, more in RUNS])
 def test_every_answer_is_one_that_the_model_allows(mode, seed, seconds, settings):
-    seed = int(os.environ.get("STATEFUL_SEED") or random.randrange(1 << 32)) if seed == FRESH else seed
+    seed = int(os.environ.get("STATEFUL_SEED")
+               or random.randrange(1 << 32)) if seed == FRESH else seed
     print(f"STATEFUL_SEED={seed}")
     rules = Rules(mode=mode, node=bool(OTHER), **settings)
     server = Server(mode, **rules.options())

@@ -62,7 +62,7 @@ def test_a_get_that_waits_is_released(engine):
 
 
 def test_every_get_of_an_upgrade_is_released(engine):
-    """The client's next one may already be under way when it hears of the probe."""
+    """The client's next one may already be under way when it is told of the probe."""
     poll = Poll(engine)
     ws = probe(poll)
     begun = time.monotonic()
@@ -130,7 +130,8 @@ def test_nothing_is_lost_or_doubled_across_an_upgrade(engine):
     assert echo(ws, "4x")
 
 
-@pytest.mark.ours("Node ends it with a close packet, which a client may take for the end of the session")
+@pytest.mark.ours(
+    "Node ends it with a close packet, which a client may take for the end of the session")
 def test_a_get_that_waits_at_the_end_of_an_upgrade_gets_a_noop(engine):
     poll = Poll(engine)
     ws = begin_upgrade(poll)
@@ -141,7 +142,8 @@ def test_a_get_that_waits_at_the_end_of_an_upgrade_gets_a_noop(engine):
 
 
 def test_a_post_under_way_at_the_end_of_an_upgrade(engine):
-    """It has been accepted; whether it still counts is not promised, but that the session goes on is."""
+    """It has been accepted; whether it still counts is not promised, but that the session goes on
+    is."""
     poll = Poll(engine)
     ws = probe(poll)
     post = Http(engine).ask("POST", poll.target, b"4he", headers=["Content-Length: 6"]).taken()
@@ -205,7 +207,8 @@ def test_an_unknown_session_has_no_upgrade(engine):
     assert WebSocket(engine, engine.target("websocket", sid="x" * 20)).opening.status == 400
 
 
-@pytest.mark.parametrize("packet", ["4x", "2", "2prob", "2probed", "3probe", "1", "6", "x", "", b"2probe", b""])
+@pytest.mark.parametrize("packet", ["4x", "2", "2prob", "2probed", "3probe", "1", "6", "x", "",
+                                    b"2probe", b""])
 def test_a_wrong_probe_is_closed_and_the_session_polls_on(engine, packet):
     poll = Poll(engine)
     for begin in (begin_upgrade, probe):
@@ -228,7 +231,7 @@ def test_a_wrong_probe_is_closed_and_the_session_polls_on(engine, packet):
 def test_a_probe_that_breaks_off_leaves_the_session(engine, how):
     poll = Poll(engine)
     getattr(probe(poll), how)()
-    # Another upgrade is possible as soon as the server has heard of it.
+    # Another upgrade is possible as soon as the server has been told of it.
     made = []
 
     def again():

@@ -14,20 +14,24 @@ from clients import Driven
 HERE = os.path.dirname(os.path.abspath(__file__))
 FILES = {"/socket.io.min.js": f"{HERE}/../js/node_modules/socket.io-client/dist/socket.io.min.js",
          "/driver.js": f"{HERE}/../js/driver.js"}
-PAGE = """<!doctype html><script src="/socket.io.min.js"></script><script src="/driver.js"></script><script>
+PAGE = """<!doctype html>
+<script src="/socket.io.min.js"></script><script src="/driver.js"></script><script>
 let said = Promise.resolve();
-const say = (what) => said = said.then(() => fetch("/said", {method: "POST", body: JSON.stringify(what)}));
+const post = (what) => fetch("/said", {method: "POST", body: JSON.stringify(what)});
+const say = (what) => said = said.then(() => post(what));
 const order = drive(io, %s, say);
 (async () => { for (;;) for (const one of await (await fetch("/orders")).json()) order(one); })();
 </script>"""
 ORDERS_WAIT = 10  # seconds that a request for orders is held
 # Without these Chromium looks for Google's hosts, and as root it needs --no-sandbox.
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-         "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"]
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-sync", "--disable-background-networking", "--disable-component-update",
+         "--disable-dev-shm-usage"]
 
 
 def without_place(client, event):
-    """Only a browser's events end in their place in the log, by which it recovers: nobody else is given one more argument."""
+    """Only a browser's events end in their place in the log, by which it recovers: nobody else is
+    given one more argument."""
     if not isinstance(client, Chromium):
         return event
     assert re.fullmatch(r"[0-9:,/]+/[0-9a-f]{32}", event[-1]), event
@@ -38,15 +42,18 @@ class Chromium(Driven):
     """A page with the UI's options."""
 
     def __init__(self, world, ident, transports=("polling", "websocket"), **kwargs):
-        super().__init__(world, ident, transports=transports, headers="polling" in transports, **kwargs)
+        super().__init__(world, ident, transports=transports, headers="polling" in transports,
+                         **kwargs)
         self.orders = queue.Queue()
         for one in self.early:
             self.order(*one)
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler(PAGE % json.dumps(self.options)))
+        self.server = http.server.ThreadingHTTPServer(
+            ("127.0.0.1", 0), self._handler(PAGE % json.dumps(self.options)))
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.profile = tempfile.mkdtemp(prefix="vantage6-chromium.", dir="/tmp")
         self.process = subprocess.Popen(
-            ["chromium", *FLAGS, f"--user-data-dir={self.profile}", f"http://localhost:{self.server.server_port}/"],
+            ["chromium", *FLAGS, f"--user-data-dir={self.profile}",
+             f"http://localhost:{self.server.server_port}/"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.wait_connected()
 
@@ -81,7 +88,8 @@ class Chromium(Driven):
 
             def do_POST(self):
                 said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                outer.line(said)  # before the answer: the page waits for it, so that the order is kept
+                # Before the answer: the page waits for it, so that the order is kept.
+                outer.line(said)
                 self._answer(b"", "text/plain")
 
             def _answer(self, body, kind):

@@ -1,7 +1,8 @@
-"""The whole cast on stage at once, also those whom nobody may hear, and what a scene has everybody hear and HQ's rows become.
+"""All principals connected at once, and clients with bad tokens. What does each receive, and what
+becomes of HQ's rows?
 
-A scene is written as a script: lines of who hears what, in order. Who hears a room is in the tables below and nowhere
-computed: they are the contract for the cast of test/hq.
+A scene is written as a script: lines of who receives what, in order. Who is in a room is in the
+tables below and is computed nowhere: they are the contract for the cast of test/hq.
 """
 import collections
 import datetime
@@ -14,18 +15,23 @@ from forge import Forge
 from test_runs import new_run, new_task
 from test_tokens import CONTAINER
 
-USERS = {11: "u_global_role", 12: "u_collab_role", 13: "u_org_role", 14: "u_none", 15: "u_global_rule", 16: "u_collab_rule",
-         17: "u_org_rule", 18: "u_send_only", 19: "u_multi", 20: "u_noorg", 21: "u_own"}
+USERS = {11: "u_global_role", 12: "u_collab_role", 13: "u_org_role", 14: "u_none",
+         15: "u_global_rule", 16: "u_collab_rule", 17: "u_org_rule", 18: "u_send_only",
+         19: "u_multi", 20: "u_noorg", 21: "u_own"}
 NODES = {1: "n1_alpha_a", 2: "n2_alpha_b", 3: "n3_alpha_c", 4: "n4_beta_a", 5: "n5_beta_b"}
-PLACE = {1: (1, 1), 2: (1, 2), 3: (1, 3), 4: (2, 1), 5: (2, 2)}  # of each node: collaboration, organization
+# Of each node: collaboration, organization.
+PLACE = {1: (1, 1), 2: (1, 2), 3: (1, 3), 4: (2, 1), 5: (2, 2)}
 C = {1: {1, 2, 3, 11, 12, 15, 16, 19}, 2: {4, 5, 11, 12, 15, 19}}  # collaboration_<c>
-CO = {(1, 1): {1, 13}, (1, 2): {2, 17}, (1, 3): {3}, (2, 1): {4, 13}, (2, 2): {5, 17}}  # ..._organization_<o>
-PUBLIC = [(1,), (2,), *CO]  # every public room but all_nodes, as (collaboration,) or (collaboration, organization)
-ROOMS_OF_USERS = {11: [(1,), (2,)], 12: [(1,), (2,)], 13: [(1, 1), (2, 1)], 15: [(1,), (2,)], 16: [(1,)],
-                  17: [(1, 2), (2, 2)], 19: [(1,), (2,)]}
-UNHEARD = {"expired": [["expired_token"]], "expired user": [["expired_token"]], "forged": [["invalid_token"]],
-           "unknown subject": [], "container": [], "no token": []}
-OPTIONS = ("--refused-grace", "10min", "--client-types", "node=10min user=10min", "--event-rate", "0")
+# ..._organization_<o>.
+CO = {(1, 1): {1, 13}, (1, 2): {2, 17}, (1, 3): {3}, (2, 1): {4, 13}, (2, 2): {5, 17}}
+# Every public room but all_nodes, as (collaboration,) or (collaboration, organization).
+PUBLIC = [(1,), (2,), *CO]
+ROOMS_OF_USERS = {11: [(1,), (2,)], 12: [(1,), (2,)], 13: [(1, 1), (2, 1)], 15: [(1,), (2,)],
+                  16: [(1,)], 17: [(1, 2), (2, 2)], 19: [(1,), (2,)]}
+UNHEARD = {"expired": [["expired_token"]], "expired user": [["expired_token"]],
+           "forged": [["invalid_token"]], "unknown subject": [], "container": [], "no token": []}
+OPTIONS = ("--refused-grace", "10min", "--client-types", "node=10min user=10min", "--event-rate",
+           "0")
 NOW = "now"
 NUMBERS = itertools.count(1)
 
@@ -36,7 +42,7 @@ def users(*rooms):
 
 
 def both(collaboration, organization):
-    """C and CO: who hears of an organization's run."""
+    """C and CO: who receives what concerns an organization's run."""
     return C[collaboration] | CO[collaboration, organization]
 
 
@@ -67,17 +73,19 @@ def presence(event, ident):
 
 
 def status(value, run, task, organization, collaboration=1, parent=None):
-    """algorithm_status_change as everybody hears it, of a task made by Stage.task()."""
+    """algorithm_status_change as everybody receives it, of a task made by Stage.task()."""
     node = next(node for node, place in PLACE.items() if place == (collaboration, organization))
     return ["algorithm_status_change",
-            {"status": value, "run_id": run, "task_id": task, "job_id": 7, "collaboration_id": collaboration,
-             "node_id": node, "organization_id": organization, "parent_id": parent}]
+            {"status": value, "run_id": run, "task_id": task, "job_id": 7,
+             "collaboration_id": collaboration, "node_id": node, "organization_id": organization,
+             "parent_id": parent}]
 
 
 def report(value, run, task, node=1, parent=None):
     """The argument of algorithm_status_change as the node sends it."""
-    return {"node_id": node, "status": value, "run_id": run, "task_id": task, "collaboration_id": PLACE[node][0],
-            "organization_id": PLACE[node][1], "parent_id": parent}
+    return {"node_id": node, "status": value, "run_id": run, "task_id": task,
+            "collaboration_id": PLACE[node][0], "organization_id": PLACE[node][1],
+            "parent_id": parent}
 
 
 def text(event):
@@ -116,7 +124,8 @@ def done(world, client):
     """All that the client has sent before has had its effect: so has a ping."""
     world.sql("UPDATE authenticatable SET status = 'x' WHERE id = %s", client.ident)
     say(client, "ping")
-    wait_for(lambda: world.sql("SELECT status FROM authenticatable WHERE id = %s", client.ident) == [("online",)],
+    wait_for(lambda: world.sql("SELECT status FROM authenticatable WHERE id = %s", client.ident)
+             == [("online",)],
              f"{client}'s ping to count")
 
 
@@ -126,7 +135,8 @@ class Stage:
     def __init__(self, world):
         self.world, self.hq, self.new_task = world, world.hq, world.new_task
         self.cast, self.refused, self.arrivals = {}, {}, {}
-        self.tables = [name for name, in world.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+        self.tables = [name for name, in world.sql(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
         self.before = self.rows()
         for number, (name, (ident, token)) in enumerate(self._bad_tokens().items(), 1):
             self.refused[name] = Raw(world, ident, token=token, source=f"127.0.1.{number}")
@@ -138,9 +148,11 @@ class Stage:
         forge, v5 = Forge(self.world), self.hq == "v5"
         container = ({"vantage6_client_type": "container"} if v5 else
                      {"client_type": "container", "sub": CONTAINER, "exp": None})
-        return {"expired": (3, forge.good(3, ttl=-120)), "expired user": (13, forge.good(13, ttl=-120)),
+        return {"expired": (3, forge.good(3, ttl=-120)),
+                "expired user": (13, forge.good(13, ttl=-120)),
                 "forged": (3, forge.good(3, forged=True)),
-                "unknown subject": (3, forge.other(3, claims={"sub": "00000000-0000-4000-8000-000000000099" if v5 else 99})),
+                "unknown subject": (3, forge.other(
+                    3, claims={"sub": "00000000-0000-4000-8000-000000000099" if v5 else 99})),
                 "container": (3, forge.other(3, claims=container)), "no token": (3, "")}
 
     # --- who is there ----------------------------------------------------------------------------
@@ -158,7 +170,8 @@ class Stage:
 
     def status_becomes(self, ident, wanted):
         """Wait until HQ's row says so."""
-        wait_for(lambda: self.world.sql("SELECT status FROM authenticatable WHERE id = %s", ident) == [(wanted,)],
+        wait_for(lambda: self.world.sql("SELECT status FROM authenticatable WHERE id = %s", ident)
+                 == [(wanted,)],
                  f"{ident} to be {wanted}")
 
     def end(self):
@@ -178,14 +191,18 @@ class Stage:
             done(self.world, self.cast[ident])
 
     def task(self, *organizations, collaboration=1, parent=None):
-        """HQ makes a task with runs: the task, commit, each run, commit. The id of the task, and those of the runs."""
+        """HQ makes a task with runs: the task, commit, each run, commit.
+
+        The id of the task, and those of the runs.
+        """
         task = new_task(self.world, collaboration, parent)
         return task, *(new_run(self.world, task, organization) for organization in organizations)
 
     # --- what comes of it ------------------------------------------------------------------------
 
     def heard(self, *names):
-        """{who: [events]} since the last time, of those who heard any; names: only these, the others are kept."""
+        """{who: [events]} since the last time, of those who received any; names: only these, the
+        others are kept."""
         self.world.settled(*self.cast.values())
         found = {}
         for ident, client in self.cast.items():
@@ -197,7 +214,10 @@ class Stage:
         return {ident: events for ident, events in found.items() if events}
 
     def rows(self):
-        """{name: row} of all of HQ's tables. What has no id, or one that nobody knows before, is named by what is in it."""
+        """{name: row} of all of HQ's tables.
+
+        What has no id, or one that nobody knows before, is named by what is in it.
+        """
         found, times = {}, collections.Counter()
         for table in self.tables:
             for row, in self.world.sql(f'SELECT to_jsonb(t) FROM "{table}" AS t'):
@@ -221,7 +241,7 @@ class Stage:
         return found | {name: "gone" for name in before if name not in self.before}
 
     def forget(self):
-        """A new scene: what has been heard and changed so far is not asked about."""
+        """A new scene: what has been received and changed so far is not asked about."""
         self.heard()
         self.changed()
 

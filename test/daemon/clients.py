@@ -1,9 +1,9 @@
 """The clients: raw WebSocket, python-socketio, and socket.io-client in Node and in Chromium.
 
-All have ident (of the cast), namespaces, events (a list of [name, args...] as heard in the first namespace),
-heard_in (the same by namespace), names() without the marks of World.joined() left out, wait(name), and close().
-Real clients also have emit() and call(), which returns what the ack says; bytes are bytes on both sides, and an event
-that wants an ack gets its own arguments back.
+All have ident (of the cast), namespaces, events (a list of [name, args...] as received in the first
+namespace), heard_in (the same by namespace), names() without the marks of World.joined() left out,
+wait(name), and close(). Real clients also have emit() and call(), which returns what the ack says;
+bytes are bytes on both sides, and an event that wants an ack gets its own arguments back.
 
 The world they are in gives url(instance) and token(ident); another server than pushd has no tokens.
 """
@@ -29,7 +29,8 @@ class Client:
     """What all have in common."""
 
     def __init__(self, world, ident, instance=0, namespaces=("/tasks",)):
-        self.world, self.ident, self.instance, self.namespaces = world, ident, instance, list(namespaces)
+        self.world, self.ident, self.instance, self.namespaces = world, ident, instance, list(
+            namespaces)
         self.heard_in = {nsp: [] for nsp in namespaces}
         self.events = self.heard_in[self.namespaces[0]]
         self.connects_in = dict.fromkeys(namespaces, 0)
@@ -67,19 +68,22 @@ class Client:
             self.acks[what[0]] = list(what[1:])
 
     def names(self):
-        """Names of all events heard, marks included."""
+        """Names of all events received, marks included."""
         return [event[0] for event in list(self.events)]
 
     def heard(self, *names, nsp=None):
-        """Events of these names, or all but marks, presence and what the greeting brings in this cast."""
+        """Events of these names, or all but marks, presence and what the greeting brings in this
+        cast."""
         quiet = ("message", "node-online", "node-offline", "sync", "delete_dataframe")
         return [event for event in list(self.heard_in[nsp or self.namespaces[0]])
-                if (event[0] in names if names else event[0] not in quiet and not event[0].startswith("mark_"))]
+                if (event[0] in names if names else event[0] not in quiet
+                    and not event[0].startswith("mark_"))]
 
     def wait(self, name, times=1, nsp=None):
-        """Wait until an event of this name has been heard so often; the last one."""
-        return wait_for(lambda: len(self.heard(name, nsp=nsp)) >= times and self.heard(name, nsp=nsp)[-1],
-                        f"{self} to hear {name} {times} times, heard {self.names()}")
+        """Wait until an event of this name has been received so often; the last one."""
+        return wait_for(lambda: len(self.heard(name, nsp=nsp)) >= times
+                        and self.heard(name, nsp=nsp)[-1],
+                        f"{self} to receive {name} {times} times, received {self.names()}")
 
     def connected(self):
         """Is every namespace connected?"""
@@ -101,19 +105,21 @@ class Client:
 class Raw(Client):
     """A WebSocket and nothing else: exact packets, no reconnection.
 
-    token is its own if None, none if empty; auth is the data of CONNECT, source the address it comes from; silent: it
-    acknowledges nothing, but the number of each event that wants it is in numbers.
+    token is its own if None, none if empty; auth is the data of CONNECT, source the address it
+    comes from; silent: it acknowledges nothing, but the number of each event that wants it is in
+    numbers.
     """
 
-    def __init__(self, world, ident=None, token=None, instance=0, nsp="/tasks", connect=True, headers=(),
-                 auth=None, source=None, silent=False):
+    def __init__(self, world, ident=None, token=None, instance=0, nsp="/tasks", connect=True,
+                 headers=(), auth=None, source=None, silent=False):
         super().__init__(world, ident, instance, [nsp])
         self.silent, self.numbers = silent, []
         self.packets, self.closed, self.close_code, self.round_trips = [], False, None, 0
         token = token if token is not None else world.token(ident) if ident else None
         header = [f"Authorization: Bearer {token}"] if token else []
         url = world.url(instance)
-        sock = source and socket.create_connection(url.removeprefix("http://").split(":"), source_address=(source, 0))
+        sock = source and socket.create_connection(url.removeprefix("http://").split(":"),
+                                                   source_address=(source, 0))
         self.ws = websocket.create_connection(
             url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket", socket=sock,
             header=header + list(headers), timeout=None, enable_multithread=True)
@@ -160,7 +166,7 @@ class Raw(Client):
         self.send(f"43{self.nsp},{number}[]")
 
     def round_trip(self):
-        """There and back: what the server sent before has been heard after it."""
+        """There and back: what the server sent before has been received after it."""
         self.round_trips += 1
         answer = f"43{self.nsp},{self.round_trips}[]"
         self.send(f"42{self.nsp},{self.round_trips}[\"round_trip\"]")
@@ -177,12 +183,12 @@ class Raw(Client):
 class Python(Client):
     """python-socketio as the node uses it: headers=, wait=False, ClientNamespace.
 
-    It handles each message in a thread of its own, so that one may overtake another, and attachments their event;
-    in_order has the reading thread handle them.
+    It handles each message in a thread of its own, so that one may overtake another, and
+    attachments their event; in_order has the reading thread handle them.
     """
 
-    def __init__(self, world, ident, token=None, instance=0, transports=None, wait=False, namespaces=("/tasks",),
-                 auth=None, in_order=False):
+    def __init__(self, world, ident, token=None, instance=0, transports=None, wait=False,
+                 namespaces=("/tasks",), auth=None, in_order=False):
         super().__init__(world, ident, instance, namespaces)
         outer = self
 
@@ -207,8 +213,8 @@ class Python(Client):
         for nsp in namespaces:
             self.sio.register_namespace(Space(nsp))
         token = token or world.token(ident)
-        self.sio.connect(world.url(instance), headers={"Authorization": f"Bearer {token}"} if token else {},
-                         auth=auth, transports=transports, wait=wait)
+        self.sio.connect(world.url(instance), headers={"Authorization": f"Bearer {token}"}
+                         if token else {}, auth=auth, transports=transports, wait=wait)
         self.wait_connected()
 
     @staticmethod
@@ -216,7 +222,9 @@ class Python(Client):
         start = eio.start_background_task
 
         def task(target, *args, **kwargs):
-            return target(*args) if target == eio.handlers["message"] else start(target, *args, **kwargs)
+            if target == eio.handlers["message"]:
+                return target(*args)
+            return start(target, *args, **kwargs)
         eio.start_background_task = task
 
     @property
@@ -228,7 +236,8 @@ class Python(Client):
         """Send an event; number: of the ack that is wanted."""
         def acked(*answer):
             self.take("ack", number, *answer)
-        self.sio.emit(name, args, namespace=nsp or self.namespaces[0], callback=acked if number else None)
+        self.sio.emit(name, args, namespace=nsp
+                      or self.namespaces[0], callback=acked if number else None)
 
     def leave(self, nsp):
         """Leave one namespace."""
@@ -264,12 +273,12 @@ def unpack(value):
 class Driven(Client):
     """socket.io-client in another process, with the options the UI uses: see driver.js.
 
-    headers=False: a browser cannot send headers with a WebSocket, so the token goes into auth. early: orders that it has
-    before it is connected, so that it sends them while it upgrades.
+    headers=False: a browser cannot send headers with a WebSocket, so the token goes into auth.
+    early: orders that it has before it is connected, so that it sends them while it upgrades.
     """
 
-    def __init__(self, world, ident, token=None, instance=0, transports=UPGRADE, namespaces=("/tasks",), auth=None,
-                 headers=True, early=()):
+    def __init__(self, world, ident, token=None, instance=0, transports=UPGRADE,
+                 namespaces=("/tasks",), auth=None, headers=True, early=()):
         super().__init__(world, ident, instance, namespaces)
         self.early, self.recovered = early, []
         token = token or world.token(ident)
@@ -309,7 +318,8 @@ class Node(Driven):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.process = subprocess.Popen(["node", f"{HERE}/../js/client.js", json.dumps(self.options)],
+        self.process = subprocess.Popen(["node", f"{HERE}/../js/client.js",
+                                         json.dumps(self.options)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for one in self.early:
             self.order(*one)

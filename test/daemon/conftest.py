@@ -1,7 +1,8 @@
 """Real processes: each lab is a private PostgreSQL with HQ's sample and one vantage6-pushd or more.
 
-`v5` and `v4` are shared by the tests that leave them as they were; `own_lab` makes one for a test that
-stops, kills or floods. No test sleeps: it waits for a fact until a deadline (lablib.facts.wait_for).
+`v5` and `v4` are shared by the tests that leave them as they were; `own_lab` makes one for a test
+that stops, kills or floods. No test sleeps: it waits for a fact until a deadline
+(lablib.facts.wait_for).
 """
 import contextlib
 import os
@@ -108,6 +109,6 @@ def theatre(request, make_world):
 
 @pytest.fixture
 def stage(theatre):
-    """The same, where nothing was heard and no row changed that has not been looked at."""
+    """The same, where nothing was received and no row changed that has not been looked at."""
     theatre.forget()
     return theatre

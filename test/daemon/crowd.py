@@ -2,12 +2,16 @@
 """A crowd of WebSocket clients in one process, cheap enough for tens of thousands.
 
 usage: crowd.py URL, and commands as lines of JSON on standard input, each answered by one line:
-  {"open": N, "tokens": [T, ...]}  N more clients, which take the tokens in turn; answered when all are connected
-  {"facts": true}                  how many are open, pings answered, events heard, ends, packets "41" heard
-  {"report": true}                 what was heard: clients with the same token and stream are one line of it
-  {"settle": MARK}                 answered when every open client has heard an event of that name
-A client whose connection ends connects again, as the real ones do; its new connection has a stream of its own.
-The process ends with its standard input.
+  {"open": N, "tokens": [T, ...]}  N more clients, which take the tokens in turn; answered when all
+                                   are connected
+  {"facts": true}                  how many are open, answered pings, received events, ended, and
+                                   received a packet "41"
+  {"report": true}                 what was received: clients with the same token and stream are one
+                                   line of it
+  {"settle": MARK}                 answered when every open client has received an event of that
+                                   name
+A client whose connection ends connects again, as the real ones do. Its new connection has a stream
+of its own. The process ends with its standard input.
 """
 import errno
 import json
@@ -23,9 +27,11 @@ from urllib.parse import urlsplit
 
 PONG = b"\x81\x81\0\0\0\0" + b"3"
 CONNECT = b"\x81\x8b\0\0\0\0" + b"40/tasks,{}"
-HANDSHAKE = ("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: crowd\r\nUpgrade: websocket\r\n"
-             "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-             "Authorization: Bearer %s\r\n\r\n")
+HANDSHAKE = (
+    "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: crowd\r\nUpgrade: websocket\r\n"
+    "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+    "AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    "Authorization: Bearer %s\r\n\r\n")
 NAME = re.compile(rb'42/tasks,\["([^"]*)"')
 NUMBERED = re.compile(rb'42/tasks,(\d+)(.*)', re.DOTALL)
 AT_ONCE = 200  # handshakes under way
@@ -43,7 +49,7 @@ class Client:
         self.begin()
 
     def begin(self):
-        """A new connection: nothing heard yet."""
+        """A new connection: nothing received yet."""
         self.text, self.connected, self.upgraded = b"", False, False
         self.stream, self.since, self.marked = array("I"), 0.0, None
 
@@ -195,7 +201,8 @@ class Crowd:
     # --- commands ---
 
     def report(self):
-        """What was heard: texts, and [token, open, clients, since (the latest), until, stream] of each group."""
+        """What was received: texts, and [token, open, clients, since (the latest), until, stream]
+        of each group."""
         groups = {}
         open_now = [(c.token, True, c.since, c.stream) for c in self.by_fd.values() if c.connected]
         for token, alive, since, stream in open_now + [(t, False, s, st) for t, s, st in self.past]:
@@ -208,8 +215,9 @@ class Crowd:
 
     def facts(self):
         """Numbers."""
-        return {"open": self.connected, "pings": self.pings, "events": self.events, "ends": self.ends,
-                "goodbyes": self.goodbyes, "ends_spread": max(self.end_times) - min(self.end_times)
+        return {"open": self.connected, "pings": self.pings, "events": self.events,
+                "ends": self.ends, "goodbyes": self.goodbyes,
+                "ends_spread": max(self.end_times) - min(self.end_times)
                 if self.end_times else 0, "names": Counter(self.names)}
 
     def command(self, line):
@@ -227,7 +235,8 @@ class Crowd:
                 if client.connected and number is not None and number in client.stream:
                     client.marked = self.mark
             self.marked = sum(client.marked == self.mark for client in self.by_fd.values())
-            return lambda: not self.waiting and not self.handshakes and self.marked >= self.connected, self.facts
+            return (lambda: not self.waiting and not self.handshakes
+                    and self.marked >= self.connected, self.facts)
         return lambda: True, self.report if "report" in said else self.facts
 
     def run(self):

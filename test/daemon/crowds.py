@@ -21,8 +21,8 @@ class Crowd:
     def __init__(self, world, idents, instance=0, ttl=24 * 3600):
         self.idents = list(idents)
         self.tokens = [world.token(ident, ttl) for ident in self.idents]
-        self.process = subprocess.Popen([f"{HERE}/crowd.py", world.url(instance)], text=True, bufsize=1,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([f"{HERE}/crowd.py", world.url(instance)], text=True,
+                                        bufsize=1, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         preexec_fn=self._raise_limit)
 
     @staticmethod

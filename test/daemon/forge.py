@@ -1,4 +1,5 @@
-"""Tokens that an HQ does not issue: the good one of a principal with parts changed, signed by whatever key."""
+"""Tokens that an HQ does not issue: the good one of a principal with parts changed, signed by
+whatever key."""
 import base64
 import hashlib
 import hmac
@@ -28,9 +29,10 @@ def openssl(*args, data=None):
 def rsa_key(path):
     """Make a private key in a file; its public half as a key of a key set."""
     openssl("genrsa", "-out", path, "2048")
-    modulus = openssl("rsa", "-in", path, "-noout", "-modulus").decode().strip().removeprefix("Modulus=")
-    return {"kid": str(uuid.uuid4()), "kty": "RSA", "alg": "RS256", "use": "sig", "n": encode(bytes.fromhex(modulus)),
-            "e": "AQAB"}
+    modulus = openssl("rsa", "-in", path, "-noout",
+                      "-modulus").decode().strip().removeprefix("Modulus=")
+    return {"kid": str(uuid.uuid4()), "kty": "RSA", "alg": "RS256", "use": "sig",
+            "n": encode(bytes.fromhex(modulus)), "e": "AQAB"}
 
 
 class Forge:
@@ -52,7 +54,8 @@ class Forge:
         return text
 
     def other(self, ident, header=None, claims=None, key=None):
-        """The good one with these changes of header and claims, signed by the key (a file) as its alg says."""
+        """The good one with these changes of header and claims, signed by the key (a file) as its
+        alg says."""
         head, payload, _ = self.world.token(ident).split(".")
         head, payload = {**decode(head), **(header or {})}, {**decode(payload), **(claims or {})}
         payload = {name: value for name, value in payload.items() if value is not None}
@@ -61,7 +64,8 @@ class Forge:
     def whole(self, header, claims, key=None):
         """Of just these."""
         text = f"{encode(header)}.{encode(claims)}"
-        return self.keep(f"{text}.{encode(self._sign(header['alg'], text.encode(), key or self.signer))}")
+        return self.keep(
+            f"{text}.{encode(self._sign(header['alg'], text.encode(), key or self.signer))}")
 
     def secret(self):
         """A file of some secret."""

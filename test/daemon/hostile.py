@@ -2,11 +2,13 @@
 """Connections that mean harm, many at once in one process, away from the honest clients' own.
 
 usage: hostile.py URL, then one line of JSON on standard input:
-  {"tokens": {kind of token: [...]}, "rounds": N, "flood": EVENTS, "kinds": {kind: [connections, source address]}}
-and each kind (a function below) is done by that many connections at a time, N times by each. When all have ended
-but those that wait to be released, it says "waiting", and goes on after another line; when all have ended, it
-writes {outcome: count}. Of an outcome "refused X" or "closed X" pushd has to have counted the reason X; "held"
-and others are ends that have none; "wrong ..." is what must not be.
+  {"tokens": {kind of token: [...]}, "rounds": N, "flood": EVENTS,
+   "kinds": {kind: [connections, source address]}}
+Each kind (a function below) is done by that many connections at a time, N times by each. When all
+have ended but those that wait to be released, it says "waiting", and goes on after another line.
+When all have ended, it writes {outcome: count}. pushd must have counted the reason X of each
+outcome "refused X" or "closed X". "held" and others are ends without a reason; "wrong ..." is what
+must not be.
 """
 import asyncio
 import json
@@ -198,7 +200,8 @@ class Hostile:
     async def event_flood(self):
         """Events as fast as they go; each is acknowledged in the end."""
         connection = await self.websocket()
-        connection.write(b"".join(frame(TEXT, f'42/tasks,{i}["flood"]') for i in range(self.crowd.flood)))
+        connection.write(b"".join(frame(TEXT, f'42/tasks,{i}["flood"]')
+                                  for i in range(self.crowd.flood)))
         wanted = f"43/tasks,{self.crowd.flood - 1}[]".encode()
         while True:
             opcode, data = await connection.frame()
@@ -243,7 +246,8 @@ class Hostile:
         path = await self.session()
         if state in (1, 2, 3):  # a GET: held, on its way, or ended orderly
             connection = await self.open(request("GET", path))
-            await asyncio.sleep(0.05 * (state != 2))  # chance decides what the server has seen of it
+            # Chance decides what the server has seen of it.
+            await asyncio.sleep(0.05 * (state != 2))
             connection.end(reset=state != 3)
         elif state in (4, 5):   # a POST: half, or whole
             post = request("POST", path, body="40/tasks,{}")
@@ -398,7 +402,8 @@ class Crowd:
         loop = asyncio.get_running_loop()
         asked = json.loads(await loop.run_in_executor(None, sys.stdin.readline))
         self.tokens, self.flood = asked["tokens"], asked["flood"]
-        tasks = {kind: [asyncio.ensure_future(self.one(kind, number, source, asked["rounds"])) for number in range(count)]
+        tasks = {kind: [asyncio.ensure_future(self.one(kind, number, source, asked["rounds"]))
+                        for number in range(count)]
                  for kind, (count, source) in asked["kinds"].items()}
         await asyncio.gather(*(task for kind in tasks if kind not in WAIT for task in tasks[kind]))
         for _ in range(sum(len(tasks.get(kind, ())) for kind in WAIT)):

@@ -1,7 +1,9 @@
-"""A small Keycloak: the certs endpoint of one realm, over http or https, whose keys rotate, and which may misbehave.
+"""A small Keycloak: the certs endpoint of one realm, over http or https, whose keys rotate, and
+which may misbehave.
 
-Its address is <url>/realms/<realm>/protocol/openid-connect/certs. .keys are those it shows; .behaviour, if set, is
-called for each request with its handler and returns true if it has answered in another way.
+Its address is <url>/realms/<realm>/protocol/openid-connect/certs. .keys are those it shows;
+.behaviour, if set, is called for each request with its handler and returns true if it has answered
+in another way.
 """
 import http.server
 import json
@@ -16,7 +18,8 @@ from forge import openssl, rsa_key
 REALM = "vantage6"
 PATH = f"/realms/{REALM}/protocol/openid-connect/certs"
 # Keycloak shows the key that it encrypts by, too.
-ENCRYPTION = {"kid": "for-encryption", "kty": "RSA", "alg": "RSA-OAEP", "use": "enc", "n": "w" * 342, "e": "AQAB"}
+ENCRYPTION = {"kid": "for-encryption", "kty": "RSA", "alg": "RSA-OAEP", "use": "enc",
+              "n": "w" * 342, "e": "AQAB"}
 
 
 def _certify(base, name, extension, days, *signer):
@@ -105,7 +108,8 @@ class Keycloak:
         self.keys, self.requests, self.behaviour, self._made = [], [], None, 0
         self.server = Server((host, port), Handler, context)
         self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05},
+                         daemon=True).start()
 
     def url(self, host=None, path=PATH):
         """The address of the certs endpoint."""

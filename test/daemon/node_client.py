@@ -1,5 +1,6 @@
-"""A node's own half of the connection, in the shapes of the real one: a ClientNamespace with its handlers, which take exactly one
-argument or none, and what they call. Its REST calls to HQ are SQL here, and its containers numbers in a list.
+"""A node's own half of the connection, in the shapes of the real one: a ClientNamespace with its
+handlers, which take exactly one argument or none, and what they call. Its REST calls to HQ are SQL
+here, and its containers numbers in a list.
 """
 import collections
 
@@ -80,11 +81,14 @@ class HandlersV5(Handlers):
 
     def on_delete_dataframe(self, data):
         """A file of it is to go."""
-        self.emit("dataframe_deleted", {"df_name": data["df_name"], "session_id": data["session_id"], "node_id": self.node.ident})
+        self.emit("dataframe_deleted",
+                  {"df_name": data["df_name"], "session_id": data["session_id"],
+                   "node_id": self.node.ident})
 
 
 class NodeClient:
-    """A node of version 4 or 5 that connects as a principal with its place (collaboration, organization)."""
+    """A node of version 4 or 5 that connects as a principal with its place (collaboration,
+    organization)."""
 
     def __init__(self, world, ident, place, token=None):
         self.world, self.ident, (self.collaboration, self.organization) = world, ident, place
@@ -102,10 +106,11 @@ class NodeClient:
         wait_for(lambda: "/tasks" in self.sio.namespaces, "the node to connect")
 
     def called(self, event, times=1):
-        """Wait until a handler has returned so often, or the event came that has none; its arguments each time."""
+        """Wait until a handler has returned so often, or the event came that has none; its
+        arguments each time."""
         def found():
             return [call[1:] for call in list(self.calls) if call[0] == event]
-        wait_for(lambda: len(found()) >= times, f"the node to hear {event} {times} times")
+        wait_for(lambda: len(found()) >= times, f"the node to receive {event} {times} times")
         return found()
 
     def emit(self, event, *args):
@@ -117,7 +122,9 @@ class NodeClient:
     def queue_open_runs(self):
         """Of all tasks."""
         with self.world.connect() as db, db.cursor() as cursor:
-            cursor.execute("SELECT task_id FROM run WHERE status = 'pending' AND organization_id = %s", (self.organization,))
+            cursor.execute(
+                "SELECT task_id FROM run WHERE status = 'pending' AND organization_id = %s",
+                (self.organization,))
             self.queued += [task for task, in cursor.fetchall()]
 
     def share_details(self):
@@ -126,18 +133,21 @@ class NodeClient:
 
     def kill(self, kill_info):
         """Its containers named in the list, or all; each as the node reports it."""
-        if kill_info["collaboration_id"] != self.collaboration or kill_info.get("node_id", self.ident) != self.ident:
+        if (kill_info["collaboration_id"] != self.collaboration
+            or kill_info.get("node_id", self.ident) != self.ident):
             return []
         wanted = [ToBeKilled(**item).run_id for item in kill_info.get("kill_list") or ()]
         killed = [one for one in self.containers if not wanted or one["run"] in wanted]
         self.containers = [one for one in self.containers if one not in killed]
         # What the node of version 5 knows of a container are texts.
-        return [{key: value if self.world.hq == "v4" else str(value) for key, value in one.items()} for one in killed]
+        return [{key: value if self.world.hq == "v4" else str(value) for key, value in one.items()}
+                for one in killed]
 
     def report(self, status, run, task, parent=None):
         """The argument of algorithm_status_change."""
-        return {"node_id": self.ident, "status": status, "run_id": run, "task_id": task, "collaboration_id": self.collaboration,
-                "organization_id": self.organization, "parent_id": parent}
+        return {"node_id": self.ident, "status": status, "run_id": run, "task_id": task,
+                "collaboration_id": self.collaboration, "organization_id": self.organization,
+                "parent_id": parent}
 
     def close(self):
         """The node shuts down."""

@@ -2,7 +2,9 @@
 import re
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
-SAMPLE = re.compile(rf"^({NAME})(?:\{{({NAME}=\"(?:[^\"\\\n]|\\[\"\\n])*\"(?:,|(?=\}})))*\}})? (-?[0-9.]+(?:e[+-]?\d+)?|NaN|[+-]Inf)$")
+LABEL = rf"{NAME}=\"(?:[^\"\\\n]|\\[\"\\n])*\"(?:,|(?=\}}))"
+NUMBER = r"-?[0-9.]+(?:e[+-]?\d+)?|NaN|[+-]Inf"
+SAMPLE = re.compile(rf"^({NAME})(?:\{{({LABEL})*\}})? ({NUMBER})$")
 SUFFIXES = {"counter": {"_total", "_created"}, "gauge": {""}}
 
 

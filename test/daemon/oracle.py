@@ -1,18 +1,23 @@
-"""The oracle: from the log and the rights of each moment, what a client must have heard, and what it must not.
+"""The oracle: from the log and the rights of each moment, what a client must have received, and
+what it must not.
 
-book      when each event was emitted, and between which two times its transaction was committed, by the writers' clock
+book      when each event was emitted, and between which two times its transaction was committed, by
+          the writers' clock
 rights    which rooms each principal was in, and between which two times that began
-reach     of an event for a client: from its commit until the client hears of something that was emitted after it.
-          It was read within that time, and the rights that count are those of the read. So it is certainly for
-          the client if it is by all rights of its reach, and certainly not if it is by none
-chapter   a stretch of a client's story in which it heard everything: a connection, and those that were recovered.
-          What was committed after the first event of a chapter and before the last one was emitted belongs to it
-excuse    why a client that came back may be told that it is not recovered: the database has crashed, which forgets
-          who was connected; rights may have changed; an earlier try of it was under way when a fault began, which
-          may have cut off the answer after a part of what it had missed; or its connection was made while the database
-          was away, and ended before that had heard of it
-order     a durable event to nodes. Each connection hears it until it is acknowledged; by its key a node knows
-          one that it has carried out
+reach     of an event for a client: from its commit until the client receives something that was
+          emitted after it. It was read within that time, and the rights that count are those of the
+          read. So it is certainly for the client if it is by all rights of its reach, and certainly
+          not if it is by none
+chapter   a stretch of a client's story in which it received everything: a connection, and those
+          that were recovered. What was committed after the first event of a chapter and before the
+          last one was emitted belongs to it
+excuse    why a client that came back may be told that it is not recovered: the database has
+          crashed, which forgets who was connected; rights may have changed; an earlier try of it
+          was under way when a fault began, which may have cut off the answer after a part of what
+          it had missed; or its connection was made while the database was away, and ended before
+          the database could know it
+order     a durable event to nodes. Each connection receives it until it is acknowledged; by its key
+          a node knows one that it has carried out
 """
 import json
 import math
@@ -31,12 +36,16 @@ EMIT = "SELECT vantage6_events.emit(%s, %s::json, %s::text[], durable => %s)"
 LOG = """SELECT id, xid::text, rooms, name, payload FROM vantage6_events.event
          WHERE name IN ('storm', 'order') AND repeats IS NULL AND id > %s"""
 ROOMS = "SELECT a.id, ARRAY(SELECT vantage6_events.rooms(a.id)) FROM authenticatable a"
-ORDERS = """SELECT i.id, i.node_id, extract(epoch FROM i.acked_at)::float8 FROM vantage6_events.instruction i
+ORDERS = """SELECT i.id, i.node_id, extract(epoch FROM i.acked_at)::float8
+    FROM vantage6_events.instruction i
             WHERE i.name = 'order' AND i.id > %s"""
-LATE = 2.0  # seconds between an acknowledgement's time and its commit, at most; what is repeated may take as long again
+# Seconds between an acknowledgement's time and its commit, at most; what is repeated may take as
+# long again.
+LATE = 2.0
 HIT = 0.5   # seconds within which a fault strikes that has begun
 NOBODY = frozenset()
-NARROW = ["node", "organization", "role", "rule"]  # those of the changes that are no excuse for others
+# Those of the changes that are no excuse for others.
+NARROW = ["node", "organization", "role", "rule"]
 
 
 class Entry:
@@ -48,7 +57,10 @@ class Entry:
 
 
 class Ledger(Storm):
-    """Writers that keep the book. orders: rooms of nodes, to which some events go that are durable."""
+    """Writers that keep the book.
+
+    orders: rooms of nodes, to which some events go that are durable.
+    """
 
     def __init__(self, world, rooms, orders, seed, **more):
         super().__init__(world, rooms, seed, faults=True, **more)
@@ -100,12 +112,14 @@ class Ledger(Storm):
         for ident, xid, rooms, name, payload in self.world.sql(LOG, after, user="postgres"):
             what = json.loads(payload)[1]
             entry = log[what["w"], what["n"]] = self.book[what["w"], what["n"]]
-            entry.id, entry.xid, entry.rooms, entry.durable = ident, xid, frozenset(rooms), name == "order"
+            entry.id, entry.xid, entry.rooms, entry.durable = ident, xid, frozenset(
+                rooms), name == "order"
         return log
 
 
 class Rights:
-    """Who was in which rooms, and a thread that grants and revokes at random; narrow: only what concerns one principal."""
+    """Who was in which rooms, and a thread that grants and revokes at random; narrow: only what
+    concerns one principal."""
 
     def __init__(self, world, dice, narrow=False):
         self.world, self.dice, self.granted = world, dice, set()
@@ -136,7 +150,8 @@ class Rights:
 
     def _words(self, statement):
         """HQ 4 has the scopes of rules in capitals."""
-        return re.sub("'(own|global)'", lambda scope: scope[0].upper(), statement) if self.world.hq == "v4" else statement
+        return re.sub("'(own|global)'", lambda scope: scope[0].upper(),
+                      statement) if self.world.hq == "v4" else statement
 
     def _change(self, what, grant):
         """Grant or revoke; False if nobody knows whether that was committed."""
@@ -195,7 +210,8 @@ class Oracle:
 
     def __init__(self, ledger, rights, after, weather):
         self.log, self.rights, self.weather = ledger.read_log(after), rights, weather
-        self.by_time = sorted((entry for entry in self.log.values() if not entry.durable), key=lambda e: e.committing)
+        self.by_time = sorted((entry for entry in self.log.values() if not entry.durable),
+                              key=lambda e: e.committing)
         self.times = [entry.committing for entry in self.by_time]
         self.orders = defaultdict(dict)  # of each node: the order's id, when it was acknowledged
         for ident, node, acked in ledger.world.sql(ORDERS, after, user="postgres"):
@@ -209,10 +225,10 @@ class Oracle:
         self.heard += len(heard)
         unknown = [key for _, key in heard if key not in self.log]
         if unknown:
-            return [f"heard what was never committed: {unknown[:5]}"]
+            return [f"received what was never committed: {unknown[:5]}"]
         plain = [(at, self.log[key]) for at, key in heard if not self.log[key].durable]
-        wrong = [self._twice(plain), self._foreign(one, heard), self._disorder(plain), self._unrecovered(one),
-                 self._unmarked(one), *self._lost(one), *self._orders(one)]
+        wrong = [self._twice(plain), self._foreign(one, heard), self._disorder(plain),
+                 self._unrecovered(one), self._unmarked(one), *self._lost(one), *self._orders(one)]
         return [text for text in wrong if text]
 
     @staticmethod
@@ -221,29 +237,33 @@ class Oracle:
 
     def _twice(self, plain):
         counts = Counter(entry.id for _, entry in plain)
-        return self._say("heard twice", [ident for ident, n in counts.items() if n > 1], len(plain))
+        return self._say("received twice", [ident for ident, n in counts.items() if n > 1],
+                         len(plain))
 
     def _foreign(self, one, heard):
         found = []
         for at, key in heard:
             entry = self.log[key]
             if entry.id not in self.orders[one.ident] and not any(
-                    rooms & entry.rooms for rooms in self.rights.of(one.ident, entry.committing, at)):
-                found.append((entry.id, sorted(entry.rooms), f"heard {at - entry.committing:.3f} s after its commit"))
-        return self._say("heard what was not for it", found, len(heard))
+                    rooms & entry.rooms
+                    for rooms in self.rights.of(one.ident, entry.committing, at)):
+                found.append((entry.id, sorted(entry.rooms),
+                              f"heard {at - entry.committing:.3f} s after its commit"))
+        return self._say("received what was not for it", found, len(heard))
 
     def _disorder(self, plain):
-        """What was emitted after another had been committed comes after it; a transaction's events come in their order."""
+        """What was emitted after another had been committed comes after it; a transaction's events
+        come in their order."""
         found, latest, newest = [], -math.inf, {}
         for _, entry in plain:
             if entry.committed < latest or entry.id < newest.get(entry.xid, 0):
                 found.append(entry.id)
             latest = max(latest, entry.emitted)
             newest[entry.xid] = entry.id
-        return self._say("heard out of order", found, len(plain))
+        return self._say("received out of order", found, len(plain))
 
     def _unrecovered(self, one):
-        """An excuse must be newer than the read before that of what it has heard."""
+        """An excuse must be newer than the read before that of what it has received."""
         found, before, tries, silent_since = [], None, [], None
         for at, kind, *what in one.story:
             if kind == "receive":
@@ -255,13 +275,15 @@ class Oracle:
             recovered, resuming = what
             self.opens["recovered" if recovered else "not recovered" if resuming else "new"] += 1
             if resuming and not recovered and not (
-                    self._excused(one.ident, before, at) or self._cut_off(tries) or self._unknown(silent_since)):
+                    self._excused(one.ident, before, at) or self._cut_off(tries)
+                    or self._unknown(silent_since)):
                 found.append(f"{before:.3f} to {at:.3f}; before that: {self._before(one, at)}")
             before, tries, silent_since = before or at, [], at
         return self._say("not recovered, without an excuse", found, "its connections")
 
     def _read_after(self, heard):
-        """When the read before the one of an event was, at the earliest: a moment ago, or before the database was away."""
+        """When the read before the one of an event was, at the earliest: a moment ago, or before
+        the database was away."""
         before = heard - LATE
         for since, until in reversed(self.weather.away):
             if since <= heard and until >= before:
@@ -269,32 +291,41 @@ class Oracle:
         return before
 
     def _unmarked(self, one):
-        """The last argument of what a page hears is an offset, whatever it is. In the first read after a crash it says: none."""
+        """The last argument of what a page receives is an offset, whatever it is.
+
+        In the first read after a crash it says: none.
+        """
         found = [what for what in getattr(one, "unmarked", []) if what[2:] != ("-",) or not any(
             since <= what[0] <= until + LATE for since, until in self.weather.crashes)]
-        return self._say("heard without an offset", found, len(one.keys))
+        return self._say("received without an offset", found, len(one.keys))
 
     def _was_away(self, begin, end):
         return any(since <= end and until >= begin for since, until in self.weather.away)
 
     def _excused(self, ident, begin, end):
         return (any(since <= end and until >= begin for since, until in self.weather.crashes)
-                or any(since <= end and until >= begin and who in (None, ident) for since, until, who in self.rights.changes))
+                or any(since <= end and until >= begin
+                       and who in (None, ident) for since, until, who in self.rights.changes))
 
     def _before(self, one, end):
-        """What happened in the ten seconds before a client was not recovered, to it and around it."""
+        """What happened to a client, and around it, in the ten seconds before it was lost."""
         story = [(at, kind, *what) for at, kind, *what in one.story if end - 10 < at <= end]
-        kept = [line for n, line in enumerate(story) if line[1] != "receive" or story[n + 1:n + 2] == [] or story[n + 1][1] != "receive"]
+        kept = [line for n, line in enumerate(story) if line[1] != "receive"
+                or story[n + 1:n + 2] == [] or story[n + 1][1] != "receive"]
         around = [(since, "fault until", until - end) for since, until in self.weather.away] + [
             (since, "rights until", until - end, who) for since, until, who in self.rights.changes]
-        near = sorted([*kept, *(line for line in around if end - 10 < line[0] <= end)], key=lambda line: line[0])
-        return "; ".join(f"{line[0] - end:.3f} " + " ".join(str(word) for word in line[1:]) for line in near)
+        near = sorted([*kept, *(line for line in around if end - 10 < line[0] <= end)],
+                      key=lambda line: line[0])
+        return "; ".join(f"{line[0] - end:.3f} " + " ".join(str(word) for word in line[1:])
+                         for line in near)
 
     def _cut_off(self, tries):
-        return any(begin <= since + HIT and since <= end for begin, end in zip(tries, tries[1:]) for since, _ in self.weather.away)
+        return any(begin <= since + HIT and since <= end for begin, end in zip(tries, tries[1:])
+                   for since, _ in self.weather.away)
 
     def _unknown(self, opened):
-        return opened is not None and any(since <= opened + HIT and until >= opened for since, until in self.weather.away)
+        return opened is not None and any(since <= opened + HIT
+                                          and until >= opened for since, until in self.weather.away)
 
     def _lost(self, one):
         chapter = []
@@ -309,24 +340,28 @@ class Oracle:
         """What belongs to the chapter, and is not in it."""
         if not chapter:
             return None
-        latest, upto = [], -math.inf  # the time of emission of the newest event heard until then
+        latest, upto = [], -math.inf  # the time of emission of the newest event received until then
         for _, entry in chapter:
             upto = max(upto, entry.emitted)
             latest.append(upto)
-        first, ids, found = min(entry.committed for _, entry in chapter), {entry.id for _, entry in chapter}, []
+        first, ids, found = min(entry.committed
+                                for _, entry in chapter), {entry.id for _, entry in chapter}, []
         for entry in self.by_time[bisect_left(self.times, first):bisect_right(self.times, upto)]:
             if entry.committed <= upto:
                 read_by = chapter[bisect_left(latest, entry.committed)][0]
-                if all(rooms & entry.rooms for rooms in self.rights.of(one.ident, entry.committing, read_by)):
+                if all(rooms & entry.rooms
+                       for rooms in self.rights.of(one.ident, entry.committing, read_by)):
                     self.sure += 1
                     if entry.id not in ids:
-                        found.append((entry.id, sorted(entry.rooms), f"committed at {entry.committed:.3f}"))
-        return self._say(f"lost between {chapter[0][0]:.3f} and {chapter[-1][0]:.3f}", found, len(chapter))
+                        found.append((entry.id, sorted(entry.rooms),
+                                      f"committed at {entry.committed:.3f}"))
+        return self._say(f"lost between {chapter[0][0]:.3f} and {chapter[-1][0]:.3f}", found,
+                         len(chapter))
 
     # --- instructions ---
 
     def _orders(self, one):
-        """Each connection hears them in order, and after they were acknowledged no more."""
+        """Each connection receives them in order, and after they were acknowledged no more."""
         acked, seen, began, latest, again, wrong = self.orders[one.ident], {}, 0, -math.inf, [], []
         for at, kind, *what in one.story:
             if kind == "try":
@@ -335,7 +370,8 @@ class Oracle:
                 continue
             entry = self.log[what[0]]
             done = acked.get(entry.id)
-            if done and (done + LATE < began or (entry.id in seen and done + 2 * LATE < at and not self._was_away(done, at))):
+            if done and (done + LATE < began or (entry.id in seen and done + 2 * LATE < at
+                                                 and not self._was_away(done, at))):
                 again.append(entry.id)
             if entry.id not in seen and entry.rooms == {f"node_{one.ident}"}:
                 if entry.committed < latest:
@@ -346,7 +382,7 @@ class Oracle:
         yield self._say("instructions out of order", wrong, len(acked))
 
     def undone(self, everyone):
-        """Instructions that no client of their node has heard."""
+        """Instructions that no client of their node has received."""
         for node, orders in self.orders.items():
             keys = set().union(*(one.keys for one in everyone if one.ident == node))
             lost = sorted(set(orders) - {self.log[key].id for key in keys})

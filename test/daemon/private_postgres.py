@@ -1,4 +1,5 @@
-"""A PostgreSQL of the test's own: copied programs look for extensions and libraries beside themselves."""
+"""A PostgreSQL of the test's own: copied programs look for extensions and libraries beside
+themselves."""
 import os
 import shutil
 import subprocess
@@ -21,9 +22,11 @@ class PrivatePostgres:
         found = os.environ.get("PG_CONFIG", "pg_config")
         places = {"--bindir": bindir(found)}
         for option in ("--sharedir", "--pkglibdir"):
-            places[option] = subprocess.run([found, option], check=True, capture_output=True, text=True).stdout.strip()
+            places[option] = subprocess.run([found, option], check=True, capture_output=True,
+                                            text=True).stdout.strip()
         top = os.path.commonpath(places.values())
-        mine = {option: f"{folder}/{os.path.relpath(place, top)}" for option, place in places.items()}
+        mine = {option: f"{folder}/{os.path.relpath(place, top)}"
+                for option, place in places.items()}
         _link_all(places["--sharedir"], mine["--sharedir"])
         _link_all(places["--pkglibdir"], mine["--pkglibdir"])
         os.unlink(mine["--sharedir"] + "/extension")

@@ -9,7 +9,8 @@ ALL = "SELECT id, payload FROM vantage6_events.event WHERE {} ORDER BY id"
 SINCE = """SELECT id, payload, snapshot::text FROM vantage6_events.events_since(
     %s::pg_snapshot, %s, %s, NULL, 0, 10000000, 1000000000)"""
 BY_HAND = ALL.format("id > %s OR NOT pg_visible_in_snapshot(xid, %s::pg_snapshot)")
-NOW = "SELECT pg_current_snapshot()::text, max(id), vantage6_events.timeline() FROM vantage6_events.event"
+NOW = ("SELECT pg_current_snapshot()::text, max(id), vantage6_events.timeline() "
+       "FROM vantage6_events.event")
 
 
 class Reader:
@@ -38,8 +39,8 @@ class Reader:
         db.autocommit = False
         with db.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        fresh = {"id": self._ask(db, ALL.format("id > %s"), self.last),
-                 "snapshot": self._ask(db, ALL.format("NOT pg_visible_in_snapshot(xid, %s::pg_snapshot)"), self.snapshot)}
+        fresh = {"id": self._ask(db, ALL.format("id > %s"), self.last), "snapshot": self._ask(
+            db, ALL.format("NOT pg_visible_in_snapshot(xid, %s::pg_snapshot)"), self.snapshot)}
         if self.on_standby:
             timeline = self.timeline
             rows = self._ask(db, BY_HAND, self.high, self.snapshot)

@@ -1,4 +1,5 @@
-"""Clients that come, stay for a while, and lose their connection, again and again, at any of the instances.
+"""Clients that come, stay for a while, and lose their connection, again and again, at any of the
+instances.
 
 story    what a client lived through, in its order: (time, kind, ...), where kind is
          try      it sends CONNECT, or is about to
@@ -7,7 +8,8 @@ story    what a client lived through, in its order: (time, kind, ...), where kin
 key      (writer, number) of an event, which names it: see storm.py
 resume   a browser names its pid and offset, as socket.io-client does; others begin anew each time
 
-Each client has dice of its own. Page, Bare and Worker are WebSockets of our own, Browser and Poller socket.io-client in Node.
+Each client has dice of its own. Page, Bare and Worker are WebSockets of our own, Browser and Poller
+socket.io-client in Node.
 """
 import json
 import random
@@ -62,7 +64,8 @@ class ReconnectingClient:
     def stop(self):
         """Be connected, and stay, once over is set."""
         self.thread.join(150)
-        assert not self.failed and not self.thread.is_alive(), f"{self}: {self.failed or 'cannot come back'}"
+        assert (not self.failed
+                and not self.thread.is_alive()), f"{self}: {self.failed or 'cannot come back'}"
 
     def _run(self):
         try:
@@ -82,7 +85,8 @@ class Wire(Raw):
 
     def __init__(self, owner, instance, headers):
         self.owner, self.deaf, self.lock = owner, False, threading.Lock()
-        super().__init__(owner.world, owner.ident, owner.token, instance, connect=False, headers=headers)
+        super().__init__(owner.world, owner.ident, owner.token, instance, connect=False,
+                         headers=headers)
 
     def _packet(self, packet):
         with self.lock:
@@ -186,7 +190,10 @@ class Worker(Bare):
 
 
 class Page(Bare):
-    """A browser's client: it goes on where it was. unmarked: when it received events without an offset."""
+    """A browser's client: it goes on where it was.
+
+    unmarked: when it received events without an offset.
+    """
 
     headers = PAGE
 
@@ -195,7 +202,8 @@ class Page(Bare):
         self.pid, self.offset, self.unmarked = None, None, []
 
     def resume(self):
-        return {"pid": self.pid, **({"offset": self.offset} if self.offset else {})} if self.pid else {}
+        return {"pid": self.pid,
+                **({"offset": self.offset} if self.offset else {})} if self.pid else {}
 
     def opened(self, answer):
         resuming = self.pid is not None

@@ -1,9 +1,9 @@
-"""A storm of writers, and the oracle: what each client must have heard of it, by SELECT.
+"""A storm of writers, and the oracle: what each client must have received of it, by SELECT.
 
-storm   concurrent writers on connections of their own: transactions of one event or many, with pauses in
-        the database, savepoints and rollbacks, into random rooms of the cast
-watch   a stretch of the log between two marks that everyone hears. In it each client must have heard
-        every committed event of its rooms once, and nothing else
+storm   concurrent writers on connections of their own: transactions of one event or many, with
+        pauses in the database, savepoints and rollbacks, into random rooms of the cast
+watch   a stretch of the log between two marks that everyone receives. In it each client must have
+        received every committed event of its rooms once, and nothing else
 
 A storm is drawn from its seed. STORM_SEED=N in the environment repeats one.
 """
@@ -19,14 +19,16 @@ from clients import Raw
 from lablib.facts import wait_for
 
 EMIT = "SELECT vantage6_events.emit('storm', %s::json, %s::text[])"
-# What every client of a principal is to hear between two marks.
+# What every client of a principal is to receive between two marks.
 ORACLE = """
 SELECT e.id, e.xid::text, e.payload FROM vantage6_events.event e
-WHERE e.namespace = '/tasks' AND e.id > %s AND e.name NOT LIKE 'mark\\_%%' AND e.except_principal IS DISTINCT FROM %s
+WHERE e.namespace = '/tasks' AND e.id > %s AND e.name NOT LIKE 'mark\\_%%'
+    AND e.except_principal IS DISTINCT FROM %s
   AND e.rooms && ARRAY(SELECT vantage6_events.rooms(%s)) ORDER BY e.id"""
 QUIET = """SELECT NOT EXISTS (SELECT FROM vantage6_events.pending)
   AND NOT EXISTS (SELECT FROM vantage6_events.lease l WHERE NOT EXISTS (
-      SELECT FROM vantage6_events.announced a WHERE a.principal_id = l.principal_id AND a.online))"""
+      SELECT FROM vantage6_events.announced a
+      WHERE a.principal_id = l.principal_id AND a.online))"""
 
 
 def new_seed():
@@ -43,7 +45,10 @@ def cast_rooms(world):
 
 
 def is_loss(error):
-    """True if the connection was lost. Now and then psycopg2 says DatabaseError; what the server reports has a SQLSTATE."""
+    """True if the connection was lost.
+
+    Now and then psycopg2 says DatabaseError; what the server reports has a SQLSTATE.
+    """
     own = (psycopg2.OperationalError, psycopg2.InterfaceError)
     return isinstance(error, own) or type(error) is psycopg2.DatabaseError and error.pgcode is None
 
@@ -51,13 +56,15 @@ def is_loss(error):
 class Storm:
     """Writers. faults: a lost connection is part of the weather, and the writer connects again."""
 
-    def __init__(self, world, rooms, seed, writers=12, first=0, transactions=None, faults=False, pause=0.02):
+    def __init__(self, world, rooms, seed, writers=12, first=0, transactions=None, faults=False,
+                 pause=0.02):
         self.world, self.rooms, self.faults = world, rooms, faults
         self.transactions, self.pause = transactions, pause
         self.committed = self.rolled_back = self.lost = 0
         self.errors = []
         self._stop, self._lock = threading.Event(), threading.Lock()
-        self._threads = [threading.Thread(target=self._write, args=(w, random.Random(seed * 100 + w)))
+        self._threads = [threading.Thread(target=self._write,
+                                          args=(w, random.Random(seed * 100 + w)))
                          for w in range(first, first + writers)]
 
     def start(self):
@@ -150,7 +157,7 @@ class Storm:
 
 
 class Watch:
-    """What these clients hear from now until check()."""
+    """What these clients receive from now until check()."""
 
     def __init__(self, world, clients):
         self.world, self.clients = world, clients
@@ -162,11 +169,11 @@ class Watch:
         mark = f"mark_{os.urandom(6).hex()}"
         ident = self.world.emit(mark, None, "everyone")
         for client in self.clients:
-            wait_for(lambda: mark in client.names(), f"{client} to hear a mark", 60)  # noqa: B023
+            wait_for(lambda: mark in client.names(), f"{client} to receive a mark", 60)
         return ident
 
     def _heard(self, client, count):
-        """All that the client has heard since the beginning, once it is so much at least."""
+        """All that the client has received since the beginning, once it is so much at least."""
         def found():
             return [json.dumps(event) for event in client.events[self.begin[client]:]
                     if not event[0].startswith("mark_")]
@@ -177,7 +184,10 @@ class Watch:
         return found()
 
     def check(self):
-        """Compare what was heard with the log. Returns the number of events heard by all together."""
+        """Compare what was received with the log.
+
+        Returns the number of events received by all together.
+        """
         self._mark()
         total = 0
         for client in self.clients:

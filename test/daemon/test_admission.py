@@ -1,5 +1,6 @@
-"""Who may begin a session: at each limit all is well, over it the answer is the documented one and is counted under its
-reason, others are not harmed, and what ends makes room. Whose address it is behind a proxy."""
+"""Who may begin a session: at each limit all is well, over it the answer is the documented one and
+is counted under its reason, others are not harmed, and what ends makes room. Whose address it is
+behind a proxy."""
 import pytest
 
 from clients import Python, Raw
@@ -29,7 +30,8 @@ def test_connections_in_all(limited, clients, connect):
     world = limited("--max-connections", "4")
     client = clients(Raw(world, USER))
     world.joined(client)
-    assert connect(world, source="127.0.0.2").poll().status == connect(world, source="127.0.0.3").poll().status == 200
+    assert (connect(world, source="127.0.0.2").poll().status
+            == connect(world, source="127.0.0.3").poll().status == 200)
     last = connect(world, source="127.0.0.4")
     assert last.websocket().status == 101
     for source in ("127.0.0.5", "127.0.0.1"):
@@ -50,7 +52,8 @@ def test_connections_of_one_address(limited, clients, connect):
     assert (first.poll().status, second.websocket().status) == (200, 101)
     assert refused(connect(world).poll(), 503, FULL_ADDRESS)
     assert refused(connect(world).websocket(), 503, FULL_ADDRESS)
-    assert refusals(world, "max_connections_per_address") == 2 and refusals(world, "max_connections") == 0
+    assert (refusals(world, "max_connections_per_address") == 2
+            and refusals(world, "max_connections") == 0)
     assert connect(world, source="127.0.0.2").poll().status == 200
     world.settled(client)
     assert first.post("1").text == "ok"
@@ -116,11 +119,13 @@ def test_the_time_without_a_good_token_is_limited(limited, clients, connect):
     client = clients(Raw(world, USER))
     world.joined(client)
     without = clients(Raw(world))
-    idle, polling = clients(Raw(world, OTHER, connect=False)), connect(world, token=world.token(OTHER))
+    idle = clients(Raw(world, OTHER, connect=False))
+    polling = connect(world, token=world.token(OTHER))
     assert polling.poll().status == 200
     without.wait_closed()
     idle.wait_closed()
-    wait_for(lambda: world.metric("closed_sessions", reason="connect_timeout") == 2, "both to be closed")
+    wait_for(lambda: world.metric("closed_sessions", reason="connect_timeout") == 2,
+             "both to be closed")
     assert world.metric("closed_sessions", reason="token") == 1
     assert polling.get().said == (400, '{"code":1,"message":"Session ID unknown"}')
     world.settled(client)
@@ -131,8 +136,9 @@ def test_the_time_without_a_good_token_is_limited(limited, clients, connect):
 
 def addresses(world, ident):
     """Which addresses the database has of this client."""
-    return [address for address, in world.sql("SELECT address FROM vantage6_events.connections WHERE principal_id = %s", ident,
-                                              user="postgres")]
+    return [address for address, in world.sql(
+        "SELECT address FROM vantage6_events.connections WHERE principal_id = %s", ident,
+        user="postgres")]
 
 
 HEADERS = {
@@ -170,13 +176,16 @@ def test_who_is_no_trusted_proxy_cannot_lie_about_its_address(limited, clients, 
     assert addresses(world, USER) == ["127.0.0.2"]
     assert connect(world, by="203.0.113.1", source="127.0.0.2").poll().status == 200
     assert refused(connect(world, by="203.0.113.2", source="127.0.0.2").poll(), 503, FULL_ADDRESS)
-    assert refused(connect(world, by="203.0.113.3", source="127.0.0.2").websocket(), 503, FULL_ADDRESS)
+    assert refused(connect(world, by="203.0.113.3", source="127.0.0.2").websocket(), 503,
+                   FULL_ADDRESS)
     # Through the proxy each has its own; what a client writes itself stands left of it.
     for by in ("203.0.113.1", "203.0.113.2", "203.0.113.3"):
-        assert (connect(world, by=by).poll().status, connect(world, by=f"192.0.2.77, {by}").websocket().status) == (200, 101)
+        assert (connect(world, by=by).poll().status,
+                connect(world, by=f"192.0.2.77, {by}").websocket().status) == (200, 101)
         assert refused(connect(world, by=f"192.0.2.78, {by}").poll(), 503, FULL_ADDRESS)
     # A net of IPv6 is one address.
-    assert connect(world, by="2001:db8:0:1::1").poll().status == connect(world, by="2001:db8:0:1:ffff::").poll().status == 200
+    assert (connect(world, by="2001:db8:0:1::1").poll().status
+            == connect(world, by="2001:db8:0:1:ffff::").poll().status == 200)
     assert refused(connect(world, by="2001:db8:0:1:8000::9").poll(), 503, FULL_ADDRESS)
     assert connect(world, by="2001:db8:0:2::1").poll().status == 200
 
@@ -190,7 +199,8 @@ def test_an_address_behind_the_proxy_is_told_of_its_bad_token_for_itself(limited
     world = limited("--trusted-proxies", "127.0.0.1")
     heard = {}
     for by in ("203.0.113.1", "203.0.113.2", "203.0.113.1"):
-        client = clients(Raw(world, token=world.token(3, forged=True), headers=[f"X-Forwarded-For: {by}"]))
+        client = clients(Raw(world, token=world.token(3, forged=True),
+                             headers=[f"X-Forwarded-For: {by}"]))
         client.round_trip()
         heard.setdefault(by, []).append("invalid_token" in client.names())
     assert heard == {"203.0.113.1": [True, False], "203.0.113.2": [True]}
@@ -209,7 +219,8 @@ def test_a_cookie_leads_back_here(limited, clients, connect):
     assert "set-cookie" not in connection.request("OPTIONS", POLLING).headers
     assert "set-cookie" not in connection.request("GET", f"{POLLING}&sid=x").headers
     assert "set-cookie" not in connect(world).websocket().headers
-    world.joined(clients(Python(world, USER, transports=["polling"])), clients(Python(world, OTHER)))
+    world.joined(clients(Python(world, USER, transports=["polling"])),
+                 clients(Python(world, OTHER)))
 
 
 def test_there_is_none_by_default(v5, connect):
@@ -229,4 +240,5 @@ def test_there_is_none_by_default(v5, connect):
 def test_what_is_refused_is_counted_under_its_reason(v5, connect, reason, method, path):
     before = v5.reasons("refused_requests")
     assert connect(v5).request(method, path).status in (400, 404)
-    assert {name: n - before[name] for name, n in v5.reasons("refused_requests").items() if n != before[name]} == {reason: 1}
+    assert {name: n - before[name] for name, n in v5.reasons("refused_requests").items()
+            if n != before[name]} == {reason: 1}

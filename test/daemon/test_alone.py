@@ -46,16 +46,18 @@ def test_a_wrong_option_or_key_file_ends_it_with_78_and_one_line(tmp_path):
     keys, secret = tmp_path / "keys", tmp_path / "secret"
     keys.write_text("no key set")
     secret.write_text("too short\n")
-    cases = {(): "expected one of jwks_file, jwks_url, keycloak_url and jwt_secret_file, found none",
-             ("--jwks-file", str(keys), "--ping-intervall", "1s"): "did you mean --ping-interval?",
-             ("--jwks-file", str(tmp_path / "none")): "No such file or directory",
-             ("--jwks-file", str(tmp_path)): "Is a directory",
-             ("--jwks-file", "/dev/zero"): "found: no regular file",
-             ("--jwks-file", str(keys)): "expected a JSON Web Key Set",
-             ("--jwt-secret-file", str(secret)): "expected a secret of at least 16 bytes, found 9"}
+    cases = {
+        (): "expected one of jwks_file, jwks_url, keycloak_url and jwt_secret_file, found none",
+        ("--jwks-file", str(keys), "--ping-intervall", "1s"): "did you mean --ping-interval?",
+        ("--jwks-file", str(tmp_path / "none")): "No such file or directory",
+        ("--jwks-file", str(tmp_path)): "Is a directory",
+        ("--jwks-file", "/dev/zero"): "found: no regular file",
+        ("--jwks-file", str(keys)): "expected a JSON Web Key Set",
+        ("--jwt-secret-file", str(secret)): "expected a secret of at least 16 bytes, found 9"}
     for options, message in cases.items():
         for check in ([], ["--check-config"]):
-            status, output = ask("--max-connections", "100", *options, *check)  # no word of file limits
+            # No word of file limits.
+            status, output = ask("--max-connections", "100", *options, *check)
             assert (status, output.count("\n")) == (EX_CONFIG, 1) and message in output, output
 
 
@@ -83,8 +85,8 @@ def test_version_help_and_print_config_need_nothing():
 def test_an_address_in_use_is_said(start):
     daemon = start()
     other = free_ports(1)
-    status, output = ask("--jwks-file", daemon.keys, "--listen", f"127.0.0.1:{other}", "--admin-listen",
-                         "{}:{}".format(*daemon.address))
+    status, output = ask("--jwks-file", daemon.keys, "--listen", f"127.0.0.1:{other}",
+                         "--admin-listen", "{}:{}".format(*daemon.address))
     assert status == EX_CONFIG and "admin_listen" in output and "already in use" in output
 
 
@@ -107,7 +109,8 @@ def test_a_bad_key_file_changes_nothing_and_is_said_once(start):
 def test_a_key_set_without_usable_keys_is_not_ready(start):
     daemon = start("--keys-interval", "100ms")
     replace(daemon.keys, KEYSETS["none usable"])
-    wait_for(lambda: f"no usable key in {daemon.keys}\n" in daemon.get("/readyz").text, "the reason")
+    wait_for(lambda: f"no usable key in {daemon.keys}\n" in daemon.get("/readyz").text,
+             "the reason")
     replace(daemon.keys, KEYSETS["one"])
     wait_for(lambda: "no usable key" not in daemon.get("/readyz").text, "the reason to go")
 
@@ -132,10 +135,12 @@ def test_metrics_are_openmetrics(start):
     daemon = start()
     answer = daemon.get("/metrics")
     assert answer.status == 200
-    assert answer.headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert (answer.headers["content-type"]
+            == "application/openmetrics-text; version=1.0.0; charset=utf-8")
     assert answer.text.endswith("\n# EOF\n") and "\nvantage6_pushd_ready 0\n" in answer.text
     head = daemon.raw(b"HEAD /metrics HTTP/1.1\r\n\r\n")
-    assert head.startswith("HTTP/1.1 200 ") and "\r\nContent-Length: " in head and head.endswith("\r\n\r\n")
+    assert (head.startswith("HTTP/1.1 200 ") and "\r\nContent-Length: " in head
+            and head.endswith("\r\n\r\n"))
 
 
 def test_other_paths_methods_and_nonsense_are_refused(start):
@@ -144,9 +149,10 @@ def test_other_paths_methods_and_nonsense_are_refused(start):
         assert daemon.get(path).status == 404
     answer = daemon.get("/livez", "POST")
     assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
-    for data, status in ((b"\x16\x03\x01\r\n\r\n", 400), (b"GET /livez\r\n\r\n", 400), (b"\r\n\r\n", 400),
-                         (b"GET /livez HTTP/1.1\r\nX: " + b"x" * 9000 + b"\r\n\r\n", 431),
-                         (b"POST /livez HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100000, 405)):
+    for data, status in (
+            (b"\x16\x03\x01\r\n\r\n", 400), (b"GET /livez\r\n\r\n", 400), (b"\r\n\r\n", 400),
+            (b"GET /livez HTTP/1.1\r\nX: " + b"x" * 9000 + b"\r\n\r\n", 431),
+            (b"POST /livez HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100000, 405)):
         assert daemon.raw(data).startswith(f"HTTP/1.1 {status} "), data[:40]
 
 

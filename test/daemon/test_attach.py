@@ -1,4 +1,5 @@
-"""attach() and detach() on a server at work: they get their locks, hold them briefly, and say who is in the way."""
+"""attach() and detach() on a server at work: they get their locks, hold them briefly, and say who
+is in the way."""
 import re
 import threading
 
@@ -109,7 +110,8 @@ def test_who_is_in_the_way_is_said_as_far_as_the_caller_may_know(world, attached
     ready = transaction(world, "LOCK TABLE node IN ROW EXCLUSIVE MODE")
     ready.cursor().execute("PREPARE TRANSACTION 'left behind'")
     idle = transaction(world, "UPDATE run SET status = status", name="a forgotten shell")
-    other = transaction(world, "SELECT FROM task FOR UPDATE; SELECT FROM run", user="postgres", name="a dump")
+    other = transaction(world, "SELECT FROM task FOR UPDATE; SELECT FROM run", user="postgres",
+                        name="a dump")
     try:
         with pytest.raises(psycopg2.errors.LockNotAvailable) as refusal:
             world.sql(DETACH)
@@ -119,16 +121,22 @@ def test_who_is_in_the_way_is_said_as_far_as_the_caller_may_know(world, attached
         world.sql("ROLLBACK PREPARED 'left behind'")
         ready.close()
     said = refusal.value.diag.message_detail
-    assert re.search(r"^In the way: the prepared transaction 'left behind': RowExclusiveLock on public\.node$", said, re.M), said
-    assert re.search(r'process \d+ \(hq, application "a forgotten shell", idle in transaction, transaction of '
-                     r"20[^)]+\): RowExclusiveLock on public\.run", said), said
-    assert re.search(r'process \d+ \(postgres, application "a dump"\): AccessShareLock on public\.run', said), said
+    assert re.search(
+        r"^In the way: the prepared transaction 'left behind': RowExclusiveLock on public\.node$",
+        said, re.M), said
+    assert re.search(
+        r'process \d+ \(hq, application "a forgotten shell", idle in transaction, transaction of '
+        r"20[^)]+\): RowExclusiveLock on public\.run", said), said
+    assert re.search(
+        r'process \d+ \(postgres, application "a dump"\): AccessShareLock on public\.run',
+        said), said
     assert "pg_terminate_backend" in refusal.value.diag.message_hint
     assert world.sql("SELECT count(*) FROM vantage6_events.faults()", user="postgres")[0][0] == 0
 
 
 def test_no_query_of_the_extension_is_compiled_before_it_runs(world, attached):
-    """JIT takes a second, attach() holds locks, and the estimates of queries over functions are far too high."""
+    """JIT takes a second, attach() holds locks, and the estimates of queries over functions are far
+    too high."""
     plans = []
 
     class Notices:
@@ -140,11 +148,14 @@ def test_no_query_of_the_extension_is_compiled_before_it_runs(world, attached):
     db.notices = Notices()
     incarnation = "(SELECT max(incarnation) FROM vantage6_events.instance)"
     with db.cursor() as cursor:
-        cursor.execute("""LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET client_min_messages = log;
+        cursor.execute("""LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0;
+            SET client_min_messages = log;
             SET auto_explain.log_nested_statements = on; SET auto_explain.log_analyze = on""")
         for call in (DETACH, ATTACH, "SELECT vantage6_events.open('a', '1.0.0')",
-                     f"SELECT vantage6_events.connect({incarnation}, '[]')", "SELECT vantage6_events.presence(10)",
-                     f"SELECT vantage6_events.beat({incarnation})", f"SELECT vantage6_events.receive({incarnation}, 's', '[]')",
+                     f"SELECT vantage6_events.connect({incarnation}, '[]')",
+                     "SELECT vantage6_events.presence(10)",
+                     f"SELECT vantage6_events.beat({incarnation})",
+                     f"SELECT vantage6_events.receive({incarnation}, 's', '[]')",
                      "SELECT vantage6_events.rooms(1)", "SELECT FROM vantage6_events.status",
                      f"SELECT vantage6_events.disconnect({incarnation}, '[]')"):
             plans.clear()

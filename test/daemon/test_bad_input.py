@@ -1,4 +1,4 @@
-"""Whatever strangers send: they are refused, and an honest client goes on hearing events."""
+"""Whatever strangers send: they are refused, and an honest client goes on receiving events."""
 import json
 import time
 
@@ -46,7 +46,8 @@ def test_half_open_connections_keep_nobody_out(v5, half_open):
 
 def test_a_chunked_post_is_refused_with_411(v5):
     poll = Poll(v5)
-    for more in ([], ["Content-Length: 4"]):  # with both, a proxy might see other requests than we do
+    # With both, a proxy might see other requests than we do.
+    for more in ([], ["Content-Length: 4"]):
         behind = b"b\r\n40/tasks,{}\r\n0\r\n\r\n" + request("POST", poll.path, rest="1")
         connection = Http(v5, request("POST", poll.path, "Transfer-Encoding: chunked", *more,
                                       rest=behind))
@@ -57,7 +58,8 @@ def test_a_chunked_post_is_refused_with_411(v5):
 
 def test_a_request_without_a_use_for_a_body_must_not_have_one(v5):
     before = v5.metric("handshakes")
-    for method, header in (("GET", "Content-Length: 5"), ("GET", "Transfer-Encoding: chunked"), ("OPTIONS", "Content-Length: 5")):
+    for method, header in (("GET", "Content-Length: 5"), ("GET", "Transfer-Encoding: chunked"),
+                           ("OPTIONS", "Content-Length: 5")):
         connection = Http(v5, request(method, POLLING, header, rest="5\r\nx1x"))
         assert connection.status() == 400
         connection.close()
@@ -84,7 +86,8 @@ def test_a_post_over_max_payload_is_refused_with_413_and_the_session_goes_on(v5)
 @pytest.mark.parametrize("length", ["-1", "5abc", "", "0x5", "1, 1"])
 def test_a_nonsensical_length_is_refused(v5, length):
     poll = Poll(v5)
-    connection = Http(v5, request("POST", poll.path, f"Content-Length: {length}", rest="40/tasks,{}"))
+    connection = Http(v5,
+                      request("POST", poll.path, f"Content-Length: {length}", rest="40/tasks,{}"))
     assert connection.status() in (400, 411, 413)
     assert connection.rest() == b""
     assert poll.works()
@@ -92,10 +95,11 @@ def test_a_nonsensical_length_is_refused(v5, length):
 
 def test_errors_are_those_of_the_reference_server(v5):
     poll = Poll(v5)
-    for method, path, code in (("GET", "/socket.io/?EIO=4", 0), ("GET", "/socket.io/?EIO=4&transport=smoke", 0),
-                               ("GET", POLLING + "&sid=" + "x" * 20, 1), ("POST", POLLING + "&sid=" + "x" * 2000, 1),
-                               ("POST", POLLING, 2), ("GET", WEBSOCKET, 3), ("GET", POLLING.replace("4", "3"), 5),
-                               ("GET", poll.path.replace("EIO=4", "EIO=3"), 3)):
+    for method, path, code in (
+            ("GET", "/socket.io/?EIO=4", 0), ("GET", "/socket.io/?EIO=4&transport=smoke", 0),
+            ("GET", POLLING + "&sid=" + "x" * 20, 1), ("POST", POLLING + "&sid=" + "x" * 2000, 1),
+            ("POST", POLLING, 2), ("GET", WEBSOCKET, 3), ("GET", POLLING.replace("4", "3"), 5),
+            ("GET", poll.path.replace("EIO=4", "EIO=3"), 3)):
         status, _, body = v5.http(method, path)
         assert (status, json.loads(body)["code"]) == (400, code), (method, path)
     for method in ("PUT", "DELETE", "PATCH", "HEAD", "CONNECT", "BREW"):
@@ -105,12 +109,13 @@ def test_errors_are_those_of_the_reference_server(v5):
 
 
 def test_elsewhere_is_404(v5):
-    for path in ("/", "/socket.io", "/socket.iox/?EIO=4&transport=polling", "/metrics", "/etc/passwd", "/%2e%2e/",
-                 "/tasks/socket.io/?EIO=4&transport=polling"):
+    for path in ("/", "/socket.io", "/socket.iox/?EIO=4&transport=polling", "/metrics",
+                 "/etc/passwd", "/%2e%2e/", "/tasks/socket.io/?EIO=4&transport=polling"):
         assert v5.http("GET", path)[0] == 404, path
         assert v5.http("POST", path, "x")[0] == 404, path
     assert Http(v5, handshake("/elsewhere")).status() == 404
-    assert v5.http("GET", "/socket.io//?EIO=4&transport=polling")[0] == 200, "as some proxies send it"
+    assert v5.http("GET",
+                   "/socket.io//?EIO=4&transport=polling")[0] == 200, "as some proxies send it"
 
 
 def test_two_gets_at_once_end_the_session(v5):
@@ -134,7 +139,8 @@ def test_held_gets_that_are_aborted_leave_no_session_and_no_spinning(own_lab, cl
     polls = [Poll(world) for _ in range(20)]
     held = [Http(world, request("GET", poll.path)) for poll in polls]
     assert world.metric("sessions") == 21
-    for _ in range(3):  # turns of the loop: a request that a reset finds unread would never have been held
+    # Turns of the loop: a request that a reset finds unread would never have been held.
+    for _ in range(3):
         watcher.round_trip()
     for number, connection in enumerate(held):
         (connection.reset if number % 2 else connection.close)()
@@ -158,8 +164,9 @@ def test_a_token_of_8_kb_passes_and_headers_of_more_than_16_are_refused(v5, clie
 
 
 def test_nonsense_before_any_request(v5):
-    for data in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"\0" * 100, b"\r\n\r\n\r\n", b"GET\r\n\r\n",
-                 b"GET /socket.io/?EIO=4&transport=polling\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    for data in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"\0" * 100, b"\r\n\r\n\r\n",
+                 b"GET\r\n\r\n", b"GET /socket.io/?EIO=4&transport=polling\r\n\r\n",
+                 b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
                  b"GET /socket.io/?" + b"EIO=4&" * 5000 + b" HTTP/1.1\r\n\r\n",
                  b"GET " + b"/" * 20000 + b" HTTP/1.1\r\n\r\n", b"\xff\xfe" * 500 + b"\r\n\r\n"):
         connection = Http(v5, data)
@@ -208,8 +215,10 @@ def test_a_message_over_max_payload_is_closed_with_1009(v5, clients):
     exact = clients(Raw(v5, 13))
     exact.send('42/tasks,["large","' + "x" * (1000000 - 21) + '"]')
     exact.round_trip()
-    for send in (lambda c: c.send("4" + "2" * 1000000), lambda c: [c.ws.send_frame(websocket.ABNF.create_frame(
-            "4" * 300000, websocket.ABNF.OPCODE_TEXT if i == 0 else websocket.ABNF.OPCODE_CONT, 0)) for i in range(4)]):
+    for send in (lambda c: c.send("4" + "2" * 1000000),
+                 lambda c: [c.ws.send_frame(websocket.ABNF.create_frame(
+                     "4" * 300000, websocket.ABNF.OPCODE_TEXT
+                     if i == 0 else websocket.ABNF.OPCODE_CONT, 0)) for i in range(4)]):
         client = clients(Raw(v5, 13))
         try:
             send(client)
@@ -231,10 +240,11 @@ def test_a_bad_frame_ends_its_connection(v5, clients, data):
     client.wait_closed(deadline=10)
 
 
-PACKETS = ["", "7", "x", "2", "2probe", "4", "49", "42[]", "42/tasks,[]", "42/tasks,{}", '42/tasks,["connect"]', "42/tasks,[",
-           "42/nowhere,[\"x\"]", "40/tasks,{}", '40/tasks,["x"]', '44/tasks,{"message":"x"}', "451-/tasks,[\"x\"]", "450[]",
-           '4511-/tasks,["x"]', "42/tasks,1abc", "43/tasks,{}", "42/tasks," + "[" * 3000, "42" + "/" * 5000,
-           "42/tasks," + "9" * 5000 + '["x"]', '42/tasks,["\\ud800"]', '42/tasks,[1e999]']
+PACKETS = ["", "7", "x", "2", "2probe", "4", "49", "42[]", "42/tasks,[]", "42/tasks,{}",
+           '42/tasks,["connect"]', "42/tasks,[", "42/nowhere,[\"x\"]", "40/tasks,{}",
+           '40/tasks,["x"]', '44/tasks,{"message":"x"}', "451-/tasks,[\"x\"]", "450[]",
+           '4511-/tasks,["x"]', "42/tasks,1abc", "43/tasks,{}", "42/tasks," + "[" * 3000, "42" + "/"
+           * 5000, "42/tasks," + "9" * 5000 + '["x"]', '42/tasks,["\\ud800"]', '42/tasks,[1e999]']
 
 
 def test_bad_packets_end_their_connection_or_are_ignored(v5, clients):
@@ -245,7 +255,8 @@ def test_bad_packets_end_their_connection_or_are_ignored(v5, clients):
             client.send('42/tasks,77["ping"]')
         except (OSError, websocket.WebSocketException):
             pass
-        wait_for(lambda: client.closed or "43/tasks,77[]" in client.packets, f"an end of {packet[:30]!r}")  # noqa: B023
+        wait_for(lambda: client.closed
+                 or "43/tasks,77[]" in client.packets, f"an end of {packet[:30]!r}")
         assert not any(other.startswith("44") for other in client.packets), packet[:30]
         client.close()
     assert v5.metric("closed_sessions", reason="malformed") >= 15
@@ -262,7 +273,8 @@ def test_a_preflight_is_answered_before_anything_is_asked(v5):
         assert headers["Access-Control-Allow-Origin"] == "https://ui.example"
         assert headers["Access-Control-Allow-Credentials"] == "true"
         assert headers["Access-Control-Allow-Headers"] == "authorization"
-        assert {"GET", "POST", "OPTIONS"} <= set(headers["Access-Control-Allow-Methods"].split(", "))
+        assert {"GET", "POST",
+                "OPTIONS"} <= set(headers["Access-Control-Allow-Methods"].split(", "))
         assert "Origin" in headers["Vary"]
 
 
@@ -275,12 +287,14 @@ def test_answers_carry_the_origin_also_when_they_refuse(v5):
 
 def test_other_origins_are_refused_on_both_transports(own_lab, clients):
     world = own_lab(options=["--cors-allowed-origins", "https://ui.example http://localhost:4200"])
-    for origin in ("https://evil.example", "https://ui.example.evil", "http://ui.example", "null", "https://ui.example:8"):
+    for origin in ("https://evil.example", "https://ui.example.evil", "http://ui.example", "null",
+                   "https://ui.example:8"):
         status, headers, body = world.http("GET", POLLING, headers={"Origin": origin})
         assert (status, body) == (403, '{"code":4,"message":"Forbidden"}'), origin
         assert "Access-Control-Allow-Origin" not in headers
         assert WebSocket(world, headers=[f"Origin: {origin}"]).opening.status == 403, origin
-        assert "Access-Control-Allow-Origin" not in world.http("OPTIONS", POLLING, headers={"Origin": origin})[1]
+        headers = world.http("OPTIONS", POLLING, headers={"Origin": origin})[1]
+        assert "Access-Control-Allow-Origin" not in headers
     sid = Poll(world).path
     assert world.http("GET", sid, headers={"Origin": "https://evil.example"})[0] == 403
     for origin in ("https://ui.example", "http://localhost:4200"):

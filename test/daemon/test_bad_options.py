@@ -1,6 +1,8 @@
-"""Whatever is wrong before it starts: one line that says what was expected, what was found and what to do; 78.
+"""Whatever is wrong before it starts: one line that says what was expected, what was found and what
+to do; 78.
 
-See also test_alone.py."""
+See also test_alone.py.
+"""
 import os
 import re
 import socket
@@ -17,7 +19,8 @@ PLAIN = ["--max-connections", "100"]
 
 @pytest.fixture
 def run(tmp_path):
-    """run(*options, ini=text, **environment): (status, stdout, stderr) of pushd, which must not go on to serve."""
+    """run(*options, ini=text, **environment): (status, stdout, stderr) of pushd, which must not go
+    on to serve."""
     keys = tmp_path / "keys.json"
     keys.write_text(KEYSETS["one"])
 
@@ -26,8 +29,9 @@ def run(tmp_path):
         path.write_text(ini)
         clean = {name: value for name, value in os.environ.items()
                  if not name.startswith(("PG", "VANTAGE6_PUSHD_"))}
-        done = subprocess.run([PUSHD, "--config", str(path), *options], capture_output=True, text=True, check=False,
-                              timeout=60, stdin=subprocess.DEVNULL, env={**clean, **environment})
+        done = subprocess.run([PUSHD, "--config", str(path), *options], capture_output=True,
+                              text=True, check=False, timeout=60, stdin=subprocess.DEVNULL,
+                              env={**clean, **environment})
         return done.returncode, done.stdout, done.stderr
 
     run_it.keys = ["--jwks-file", str(keys)]
@@ -54,10 +58,12 @@ def one_line(answer, *parts):
 
 
 WRONG = {
-    "listen": ["localhost:80", "127.0.0.1", ":80", "127.0.0.1:99999", "[::1:80", "1.2.3:80", "127.0.0.1:-1"],
+    "listen": ["localhost:80", "127.0.0.1", ":80", "127.0.0.1:99999", "[::1:80", "1.2.3:80",
+               "127.0.0.1:-1"],
     "admin-listen": ["7603", "127.0.0.1:x"],
     "path": ["socket.io/", "/socket.io", "//", "/a b/", "/a?b/"],
-    "cors-allowed-origins": ["portal.example.org", "https://portal.example.org/ui", "* https://a.example"],
+    "cors-allowed-origins": ["portal.example.org", "https://portal.example.org/ui",
+                             "* https://a.example"],
     "max-connections": ["0", "-1", "1.5", "many", "99999999999999999999", "0x10"],
     "namespaces": ["", "tasks", "/tasks /tasks", "/a/b", "/" + "x" * 64, "/täsks"],
     "ping-interval": ["25 s", "0", "-1s", "1d", "99h", "s"],
@@ -70,8 +76,9 @@ WRONG = {
     "expired-event": ["", "two words", 'quo"te'],
     "leeway": ["6min"],
     "keys-interval": ["0"],
-    "jwks-url": ["iam.example.org/certs", "ftp://iam.example.org/certs", "https://", f"https://u:{SECRET}@h/c", "http://h:0/c",
-                 "http://h:65536/", "http://h/a b", "http://h/a#b", "http://[::1/c", "http://::1/c", "http://h:80x/c"],
+    "jwks-url": ["iam.example.org/certs", "ftp://iam.example.org/certs", "https://",
+                 f"https://u:{SECRET}@h/c", "http://h:0/c", "http://h:65536/", "http://h/a b",
+                 "http://h/a#b", "http://[::1/c", "http://::1/c", "http://h:80x/c"],
     "keycloak-url": ["iam.example.org", "https://iam.example.org/?realm=x", f"https://{SECRET}@h"],
     "keycloak-realm": ["a/b", "a b", "a?b", "x" * 257],
     "algorithms": ["", " ", "none", "RS256 none", "RS384", "rs256", "RS256;ES256"],
@@ -95,7 +102,8 @@ def test_a_wrong_value_by_flag_file_and_environment(run, option):
         one_line(run(*run.keys, f"--{option}", value), f"--{option}: expected ")
         if "\n" not in value:
             name = option.replace("-", "_")
-            one_line(run(*run.keys, ini=f"# comment\n\n {name} = {value}\n"), f"{run.ini}:3: expected ")
+            one_line(run(*run.keys, ini=f"# comment\n\n {name} = {value}\n"),
+                     f"{run.ini}:3: expected ")
             variable = "VANTAGE6_PUSHD_" + name.upper()
             one_line(run(*run.keys, **{variable: value}), f"{variable}: expected ")
 
@@ -123,12 +131,14 @@ def test_wrong_words_on_the_command_line(run):
     one_line(run("stray"), 'found the argument "stray"')
     one_line(run("--listen"), "--listen: expected a value")
     one_line(run(f"--conninf=password={SECRET}"), "did you mean --conninfo")
-    one_line(run(VANTAGE6_PUSHD_LISTENS="x", VANTAGE6_PUSHD_PORT="tcp://1.2.3.4"), "did you mean VANTAGE6_PUSHD_LISTEN?")
+    one_line(run(VANTAGE6_PUSHD_LISTENS="x", VANTAGE6_PUSHD_PORT="tcp://1.2.3.4"),
+             "did you mean VANTAGE6_PUSHD_LISTEN?")
 
 
 def test_flags_win_over_the_environment_and_that_over_the_file(run):
-    ini, variables = "leeway = 1s\nissuer = file\naudience = file", {"VANTAGE6_PUSHD_LEEWAY": "2s",
-                                                                      "VANTAGE6_PUSHD_ISSUER": "environment"}
+    ini, variables = "leeway = 1s\nissuer = file\naudience = file", {
+        "VANTAGE6_PUSHD_LEEWAY": "2s",
+        "VANTAGE6_PUSHD_ISSUER": "environment"}
     status, out, err = run("--leeway", "3s", "--print-config", ini=ini, **variables)
     assert (status, err) == (0, "")
     assert {"leeway = 3s", "issuer = environment", "audience = file"} <= set(out.splitlines())
@@ -140,7 +150,8 @@ def test_the_two_sources_of_keys(run, free):
     one_line(run(), "found none", "--jwks-url", "--jwks-file", "--jwt-secret-file")
     one_line(run(*run.keys, "--jwt-secret-file", str(secret)), "found several")
     secret.write_text(SECRET)
-    one_line(run("--jwt-secret-file", str(secret), *PLAIN, *free), "jwt_secret_file", "at least 16 bytes, found 9")
+    one_line(run("--jwt-secret-file", str(secret), *PLAIN, *free), "jwt_secret_file",
+             "at least 16 bytes, found 9")
 
 
 @pytest.mark.parametrize("text, part", {
@@ -155,12 +166,14 @@ def test_a_wrong_key_set(run, free, text, part):
                  f"jwks_file: in {keys}: expected a JSON Web Key Set", part)
 
 
-@pytest.mark.parametrize("conninfo", [f"host=x pasword={SECRET}", f"password='{SECRET}", f"host=x {SECRET} password=y",
-                                      f"postgresql://u:{SECRET}@[::1/hq", f"postgresql://u:{SECRET}@h/hq?nope=1"],
-                         ids=["unknown_word", "open_quote", "no_equals", "bad_uri", "unknown_parameter"])
+@pytest.mark.parametrize(
+    "conninfo", [f"host=x pasword={SECRET}", f"password='{SECRET}", f"host=x {SECRET} password=y",
+                 f"postgresql://u:{SECRET}@[::1/hq", f"postgresql://u:{SECRET}@h/hq?nope=1"],
+    ids=["unknown_word", "open_quote", "no_equals", "bad_uri", "unknown_parameter"])
 def test_a_wrong_conninfo(run, free, conninfo):
     for more in ([], ["--check-config"]):
-        one_line(run(*run.keys, *PLAIN, *free, "--conninfo", conninfo, *more), "conninfo: expected", "correct")
+        one_line(run(*run.keys, *PLAIN, *free, "--conninfo", conninfo, *more), "conninfo: expected",
+                 "correct")
 
 
 def test_a_port_in_use_and_an_address_of_another(run, free):
@@ -175,7 +188,8 @@ def test_a_port_in_use_and_an_address_of_another(run, free):
 
 
 def test_check_config_says_ok_and_serves_nothing(run):
-    assert run(*run.keys, "--check-config", "--conninfo", f"password={SECRET}") == (0, "configuration ok\n", "")
+    assert run(*run.keys, "--check-config", "--conninfo",
+               f"password={SECRET}") == (0, "configuration ok\n", "")
 
 
 MASKED = {
@@ -196,7 +210,8 @@ MASKED = {
     "{}": "***",
     "postgresql://u@h/hq": "user=u dbname=hq host=h",
     "postgresql://h1:1,[::1]:2/hq": "dbname=hq host=h1,::1 port=1,2",
-    "postgresql://u:{}@h/hq?application_name=x": "user=u password=*** dbname=hq host=h application_name=x",
+    "postgresql://u:{}@h/hq?application_name=x":
+        "user=u password=*** dbname=hq host=h application_name=x",
     "postgres://:{}@h": "password=*** host=h",
     "postgresql://u:{}@h1,h2/hq?sslpassword={}": (
         "user=u password=*** dbname=hq host=h1,h2 port=, sslpassword=***"),
@@ -227,10 +242,12 @@ def test_print_config_masks_passwords(run, conninfo):
 
 
 def test_what_print_config_prints_is_a_configuration_of_the_same_meaning(run):
-    changed = ["--ping-interval", "1500ms", "--max-payload", "1234", "--queue-bytes", "2MB", "--namespaces", "/a /b",
-               "--client-types", "node=90s user=2h", "--log-format", "json", "--log-level", "debug", "--issuer",
-               "https://keycloak.example/realms/vantage6", "--cors-allowed-origins", "https://a.example https://b.example",
-               "--conninfo", "host=/run/postgresql dbname=hq", "--instance", "one"]
+    changed = ["--ping-interval", "1500ms", "--max-payload", "1234", "--queue-bytes", "2MB",
+               "--namespaces", "/a /b", "--client-types", "node=90s user=2h", "--log-format",
+               "json", "--log-level", "debug", "--issuer",
+               "https://keycloak.example/realms/vantage6", "--cors-allowed-origins",
+               "https://a.example https://b.example", "--conninfo",
+               "host=/run/postgresql dbname=hq", "--instance", "one"]
     status, out, _ = run("--print-config", *run.keys, *changed)
     assert status == 0
     assert run("--print-config", ini=out) == (0, out, "")
@@ -246,5 +263,6 @@ def test_version_and_help_answer_whatever_else_is_wrong(run):
     status, out, err = run("--help", ini="nonsense")
     assert (status, err) == (0, "")
     options = re.findall(r"^([a-z_]+) =", run("--print-config")[1], re.MULTILINE)
-    assert all(re.search(rf"^  --{name.replace('_', '-')}\s", out, re.MULTILINE) for name in options)
+    assert all(re.search(rf"^  --{name.replace('_', '-')}\s", out, re.MULTILINE)
+               for name in options)
     assert max(map(len, out.splitlines())) <= 80

@@ -13,11 +13,14 @@ def test_log_lines_are_told_to_users_at_once_and_come_into_the_row(stage):
     ears = C_USERS | users(CO[1, 1])
     stage.forget()
     for line in ("first", "second\n", "third"):
-        stage.say(1, "algorithm_log", {"collaboration_id": 1, "run_id": run, "task_id": task, "log": line})
+        stage.say(1, "algorithm_log",
+                  {"collaboration_id": 1, "run_id": run, "task_id": task, "log": line})
     stage.done(1)
-    assert stage.heard() == script(*((ears, ["algorithm_log", {"run_id": run, "task_id": task, "log": line}])
-                                     for line in ("first", "second\n", "third")))
-    wait_for(lambda: stage.world.sql("SELECT log FROM run WHERE id = %s", run) == [("first\nsecond\nthird",)], "the lines")
+    assert (stage.heard()
+            == script(*((ears, ["algorithm_log", {"run_id": run, "task_id": task, "log": line}])
+                        for line in ("first", "second\n", "third"))))
+    wait_for(lambda: stage.world.sql("SELECT log FROM run WHERE id = %s", run)
+             == [("first\nsecond\nthird",)], "the lines")
     assert stage.changed() == {f"run {run}": {"log": "first\nsecond\nthird"}}
     assert stage.heard() == {}
 
@@ -33,17 +36,22 @@ def test_what_hq_writes_into_the_log_wins_over_lines_that_are_on_their_way(stage
         stage.say(1, "algorithm_log", {"run_id": run, "log": "late"})
         stage.say(1, "algorithm_log", {"run_id": run, "log": "later"})
         log = "\n".join([written, "late", "later"]).lstrip("\n")
-        wait_for(lambda: stage.world.sql("SELECT log FROM run WHERE id = %s", run) == [(log,)], "the late lines")  # noqa: B023
+        wait_for(lambda: stage.world.sql("SELECT log FROM run WHERE id = %s", run) == [(log,)],
+                 "the late lines")
 
 
 CONFIGURATION = {
-    "v5": ({"encryption": "True", "allowed_algorithms": ["a/.*", "b"], "allowed_users": ["x"], "allowed_orgs": ["1", "2"],
-            "database_labels": ["default", "other"], "database_types": {"db_type_default": "csv", "db_type_other": "parquet"}},
-           [("encryption", "True"), ("allowed_algorithms", "a/.*"), ("allowed_algorithms", "b"), ("allowed_users", "x"),
-            ("allowed_orgs", "1"), ("allowed_orgs", "2"), ("database_labels", "default"), ("database_labels", "other"),
+    "v5": ({"encryption": "True", "allowed_algorithms": ["a/.*", "b"], "allowed_users": ["x"],
+            "allowed_orgs": ["1", "2"], "database_labels": ["default", "other"],
+            "database_types": {"db_type_default": "csv", "db_type_other": "parquet"}},
+           [("encryption", "True"), ("allowed_algorithms", "a/.*"), ("allowed_algorithms", "b"),
+            ("allowed_users", "x"), ("allowed_orgs", "1"), ("allowed_orgs", "2"),
+            ("database_labels", "default"), ("database_labels", "other"),
             ("db_type_default", "csv"), ("db_type_other", "parquet")]),
-    "v4": ({"encryption": True, "allowed_algorithms": "all", "database_columns": {"columns_default": ["age", "sex"]}},
-           [("encryption", "true"), ("allowed_algorithms", "all"), ("columns_default", "age"), ("columns_default", "sex")]),
+    "v4": ({"encryption": True, "allowed_algorithms": "all",
+            "database_columns": {"columns_default": ["age", "sex"]}},
+           [("encryption", "true"), ("allowed_algorithms", "all"), ("columns_default", "age"),
+            ("columns_default", "sex")]),
 }
 
 
@@ -52,22 +60,27 @@ def test_a_configuration_replaces_that_of_its_node(stage):
     stage.say(3, "node_info_update", payload)
     stage.done(3)
     names = {config(3, *row) for row in rows}
-    assert stage.changed() == dict.fromkeys(names, "new") | {config(3, "stale", "from an earlier connection"): "gone"}
+    assert (stage.changed() == dict.fromkeys(names, "new")
+            | {config(3, "stale", "from an earlier connection"): "gone"})
     stage.say(3, "node_info_update", {"encryption": False, "number": 7})
     stage.done(3)
-    assert stage.changed() == dict.fromkeys(names, "gone") | {config(3, "encryption", "false"): "new", config(3, "number", "7"): "new"}
+    assert (stage.changed() == dict.fromkeys(names, "gone")
+            | {config(3, "encryption", "false"): "new", config(3, "number", "7"): "new"})
     assert stage.heard() == {}
 
 
 def test_a_ping_is_of_its_sender_alone(stage):
-    old = stage.world.sql("UPDATE authenticatable SET status = 'x', last_seen = timezone('UTC', now()) - interval '20 s' "
+    old = stage.world.sql("UPDATE authenticatable "
+                          "SET status = 'x', last_seen = timezone('UTC', now()) - interval '20 s' "
                           "RETURNING last_seen")[0][0]
     stage.changed()
     for ident in (2, 14):
         stage.say(ident, "ping")
         stage.status_becomes(ident, "online")
-    assert stage.changed() == {f"authenticatable {ident}": {"status": "online"} for ident in (2, 14)}
-    assert stage.world.sql("SELECT id FROM authenticatable WHERE last_seen <> %s ORDER BY id", old) == [(2,), (14,)]
+    assert stage.changed() == {f"authenticatable {ident}": {"status": "online"}
+                               for ident in (2, 14)}
+    assert stage.world.sql("SELECT id FROM authenticatable WHERE last_seen <> %s ORDER BY id",
+                           old) == [(2,), (14,)]
     stage.world.sql("UPDATE authenticatable SET status = 'online'")
     assert stage.heard() == {}
 
@@ -109,7 +122,8 @@ def test_nothing_of_those_who_are_refused_has_an_effect_and_they_hear_nothing(st
 
 def test_words_without_a_meaning_are_acknowledged(stage):
     for ident in (1, 11):
-        for name, *args in (("message", "hello"), ("error", {"a": [1]}), ("error",), ("unknown", 1, "two", None)):
+        for name, *args in (("message", "hello"), ("error", {"a": [1]}), ("error",),
+                            ("unknown", 1, "two", None)):
             stage.say(ident, name, *args)
     stage.done(1, 11)
     assert (stage.heard(), stage.changed()) == ({}, {})
@@ -129,16 +143,18 @@ def gauges(world, node):
     return found
 
 
-METRICS = {"cpu_percent": 12.5, "memory_percent": 40.25, "num_algorithm_containers": 2, "cpu_count": 8,
-           "memory_total": 33554432000, "memory_available": 16777216000}
-GPUS = {"gpu_load": [10, 20], "gpu_memory_used": [1000, 2000], "gpu_memory_free": [9000, 8000], "gpu_temperature": [50, 61]}
+METRICS = {"cpu_percent": 12.5, "memory_percent": 40.25, "num_algorithm_containers": 2,
+           "cpu_count": 8, "memory_total": 33554432000, "memory_available": 16777216000}
+GPUS = {"gpu_load": [10, 20], "gpu_memory_used": [1000, 2000], "gpu_memory_free": [9000, 8000],
+        "gpu_temperature": [50, 61]}
 
 
 def test_the_metrics_of_a_node_are_gauges(stage):
     sender = {"os": "posix", "platform": "linux"}
     stage.say(1, "node_metrics_update", {**METRICS, **sender, "gpu_count": 2, **GPUS})
     expected = {(name, None): value for name, value in (METRICS | {"gpu_count": 2}).items()}
-    expected |= {(name, str(gpu)): value for name, values in GPUS.items() for gpu, value in enumerate(values)}
+    expected |= {(name, str(gpu)): value for name, values in GPUS.items()
+                 for gpu, value in enumerate(values)}
     wait_for(lambda: gauges(stage.world, 1), "the gauges")
     assert gauges(stage.world, 1) == expected
     stage.say(1, "node_metrics_update", {**METRICS, **sender, "cpu_percent": 99})
@@ -150,10 +166,11 @@ def test_the_metrics_of_a_node_are_gauges(stage):
 
 
 def bad(run, others, far):
-    """(reason, event) that must be refused: run is of organization 1, the others of organization 2 and of collaboration 2."""
+    """(reason, event) that must be refused: run is of organization 1, the others of organization 2
+    and of collaboration 2."""
     for reason, wrongs in (("run", (others, far, 999999, str(others), 0)), ("shape", (
-            "", "x", f" {run}", f"{run} ", f"+{run}", f"{run}.0", "12345678901", "-1", -1, 1.5, 2 ** 40, 2 ** 70, True, None, [run],
-            {"id": run}))):
+            "", "x", f" {run}", f"{run} ", f"+{run}", f"{run}.0", "12345678901", "-1", -1, 1.5,
+            2 ** 40, 2 ** 70, True, None, [run], {"id": run}))):
         for wrong in wrongs:
             yield reason, "algorithm_status_change", {"status": "failed", "run_id": wrong}
             yield reason, "algorithm_log", {"run_id": wrong, "log": "line"}
@@ -184,8 +201,10 @@ def test_payloads_of_the_wrong_kind_have_no_effect(stage):
         for args in ((), (None,), ("text",), (5,), ([],), ([{}],), (True,)):
             stage.say(1, name, *args)
     for wrong in ("x", None, {}, True, [[1]]):
-        stage.say(1, "node_metrics_update", {"cpu_percent": wrong, "os": "posix", "platform": "linux"})
-    for wrong in ({}, {"df_name": "df_old"}, {"df_name": None, "session_id": None}, {"df_name": ["df_old"], "session_id": 1},
+        stage.say(1, "node_metrics_update",
+                  {"cpu_percent": wrong, "os": "posix", "platform": "linux"})
+    for wrong in ({}, {"df_name": "df_old"}, {"df_name": None, "session_id": None},
+                  {"df_name": ["df_old"], "session_id": 1},
                   {"df_name": "df_old", "session_id": "x"}):
         stage.say(1, "dataframe_deleted", wrong)
     stage.done(1)

@@ -1,4 +1,5 @@
-"""PostgreSQL goes away in every way there is: clients stay, and what was committed meanwhile reaches them once."""
+"""PostgreSQL goes away in every way there is: clients stay, and what was committed meanwhile
+reaches them once."""
 import contextlib
 import os
 import random
@@ -15,10 +16,12 @@ from lablib.facts import wait_for
 from storm import QUIET, Storm, Watch, cast_rooms, new_seed
 
 WATCHED = [1, 3, 5, 12, 13, 14, 15]
-# Retries and pings come often, so that many of them fit into a short outage; reads have many pages, to be lost amid.
-OPTIONS = ["--retry-max", "200ms", "--ping-interval", "300ms", "--ping-timeout", "60s", "--beat-interval", "1s",
-           "--read-rows", "7"]
-BACKENDS = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name ~ %s"
+# Retries and pings come often, so that many of them fit into a short outage; reads have many pages,
+# to be lost amid.
+OPTIONS = ["--retry-max", "200ms", "--ping-interval", "300ms", "--ping-timeout", "60s",
+           "--beat-interval", "1s", "--read-rows", "7"]
+BACKENDS = (
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name ~ %s")
 ANY_LINK, LOG_LINK, WORK_LINK = "^vantage6-pushd", "^vantage6-pushd log", "^vantage6-pushd work"
 
 
@@ -40,13 +43,14 @@ def terminate(world, links):
 
 def log_backend(world):
     """The process of PostgreSQL that serves a log link."""
-    return world.sql("SELECT pid FROM pg_stat_activity WHERE application_name ~ %s", LOG_LINK, user="postgres")[0][0]
+    return world.sql("SELECT pid FROM pg_stat_activity WHERE application_name ~ %s", LOG_LINK,
+                     user="postgres")[0][0]
 
 
 def wait_ready(world):
     """Both daemons work with the database again."""
     for instance in (0, 1):
-        wait_for(lambda: world.ready(instance), f"instance {instance} to be ready", 60)  # noqa: B023
+        wait_for(lambda: world.ready(instance), f"instance {instance} to be ready", 60)
 
 
 def reason(world, instance=0):
@@ -63,7 +67,8 @@ def pings(client):
 
 def crowd(world, clients):
     """Several clients at both daemons, joined."""
-    made = [clients(Raw(world, ident, instance=instance)) for ident in WATCHED for instance in (0, 1)]
+    made = [clients(Raw(world, ident, instance=instance)) for ident in WATCHED
+            for instance in (0, 1)]
     world.joined(*made)
     return made
 
@@ -86,7 +91,11 @@ def down(world, how):
 
 
 def end_and_start(world, how):
-    """Likewise, and start it. killed: one of its processes is, as by the kernel when memory is short, and it starts the others anew."""
+    """Likewise, and start it.
+
+    killed: one of its processes is, as by the kernel when memory is short, and it starts the others
+    anew.
+    """
     if how == "killed":
         wait_ready(world)
         os.kill(log_backend(world), signal.SIGKILL)
@@ -121,7 +130,8 @@ def test_a_transaction_open_across_the_last_read_before_a_lost_link_is_delivered
     late.autocommit = False
     with late.cursor() as cursor:
         cursor.execute("SELECT vantage6_events.emit('late', '1'::json, 'everyone')")
-        world.emit("later", None, "everyone")  # a greater id, read before the smaller one is visible
+        # A greater id, read before the smaller one is visible.
+        world.emit("later", None, "everyone")
         for client in made:
             client.wait("later")
         assert terminate(world, ANY_LINK) >= 2
@@ -143,12 +153,14 @@ def test_a_read_that_is_lost_half_way_is_gone_on_with(world, clients):
 
     def lost_half_way():  # on a busy machine it may be over before it can be lost
         nonlocal total
-        world.sql("SELECT vantage6_events.emit('long', to_json(i), 'everyone') FROM generate_series(%s, %s) i",
+        world.sql("SELECT vantage6_events.emit('long', to_json(i), 'everyone') "
+                  "FROM generate_series(%s, %s) i",
                   total + 1, total + 3000)
         total += 3000
         for _ in range(3):
             seen = so_far()
-            wait_for(lambda: so_far() > seen or so_far() == total, f"a page after {seen} events of {total}")  # noqa: B023
+            wait_for(lambda: so_far() > seen
+                     or so_far() == total, f"a page after {seen} events of {total}")
             wait_for(lambda: terminate(world, LOG_LINK), "a link to end")
         return so_far() < total
     assert any(lost_half_way() for _ in range(5)), "each was over too soon to be lost"
@@ -158,8 +170,10 @@ def test_a_read_that_is_lost_half_way_is_gone_on_with(world, clients):
 
 
 def test_a_link_whose_last_words_come_with_an_error_is_made_anew_at_once(own_lab, clients):
-    """As on a busy machine: the server ends with a statement unread (ECONNRESET) before the daemon has read why."""
-    world = own_lab(options=["--read-interval", "1h", "--retry-max", "200ms"])  # no statement by itself
+    """As on a busy machine: the server ends with a statement unread (ECONNRESET) before the daemon
+    has read why."""
+    # No statement by itself.
+    world = own_lab(options=["--read-interval", "1h", "--retry-max", "200ms"])
     client = clients(Raw(world, 15))
     world.joined(client)
     backend = log_backend(world)
@@ -171,7 +185,8 @@ def test_a_link_whose_last_words_come_with_an_error_is_made_anew_at_once(own_lab
         os.kill(daemon, signal.SIGSTOP)
         assert terminate(world, LOG_LINK) == 1
         os.kill(backend, signal.SIGCONT)
-        wait_for(lambda: not os.path.exists(f"/proc/{backend}"), "its process to have closed the link")
+        wait_for(lambda: not os.path.exists(f"/proc/{backend}"),
+                 "its process to have closed the link")
     finally:
         for pid in (backend, daemon):
             with contextlib.suppress(ProcessLookupError):
@@ -190,7 +205,8 @@ def test_a_server_that_no_longer_answers_is_asked_anew(own_lab, clients):
     try:
         world.emit("while_it_hangs", None, "everyone")
         client.wait("while_it_hangs")
-        assert "database (log link): no answer from the server within answer_timeout, 1 s" in world.log()
+        assert ("database (log link): no answer from the server within answer_timeout, 1 s"
+                in world.log())
     finally:
         os.kill(backend, signal.SIGCONT)
     world.joined(client)
@@ -252,8 +268,9 @@ def test_connect_is_answered_without_the_database_and_rooms_follow(world, client
     down(world, "restart")
     try:
         wait_for(lambda: reason(world), "the daemon to notice")
+        # Each waits until it is connected.
         made = [clients(Raw(world, 15)), clients(Raw(world, 3)), clients(Python(world, 1)),
-                clients(Python(world, 12, transports=["polling"]))]  # each waits until it is connected
+                clients(Python(world, 12, transports=["polling"]))]
         assert not any(client.events for client in made)
         assert reason(world)
     finally:
@@ -349,16 +366,19 @@ def test_an_extension_that_is_not_attached_is_said_and_heals(world, clients):
 def test_a_function_that_a_superuser_owns_is_refused_until_it_is_mended(world, clients):
     function = "vantage6_events.connect(bigint, json)"
     broken_and_mended(
-        world, clients, lambda: world.sql(f"ALTER FUNCTION {function} OWNER TO postgres", user="postgres"),
+        world, clients,
+        lambda: world.sql(f"ALTER FUNCTION {function} OWNER TO postgres", user="postgres"),
         r"connect belongs to postgres.*V6005.*SELECT vantage6_events\.attach\('public'\)",
         lambda: world.sql("SELECT vantage6_events.attach('public')", user="postgres"))
 
 
 def test_a_revoked_grant_is_said_and_heals(world, clients):
-    function = "vantage6_events.events_since(pg_snapshot, bigint, integer, pg_snapshot, bigint, integer, integer)"
+    function = ("vantage6_events.events_since(pg_snapshot, bigint, integer, pg_snapshot, "
+                "bigint, integer, integer)")
     broken_and_mended(
-        world, clients, lambda: world.sql(f"REVOKE ALL ON FUNCTION {function} FROM pushd", user="postgres"),
-        r"42501.*grant_pushd", lambda: world.sql("SELECT vantage6_events.grant_pushd('pushd')", user="postgres"))
+        world, clients, lambda: world.sql(f"REVOKE ALL ON FUNCTION {function} FROM pushd",
+                                          user="postgres"), r"42501.*grant_pushd",
+        lambda: world.sql("SELECT vantage6_events.grant_pushd('pushd')", user="postgres"))
 
 
 def test_a_daemon_that_starts_without_its_database_stays_up_and_heals(world, clients):
@@ -403,7 +423,8 @@ def test_a_lock_on_hqs_tables_across_a_lost_link_makes_nobody_miss_an_event(worl
     db.cursor().execute("LOCK TABLE authenticatable IN ACCESS EXCLUSIVE MODE")
     terminate(world, ANY_LINK)
     wait_for(lambda: reason(world), "the daemon to lose its links")
-    wait_for(lambda: world.log().count("registering sockets is put off") > 1, "the daemon to be locked out")
+    wait_for(lambda: world.log().count("registering sockets is put off") > 1,
+             "the daemon to be locked out")
     world.emit("meanwhile", None, "everyone")
     assert not client.heard()
     db.rollback()
@@ -415,7 +436,8 @@ def test_a_lock_on_hqs_tables_across_a_lost_link_makes_nobody_miss_an_event(worl
 
 def test_the_daemon_has_no_idle_connection_besides_its_two(world):
     wait_ready(world)
-    count = world.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'pushd'", user="postgres")[0][0]
+    count = world.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'pushd'",
+                      user="postgres")[0][0]
     assert count == 4  # two links of two daemons
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         world.sql("SELECT * FROM vantage6_events.event", user="pushd")

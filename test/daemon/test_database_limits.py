@@ -1,4 +1,5 @@
-"""A database with too little patience, room or leave to write: clients stay, /readyz says why, and it heals."""
+"""A database with too little patience, room or leave to write: clients stay, /readyz says why, and
+it heals."""
 import contextlib
 import os
 import subprocess
@@ -10,10 +11,11 @@ from clients import Raw
 from lablib.facts import wait_for
 from test_database_faults import ANY_LINK, broken_and_mended, crowd, never_dropped, pings, terminate
 
-OPTIONS = ["--retry-max", "200ms", "--ping-interval", "300ms", "--ping-timeout", "60s", "--beat-interval", "1s",
-           "--read-interval", "1h"]
-IMPATIENT = {"statement_timeout": "1ms", "lock_timeout": "1ms", "idle_in_transaction_session_timeout": "1ms",
-             "idle_session_timeout": "1s", "transaction_timeout": "1ms", "default_transaction_isolation": "serializable",
+OPTIONS = ["--retry-max", "200ms", "--ping-interval", "300ms", "--ping-timeout", "60s",
+           "--beat-interval", "1s", "--read-interval", "1h"]
+IMPATIENT = {"statement_timeout": "1ms", "lock_timeout": "1ms",
+             "idle_in_transaction_session_timeout": "1ms", "idle_session_timeout": "1s",
+             "transaction_timeout": "1ms", "default_transaction_isolation": "serializable",
              "default_transaction_deferrable": "on"}
 LINKS = "SELECT pid FROM pg_stat_activity WHERE application_name ~ '^vantage6-pushd' ORDER BY 1"
 
@@ -52,7 +54,8 @@ def test_timeouts_that_its_role_has_are_not_for_the_daemon(world, clients):
 
 def read_only(world, switch):
     """Switch it on or off for all sessions."""
-    act = "SET default_transaction_read_only = on" if switch else "RESET default_transaction_read_only"
+    act = ("SET default_transaction_read_only = on"
+           if switch else "RESET default_transaction_read_only")
     as_superuser(world, f"ALTER SYSTEM {act}", "SELECT pg_reload_conf()")
 
 
@@ -67,7 +70,8 @@ def test_links_that_turn_read_only_notice_by_themselves(world, clients):
     links = world.sql(LINKS, user="postgres")
     read_only(world, True)
     try:
-        wait_for(lambda: "read-only" in world.http("GET", "/readyz", admin=True)[2], "a beat to be refused")
+        wait_for(lambda: "read-only" in world.http("GET", "/readyz", admin=True)[2],
+                 "a beat to be refused")
     finally:
         read_only(world, False)
     wait_for(world.ready, "the daemon to be ready")
@@ -81,8 +85,9 @@ def small_disk(world):
     """A directory of 1 MB on a file system of its own, as a tablespace."""
     folder = f"{world.lab.dir}/small"
     os.mkdir(folder)
-    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0777", "small", folder],
-                                           check=False, capture_output=True).returncode:
+    if (os.geteuid() != 0
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0777", "small", folder],
+                          check=False, capture_output=True).returncode):
         pytest.skip("expected to be allowed to mount a small file system")
     try:
         inner = f"{folder}/space"
@@ -90,19 +95,22 @@ def small_disk(world):
         os.chown(inner, world.lab.cluster.owner().pw_uid, -1)
         as_superuser(world, f"CREATE TABLESPACE small LOCATION '{inner}'")
         yield folder
-        as_superuser(world, "ALTER TABLE vantage6_events.lease SET TABLESPACE pg_default", "CHECKPOINT",
-                     "DROP TABLESPACE small")
+        as_superuser(world, "ALTER TABLE vantage6_events.lease SET TABLESPACE pg_default",
+                     "CHECKPOINT", "DROP TABLESPACE small")
     finally:
         subprocess.run(["umount", "-l", folder], check=True)
 
 
 def test_a_full_disk_is_said_and_heals(world, clients, small_disk):
     def fill():
-        as_superuser(world, "ALTER TABLE vantage6_events.lease SET TABLESPACE small", "TRUNCATE vantage6_events.lease")
+        as_superuser(world, "ALTER TABLE vantage6_events.lease SET TABLESPACE small",
+                     "TRUNCATE vantage6_events.lease")
         with contextlib.suppress(OSError), open(f"{small_disk}/filler", "wb", buffering=0) as file:
             while True:
                 file.write(bytes(4096))
         with pytest.raises(psycopg2.errors.DiskFull):
-            as_superuser(world, "INSERT INTO vantage6_events.lease (sid, incarnation, nsp, principal_id, subject, kind, connected_at) "
+            as_superuser(world, "INSERT INTO vantage6_events.lease "
+                         "(sid, incarnation, nsp, principal_id, subject, kind, connected_at) "
                          "VALUES ('a', 1, 'b', 1, 'c', 'user', now())")
-    broken_and_mended(world, clients, fill, "No space left on device.*53100", lambda: os.unlink(f"{small_disk}/filler"))
+    broken_and_mended(world, clients, fill, "No space left on device.*53100",
+                      lambda: os.unlink(f"{small_disk}/filler"))

@@ -1,4 +1,7 @@
-"""With shared_preload_libraries a background worker rings the bell. Reads that no bell causes are an hour apart here."""
+"""With shared_preload_libraries a background worker rings the bell.
+
+Reads that no bell causes are an hour apart here.
+"""
 import contextlib
 import os
 import signal
@@ -13,7 +16,8 @@ from lablib.facts import wait_for
 from lablib.postgres import DOORBELL
 
 WORKERS = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'vantage6_events' AND datname = %s"
-WAITS = """SELECT count(*) FROM pg_locks WHERE locktype = 'object' AND database = 0 AND NOT granted AND pid = %s"""
+WAITS = """SELECT count(*) FROM pg_locks WHERE locktype = 'object' AND database = 0 AND NOT granted
+    AND pid = %s"""
 # A transaction that has nothing to write waits for no standby.
 NOTIFY = "SELECT pg_notify('somebody', ''), pg_logical_emit_message(true, 'test', '')"
 EMIT = "SELECT vantage6_events.emit(%s, NULL, 'everyone')"
@@ -21,7 +25,7 @@ EMIT = "SELECT vantage6_events.emit(%s, NULL, 'everyone')"
 
 @pytest.fixture(scope="module")
 def world(make_world):
-    """One daemon that hears bells only."""
+    """One daemon that receives bells only."""
     return make_world(options=["--read-interval", "1h", "--retry-max", "200ms"], settings=DOORBELL)
 
 
@@ -37,7 +41,7 @@ def worker(world, database="hq"):
 
 @pytest.fixture
 def client(world, clients):
-    """One that has joined. What it hears, a bell has brought."""
+    """One that has joined. What it receives, a bell has brought."""
     made = clients(Raw(world, 12))
     world.joined(made)
     return made
@@ -76,7 +80,8 @@ def test_the_mode_is_told(world, v5, client):
 
 
 def test_what_did_not_commit_is_not_heard(world, client):
-    """A rollback, and a savepoint that was rolled back; what the transaction emitted besides is heard."""
+    """A rollback, and a savepoint that was rolled back; what the transaction emitted besides is
+    received."""
     with transaction(world) as (db, cursor):
         cursor.execute(EMIT, ("never",))
         db.rollback()
@@ -131,8 +136,8 @@ def test_what_was_prepared_before_a_crash_counts_when_it_commits(own_lab, client
 
 
 def test_hq_never_takes_the_lock_of_notify(world, client):
-    """A commit that notifies has it while it waits for a standby that does not exist; HQ's commits go on, only the
-    worker waits."""
+    """A commit that notifies has it while it waits for a standby that does not exist; HQ's commits
+    go on, only the worker waits."""
     world.sql("ALTER DATABASE hq SET synchronous_commit = local", user="postgres")
     world.sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'", user="postgres")
     world.sql("SELECT pg_reload_conf()", user="postgres")
@@ -140,14 +145,17 @@ def test_hq_never_takes_the_lock_of_notify(world, client):
     holder.cursor().execute("SET synchronous_commit = on")
     thread = threading.Thread(target=holder.cursor().execute, args=(NOTIFY,))
     try:
-        wait_for(lambda: world.sql("SHOW synchronous_standby_names", user="postgres") == [("nobody",)], "the setting")
+        wait_for(lambda: world.sql("SHOW synchronous_standby_names", user="postgres")
+                 == [("nobody",)], "the setting")
         thread.start()
         wait_for(lambda: world.sql("SELECT wait_event FROM pg_stat_activity WHERE pid = %s",
-                                   holder.get_backend_pid(), user="postgres") == [("SyncRep",)], "NOTIFY to wait")
+                                   holder.get_backend_pid(), user="postgres") == [("SyncRep",)],
+                 "NOTIFY to wait")
         with hq.cursor() as cursor:
             cursor.execute("SET statement_timeout = '20s'")
             cursor.execute(EMIT, ("while_locked",))
-        wait_for(lambda: world.sql(WAITS, worker(world), user="postgres")[0][0] == 1, "the worker to wait")
+        wait_for(lambda: world.sql(WAITS, worker(world), user="postgres")[0][0] == 1,
+                 "the worker to wait")
         assert client.heard("while_locked") == []
     finally:
         world.sql("ALTER SYSTEM RESET synchronous_standby_names", user="postgres")
@@ -178,12 +186,13 @@ def test_many_bells_are_one(world, client):
             world.emit(f"many_{i}", None, "everyone")
     client.wait("many_49")
     listener.poll()
-    assert 1 <= len(listener.notifies) < 10 and {notice.payload for notice in listener.notifies} == {""}
+    assert (1 <= len(listener.notifies) < 10
+            and {notice.payload for notice in listener.notifies} == {""})
     listener.close()
 
 
 def test_a_pause_is_kept_between_bells(world, client):
-    """And what was committed in it is heard after it."""
+    """And what was committed in it is received after it."""
     listener = world.connect()
     listener.cursor().execute("LISTEN vantage6_events")
     world.sql("ALTER SYSTEM SET vantage6_events.bell_pause = '1s'", user="postgres")
@@ -249,7 +258,8 @@ def test_each_database_has_a_worker(world, client):
 
 def test_no_worker_to_be_had(own_lab, clients):
     """Then commits ring the plain bell, until there is one."""
-    world = own_lab(options=["--read-interval", "1h"], settings=DOORBELL + "max_worker_processes = 0\n")
+    world = own_lab(options=["--read-interval", "1h"],
+                    settings=DOORBELL + "max_worker_processes = 0\n")
     assert world.sql("SELECT bell FROM vantage6_events.status") == [("notify",)]
     client = clients(Raw(world, 12))
     world.joined(client)

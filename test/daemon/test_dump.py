@@ -1,4 +1,5 @@
-"""pg_dump and restore, into another database and another cluster: what is remembered goes along, nothing is announced."""
+"""pg_dump and restore, into another database and another cluster: what is remembered goes along,
+nothing is announced."""
 import os
 import shutil
 import subprocess
@@ -18,8 +19,8 @@ NO_PASSWORDS = "/nonexistent"
 # What outlives a dump: all that is logged but the events, whose xids mean nothing elsewhere.
 REMEMBERED = """SELECT c.relname FROM pg_class c, pg_extension e WHERE e.extname = 'vantage6_events'
     AND c.oid = ANY (e.extconfig) AND c.relkind = 'r' ORDER BY 1"""
-SEQUENCES = """SELECT relname FROM pg_class WHERE relnamespace = 'vantage6_events'::regnamespace AND relkind = 'S'
-    AND relname NOT IN ('incarnation', 'pending_id_seq') ORDER BY 1"""
+SEQUENCES = """SELECT relname FROM pg_class WHERE relnamespace = 'vantage6_events'::regnamespace
+    AND relkind = 'S' AND relname NOT IN ('incarnation', 'pending_id_seq') ORDER BY 1"""
 # What belongs to a life of the database: nothing of it may be there, nor be made by the restore.
 OF_A_LIFE = ("event", "rights_change", "lease", "instance", "pending", "epoch", "done_once")
 
@@ -31,12 +32,16 @@ def world(make_world):
     made.sql("ALTER DATABASE hq SET vantage6_events.drain_grace = '7s'", user="postgres")
     client = Raw(made, 3)
     made.joined(client)
-    wait_for(lambda: made.sql("SELECT count(*) FROM vantage6_events.announced", user="postgres")[0][0], "an announcement")
-    run = made.sql("""INSERT INTO run (task_id, organization_id, status) SELECT t.id, n.organization_id, 'pending'
-        FROM task t JOIN node n USING (collaboration_id) LIMIT 1 RETURNING id, task_id""")[0]
-    made.sql("INSERT INTO task (collaboration_id, parent_id) SELECT collaboration_id, id FROM task WHERE id = %s", run[1])
+    wait_for(lambda: made.sql("SELECT count(*) FROM vantage6_events.announced",
+                              user="postgres")[0][0], "an announcement")
+    run = made.sql("""INSERT INTO run (task_id, organization_id, status)
+        SELECT t.id, n.organization_id, 'pending' FROM task t JOIN node n USING (collaboration_id)
+        LIMIT 1 RETURNING id, task_id""")[0]
+    made.sql("INSERT INTO task (collaboration_id, parent_id) SELECT collaboration_id, id "
+             "FROM task WHERE id = %s", run[1])
     made.sql("SELECT vantage6_events.kill_task(%s)", run[1])
-    made.sql("""INSERT INTO vantage6_events.log_line (run_id, line, at) VALUES (1, E'a line\\n', now());
+    made.sql("""INSERT INTO vantage6_events.log_line (run_id, line, at)
+        VALUES (1, E'a line\\n', now());
         INSERT INTO vantage6_events.deferred (principal_id, name, arg, since)
         VALUES (1, 'algorithm_log', '{"a": 1}', now())""",
              user="postgres")
@@ -64,8 +69,10 @@ def other(world):
 def program(world, name, *options, database="hq", text=None, cluster=None):
     """Run a program of PostgreSQL as a superuser; what it wrote."""
     cluster = cluster or world.lab.cluster
-    done = subprocess.run([f"{cluster.pgbin}/{name}", *options, "-d", cluster.conninfo("postgres", database, NO_PASSWORDS)],
-                          input=text, capture_output=True, env=clean_env(), text=not isinstance(text, bytes), check=False)
+    done = subprocess.run([f"{cluster.pgbin}/{name}", *options, "-d",
+                           cluster.conninfo("postgres", database, NO_PASSWORDS)],
+                          input=text, capture_output=True, env=clean_env(),
+                          text=not isinstance(text, bytes), check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -95,7 +102,8 @@ class Place:
 
 
 def is_the_same(world, place, anew=()):
-    """What was remembered is there, but for the columns anew, and nothing else; the daemon may open."""
+    """What was remembered is there, but for the columns anew, and nothing else; the daemon may
+    open."""
     source = Place(world.lab.cluster)
     assert not differences(inventory(source), inventory(place, place.name))
     for table, in source.sql(REMEMBERED):
@@ -105,28 +113,35 @@ def is_the_same(world, place, anew=()):
     for table in OF_A_LIFE:
         assert place.sql(f"SELECT count(*) FROM vantage6_events.{table}") == [(0,)], table
     for sequence, in source.sql(SEQUENCES):
-        was, now = (where.sql(f"SELECT last_value, is_called FROM vantage6_events.{sequence}") for where in (source, place))
+        was, now = (where.sql(f"SELECT last_value, is_called FROM vantage6_events.{sequence}")
+                    for where in (source, place))
         assert was == now, sequence
     last = source.sql("SELECT max(id) FROM vantage6_events.event")[0][0]
     assert place.sql("SELECT * FROM vantage6_events.faults()") == []
-    assert place.sql("SELECT vantage6_events.emit('first', NULL::json, 'everyone')", user="hq")[0][0] > last
-    # As a daemon: opened, all that is announced as online has a grace, and rows of HQ are announced.
+    assert place.sql("SELECT vantage6_events.emit('first', NULL::json, 'everyone')",
+                     user="hq")[0][0] > last
+    # As a daemon: opened, all that is announced as online has a grace, and rows of HQ are
+    # announced.
     epoch = place.sql("SELECT epoch FROM vantage6_events.open('i', '1.1.0')", user="pushd")[0][0]
     assert (epoch,) not in source.sql("SELECT value FROM vantage6_events.epoch")
-    assert place.sql("SELECT array_agg(principal_id ORDER BY 1) FROM vantage6_events.pending") == \
-        source.sql("SELECT array_agg(principal_id ORDER BY 1) FROM vantage6_events.announced WHERE online")
+    ids = "SELECT array_agg(principal_id ORDER BY 1) FROM vantage6_events."
+    assert place.sql(ids + "pending") == source.sql(ids + "announced WHERE online")
     place.sql("UPDATE run SET status = 'active' WHERE id = (SELECT min(id) FROM run)", user="hq")
     assert ("status_update",) in place.sql("SELECT name FROM vantage6_events.event")
 
 
 def test_everything_that_is_remembered_has_rows_here(world):
     empty = [table for table, in world.sql(REMEMBERED, user="postgres")
-             if not world.sql(f"SELECT EXISTS (SELECT FROM vantage6_events.{table})", user="postgres")[0][0]]
+             if not world.sql(f"SELECT EXISTS (SELECT FROM vantage6_events.{table})",
+                              user="postgres")[0][0]]
     assert set(empty) <= {"dependency", "ready_task", "unwanted_dataframe"}
-    lost = world.sql("""SELECT c.relname FROM pg_class c, pg_extension e WHERE e.extname = 'vantage6_events'
-        AND c.relnamespace = 'vantage6_events'::regnamespace AND c.relkind = 'r' AND c.relpersistence = 'p'
+    lost = world.sql("""SELECT c.relname FROM pg_class c, pg_extension e
+        WHERE e.extname = 'vantage6_events'
+        AND c.relnamespace = 'vantage6_events'::regnamespace AND c.relkind = 'r'
+            AND c.relpersistence = 'p'
         AND NOT c.oid = ANY (e.extconfig) AND NOT relispartition""", user="postgres")
-    assert sorted(lost) == [("received",), ("rights_change",), ("secret",)], "a table that neither a dump nor a crash was meant to forget"
+    assert sorted(lost) == [("received",), ("rights_change",), ("secret",)], (
+        "a table that neither a dump nor a crash was meant to forget")
 
 
 @pytest.mark.parametrize("form", ["plain", "custom"])
@@ -137,7 +152,8 @@ def test_a_dump_goes_into_another_cluster(world, other, form):
         program(world, "psql", "-v", "ON_ERROR_STOP=1", "-q", cluster=other, database="postgres",
                 text=program(world, "pg_dump", "-C"))
     else:
-        program(world, "pg_restore", "-C", "-e", database="postgres", cluster=other, text=dump(world))
+        program(world, "pg_restore", "-C", "-e", database="postgres", cluster=other,
+                text=dump(world))
     assert place.sql("SHOW vantage6_events.drain_grace") == [("7s",)]
     is_the_same(world, place)
 
@@ -149,20 +165,24 @@ def test_a_dump_goes_into_another_database(world):
     is_the_same(world, place)
 
 
-@pytest.mark.parametrize("options", [["--no-privileges"], ["--no-owner"], ["--no-owner", "--no-privileges"]])
-def test_a_restore_without_privileges_or_owners_is_refused_until_attach_has_mended_it(world, options):
+@pytest.mark.parametrize("options",
+                         [["--no-privileges"], ["--no-owner"], ["--no-owner", "--no-privileges"]])
+def test_a_restore_without_privileges_or_owners_is_refused_until_attach_has_mended_it(
+        world, options):
     name = "_".join(["bare", *options]).replace("-", "")
     place = Place(world.lab.cluster, name)
     world.sql(f'CREATE DATABASE "{name}" OWNER hq', user="postgres")
     program(world, "pg_restore", "-e", *options, database=name, text=dump(world))
     if "--no-owner" in options:  # HQ's tables are given back, as an operator must
-        for table, in place.sql("SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        for table, in place.sql("SELECT oid::regclass::text FROM pg_class "
+                                "WHERE relnamespace = 'public'::regnamespace"
                                 " AND relkind = 'r'"):
             place.sql(f"ALTER TABLE {table} OWNER TO hq")
     with pytest.raises(psycopg2.Error) as refused:
         place.sql("SELECT * FROM vantage6_events.open('i', '1.1.0')")
     assert refused.value.pgcode == "V6005"
-    assert "As the owner of HQ's tables: SELECT vantage6_events.attach('public')" in str(refused.value)
+    advice = "As the owner of HQ's tables: SELECT vantage6_events.attach('public')"
+    assert advice in str(refused.value)
     place.sql("SELECT vantage6_events.attach('public')")
     is_the_same(world, place, anew=("attached_at", "created_at", "told_at"))
 
@@ -171,7 +191,8 @@ def test_detached_and_dropped_it_leaves_hqs_tables_as_if_it_had_never_been(world
     place = Place(world.lab.cluster, "gone")
     world.sql("CREATE DATABASE gone OWNER hq", user="postgres")
     for part in ("hq", "seed"):
-        world.lab.cluster.psql(world.lab.conninfo("hq", "gone"), file=f"{TOP}/test/hq/{part}-v5.sql")
+        world.lab.cluster.psql(world.lab.conninfo("hq", "gone"),
+                               file=f"{TOP}/test/hq/{part}-v5.sql")
 
     def dumped():  # what is different each time is no part of it
         return [line for line in program(world, "pg_dump", database="gone").splitlines()
@@ -179,7 +200,8 @@ def test_detached_and_dropped_it_leaves_hqs_tables_as_if_it_had_never_been(world
     before = dumped()
     place.sql("CREATE EXTENSION vantage6_events; SELECT vantage6_events.grant_hq('hq');"
               "SELECT vantage6_events.attach('public')")
-    with pytest.raises(psycopg2.errors.DependentObjectsStillExist, match="trigger vantage6_events_on_run_inserted"):
+    with pytest.raises(psycopg2.errors.DependentObjectsStillExist,
+                       match="trigger vantage6_events_on_run_inserted"):
         place.sql("DROP EXTENSION vantage6_events")
     place.sql("SELECT vantage6_events.detach()", user="hq")
     place.sql("DROP EXTENSION vantage6_events; DROP SCHEMA vantage6_events")

@@ -44,18 +44,21 @@ def test_every_packet(own_lab, clients):
     lab.sql("UPDATE run SET status = 'active' WHERE id = 2")
     lab.sql("INSERT INTO run (id, task_id, organization_id, status) VALUES (500, 1, 1, 'active')")
     lab.sql("UPDATE run SET status = 'killed by user' WHERE id = 500")
-    lab.sql("INSERT INTO dataframetobedeletedatnode (dataframe_name, session_id, node_id) VALUES ('df_one', 1, 1)")
+    lab.sql("INSERT INTO dataframetobedeletedatnode (dataframe_name, session_id, node_id) "
+            "VALUES ('df_one', 1, 1)")
 
     for packet in packets(CLIENTS):
         node.send(packet)
     heard[0].wait("algorithm_log")
     rows = [tuple(cell.strip() for cell in row.split("|")) for row in samples(CLIENTS, r"\w+ +\| ")]
-    wait_for(lambda: [("key", "value"), *lab.sql("SELECT key, value FROM nodeconfig WHERE node_id = 1 ORDER BY id")]
+    wait_for(lambda: [("key", "value"),
+                      *lab.sql("SELECT key, value FROM nodeconfig WHERE node_id = 1 ORDER BY id")]
              == rows, "the configuration")
     assert not lab.sql("SELECT FROM dataframetobedeletedatnode WHERE dataframe_name = 'df_one'")
     metrics = lab.http("GET", "/metrics", admin=True)[2].splitlines()
     assert set(samples(CLIENTS, r"\w+\{")) <= set(metrics)
-    wait_for(lambda: lab.sql("SELECT log FROM run WHERE id = 101") == [("line one",)], "the log in HQ's row")
+    wait_for(lambda: lab.sql("SELECT log FROM run WHERE id = 101") == [("line one",)],
+             "the log in HQ's row")
     node.send('42/tasks,["algorithm_log",{"run_id":7,"log":"of another"}]')
     for line in samples(CLIENTS, "WARN "):
         wait_for(lambda: line in lab.log(), line)  # noqa: B023
@@ -65,20 +68,24 @@ def test_every_packet(own_lab, clients):
         lab.sql(statement)
 
     assert lab.sql("SELECT vantage6_events.kill_node(1) > 0") == [(True,)]
-    heard += [clients(Raw(lab, THIRD_NODE, token)) for token in (lab.token(3, ttl=-120), lab.token(3, forged=True))]
+    heard += [clients(Raw(lab, THIRD_NODE, token))
+              for token in (lab.token(3, ttl=-120), lab.token(3, forged=True))]
     lab.settled(node)
     node.close()
     heard.append(node)
     expected = unnumbered(packet for packet in packets(SERVER) if '"new_task"' not in packet)
-    wait_for(lambda: expected <= unnumbered(packet for client in heard for packet in client.packets),
+    wait_for(lambda: expected
+             <= unnumbered(packet for client in heard for packet in client.packets),
              f"all of {sorted(expected)}")
 
 
 def test_the_installation_counts_the_triggers(v5, v4):
     with open(f"{TOP}/doc/install.md", encoding="utf-8") as file:
         text = " ".join(file.read().split())
-    told = re.search(r"puts (\d+) triggers on (\d+) tables of HQ 5 \((\d+) on (\d+) of HQ 4\)", text)
-    counts = "SELECT count(*), count(DISTINCT tgrelid) FROM pg_trigger WHERE tgname LIKE 'vantage6_events%'"
+    told = re.search(r"puts (\d+) triggers on (\d+) tables of HQ 5 \((\d+) on (\d+) of HQ 4\)",
+                     text)
+    counts = ("SELECT count(*), count(DISTINCT tgrelid) FROM pg_trigger "
+              "WHERE tgname LIKE 'vantage6_events%'")
     assert [int(number) for number in told.groups()] == [*v5.sql(counts)[0], *v4.sql(counts)[0]]
 
 

@@ -1,16 +1,19 @@
-"""12 writers at once, two daemons: every client hears every committed event of its rooms once, and no other."""
+"""12 writers at once, two daemons: every client receives every committed event of its rooms once,
+and no other."""
 import json
 
 from clients import Python, Raw
 from lablib.facts import wait_for
 from storm import Storm, Watch, cast_rooms, new_seed
 
-WATCHED = [1, 3, 5, 11, 12, 13, 14, 15, 17]  # nodes of both collaborations, users of every scope and of none
+# Nodes of both collaborations, users of every scope and of none.
+WATCHED = [1, 3, 5, 11, 12, 13, 14, 15, 17]
 
 
 def test_writers_at_once_are_heard_exactly_once_by_clients_of_two_daemons(v5, clients):
     world = v5
-    heard = [clients(Raw(world, ident, instance=instance)) for ident in WATCHED for instance in (0, 1)]
+    heard = [clients(Raw(world, ident, instance=instance)) for ident in WATCHED
+             for instance in (0, 1)]
     heard += [clients(Python(world, 3, transports=["polling"])),
               clients(Python(world, 16, instance=1, transports=["polling"]))]
     world.joined(*heard)
@@ -50,7 +53,8 @@ def test_an_event_whose_bell_was_lost_is_read_after_read_interval(limited, clien
     wait_for(lambda: client.heard("silent"), "the event, sooner than by the default of 5 s", 4)
 
 
-def test_clients_that_join_in_the_middle_of_a_storm_hear_all_that_begins_after_and_nothing_twice(v5, clients):
+def test_clients_that_join_in_the_middle_of_a_storm_hear_all_that_begins_after_and_nothing_twice(
+        v5, clients):
     first = clients(Raw(v5, 15))
     v5.joined(first)
     watch = Watch(v5, [first])
@@ -65,8 +69,9 @@ def test_clients_that_join_in_the_middle_of_a_storm_hear_all_that_begins_after_a
     storm.stop()
     v5.settled(*late)
     watch.check()
-    rows = v5.sql("SELECT payload, emitted_at FROM vantage6_events.event WHERE name = 'storm' AND id > %s",
-                  watch.start, user="postgres")
+    rows = v5.sql(
+        "SELECT payload, emitted_at FROM vantage6_events.event WHERE name = 'storm' AND id > %s",
+        watch.start, user="postgres")
     log = {payload: emitted_at for payload, emitted_at in rows}
     for client in late:
         heard = [json.dumps(event, separators=(",", ":")) for event in client.heard("storm")]

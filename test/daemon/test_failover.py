@@ -1,4 +1,5 @@
-"""A standby takes over, a server crashes with xids unflushed: what other cursors than ours would lose."""
+"""A standby takes over, a server crashes with xids unflushed: what other cursors than ours would
+lose."""
 import contextlib
 import os
 import shutil
@@ -15,7 +16,8 @@ from reader import Reader
 from standby import make_standby, promote
 
 BEHIND = int(os.environ.get("BEHIND", "20000"))
-OPTIONS = ["--retry-max", "200ms", "--ping-timeout", "60s", "--read-interval", "2s", "--drain-time", "0s"]
+OPTIONS = ["--retry-max", "200ms", "--ping-timeout", "60s", "--read-interval", "2s", "--drain-time",
+           "0s"]
 
 
 class Pair:
@@ -29,7 +31,8 @@ class Pair:
                  "user": "pushd", "dbname": "hq"}
         for instance in (0, 1):
             world.lab.stop_pushd(instance)
-        world.lab.facts["options"] += ["--conninfo", " ".join(f"{key}={value}" for key, value in words.items())]
+        world.lab.facts["options"] += ["--conninfo",
+                                       " ".join(f"{key}={value}" for key, value in words.items())]
         for instance in (0, 1):
             world.lab.start_pushd(instance)
 
@@ -50,7 +53,8 @@ class Pair:
         end = self.ask(self.primary, "SELECT pg_current_wal_insert_lsn()")[0][0]
         self.ask(self.primary, "SELECT pg_logical_emit_message(false, '', '')")
         self.ask(self.primary, "SELECT pg_switch_wal()")
-        wait_for(lambda: self.ask(self.standby, "SELECT pg_last_wal_replay_lsn() >= %s", end)[0][0], "the standby")
+        wait_for(lambda: self.ask(self.standby, "SELECT pg_last_wal_replay_lsn() >= %s", end)[0][0],
+                 "the standby")
 
     def fail_over(self):
         """The primary is gone for ever, the standby is the primary now."""
@@ -85,8 +89,9 @@ def test_a_server_that_hangs_is_passed_by(own_lab, clients):
     with socket.create_server(("127.0.0.1", 0)) as mute:
         port = mute.getsockname()[1]
         world.lab.stop_pushd(0)
-        world.lab.facts["options"] += ["--conninfo", f"host=127.0.0.1,{cluster.run} port={port},{cluster.port} user=pushd "
-                                                     "dbname=hq connect_timeout=1"]
+        world.lab.facts["options"] += [
+            "--conninfo", f"host=127.0.0.1,{cluster.run} port={port},{cluster.port} user=pushd "
+            "dbname=hq connect_timeout=1"]
         world.start(path="/livez")
         wait_for(world.ready, "it to be ready", 30)
         assert f"no answer from 127.0.0.1, port {port}, within connect_timeout" in world.log()
@@ -95,25 +100,28 @@ def test_a_server_that_hangs_is_passed_by(own_lab, clients):
 
 def crowd(world, clients):
     """Clients at both daemons."""
-    made = [clients(Raw(world, ident, instance=instance)) for ident in (3, 12, 15) for instance in (0, 1)]
+    made = [clients(Raw(world, ident, instance=instance)) for ident in (3, 12, 15)
+            for instance in (0, 1)]
     world.joined(*made)
     return made
 
 
 def numbers(payloads):
     """The arguments of events of test()."""
-    return [int(payload.rpartition(",")[2][:-1]) for payload in payloads if payload.startswith('["n",')]
+    return [int(payload.rpartition(",")[2][:-1]) for payload in payloads
+            if payload.startswith('["n",')]
 
 
 def heard(client):
-    """The same as heard by a client."""
+    """The same as received by a client."""
     return [event[1] for event in client.heard("n")]
 
 
 def wait_same(made, expected):
-    """Each client hears these, once, and is still on its first connection."""
+    """Each client receives these, once, and is still on its first connection."""
     for client in made:
-        wait_for(lambda: len(heard(client)) >= len(expected), f"{client} to hear {len(expected)} events")  # noqa: B023
+        wait_for(lambda: len(heard(client)) >= len(expected),
+                 f"{client} to receive {len(expected)} events")
         assert sorted(heard(client)) == sorted(expected)
         assert client.connects == 1 and not client.closed
 
@@ -125,7 +133,8 @@ def emit(world, first, count):
     return list(range(first, first + count))
 
 
-def test_a_standby_that_lacks_many_events_takes_over_and_what_it_commits_is_delivered(pair, clients):
+def test_a_standby_that_lacks_many_events_takes_over_and_what_it_commits_is_delivered(
+        pair, clients):
     world = pair.world
     made = crowd(world, clients)
     pair.caught_up()
@@ -149,21 +158,25 @@ def test_a_standby_that_lacks_many_events_takes_over_and_what_it_commits_is_deli
     wait_same(made, early + late + emit(world, 2000, 5))
 
 
-def test_what_was_acknowledged_by_a_synchronous_pair_is_delivered_whichever_server_lives(pair, clients):
+def test_what_was_acknowledged_by_a_synchronous_pair_is_delivered_whichever_server_lives(
+        pair, clients):
     world = pair.world
     pair.ask(pair.primary, "ALTER SYSTEM SET synchronous_standby_names = 'standby'")
     pair.ask(pair.primary, "SELECT pg_reload_conf()")
-    wait_for(lambda: pair.ask(pair.primary, "SELECT sync_state FROM pg_stat_replication") == [("sync",)],
+    wait_for(lambda: pair.ask(pair.primary, "SELECT sync_state FROM pg_stat_replication")
+             == [("sync",)],
              "a synchronous standby")
     made = crowd(world, clients)
     acknowledged, ended = [], threading.Event()
 
     def write(writer):
         number = writer * 100000
-        with contextlib.suppress(psycopg2.Error), contextlib.closing(pair.connect(pair.primary, "hq")) as db:
+        with (contextlib.suppress(psycopg2.Error),
+              contextlib.closing(pair.connect(pair.primary, "hq")) as db):
             cursor = db.cursor()
             while not ended.is_set():
-                cursor.execute("SELECT vantage6_events.emit('n', to_json(%s), 'everyone')", (number,))
+                cursor.execute("SELECT vantage6_events.emit('n', to_json(%s), 'everyone')",
+                               (number,))
                 acknowledged.append(number)
                 number += 1
     writers = [threading.Thread(target=write, args=(writer,)) for writer in range(4)]
@@ -176,7 +189,8 @@ def test_what_was_acknowledged_by_a_synchronous_pair_is_delivered_whichever_serv
         writer.join()
     pair.ask(pair.standby, "ALTER SYSTEM RESET synchronous_standby_names")
     pair.ask(pair.standby, "SELECT pg_reload_conf()")
-    # What is there and was not acknowledged was committed, and its acknowledgement lost: it counts, too.
+    # What is there and was not acknowledged was committed, and its acknowledgement lost: it counts,
+    # too.
     there = [int(number) for number, in pair.ask(
         pair.standby, "SELECT payload::json ->> 1 FROM vantage6_events.event WHERE name = 'n'")]
     assert set(acknowledged) <= set(there)
@@ -185,7 +199,8 @@ def test_what_was_acknowledged_by_a_synchronous_pair_is_delivered_whichever_serv
 
 def test_a_standby_is_no_place_to_read(pair):
     """Its snapshots omit transactions that run on the primary."""
-    with contextlib.closing(pair.connect(pair.primary)) as late, contextlib.closing(pair.connect(pair.standby)) as db:
+    with contextlib.closing(pair.connect(pair.primary)) as late, contextlib.closing(
+            pair.connect(pair.standby)) as db:
         pair.world.emit("n", 0, "everyone")
         pair.caught_up()
         reader = Reader(db, on_standby=True)
@@ -200,7 +215,8 @@ def test_a_standby_is_no_place_to_read(pair):
         lost = {kind for kind, found in reader.found.items() if 1 not in numbers(found)}
         assert lost == set(Reader.KINDS), "this is no trap"
         for call, says in (("open('i', '1.1.0')", "this server is a standby"),
-                           ("events_since(pg_current_snapshot(), 0, NULL, NULL, 0, 1)", "during recovery")):
+                           ("events_since(pg_current_snapshot(), 0, NULL, NULL, 0, 1)",
+                            "during recovery")):
             with pytest.raises(psycopg2.Error, match=says), db.cursor() as cursor:
                 cursor.execute(f"SELECT * FROM vantage6_events.{call}")
 
@@ -235,14 +251,17 @@ def test_xids_that_are_given_out_again_after_a_crash_hide_no_event(own_lab, clie
 
 def test_an_open_transaction_behind_many_events_is_found_when_it_commits(own_lab):
     world = own_lab(options=OPTIONS)
-    with contextlib.closing(world.connect("postgres")) as db, contextlib.closing(world.connect()) as late:
+    with contextlib.closing(world.connect("postgres")) as db, contextlib.closing(
+            world.connect()) as late:
         reader = Reader(db)
         late.autocommit = False
         late.cursor().execute("SELECT vantage6_events.emit('n', '1'::json, 'everyone')")
-        world.sql("SELECT count(vantage6_events.emit('n', to_json(i), 'everyone')) FROM generate_series(2, %s) i", BEHIND)
+        world.sql("SELECT count(vantage6_events.emit('n', to_json(i), 'everyone')) "
+                  "FROM generate_series(2, %s) i", BEHIND)
         reader.read(db)
         world.lab.stop_pushd(0)
-        with contextlib.closing(world.connect("postgres")) as another:  # the reader's link is lost, too
+        # The reader's link is lost, too.
+        with contextlib.closing(world.connect("postgres")) as another:
             emit(world, BEHIND + 1, 3)
             reader.read(another)
             late.commit()

@@ -7,9 +7,10 @@ from openmetrics import families
 
 NODE, OTHER = 1, 3
 GPU = ("gpu_load", "gpu_memory_used", "gpu_memory_free", "gpu_temperature")
-MEASURED = {"cpu_percent": 12.5, "memory_percent": 40, "num_algorithm_containers": 2, "os": "Linux", "platform": "Linux",
-            "cpu_count": 8, "memory_total": 68719476736, "memory_available": 34359738368, "gpu_count": 2,
-            "gpu_load": [0.25, 0.5], "gpu_memory_used": [1000, 2000], "gpu_memory_free": [3000, 4000],
+MEASURED = {"cpu_percent": 12.5, "memory_percent": 40, "num_algorithm_containers": 2, "os": "Linux",
+            "platform": "Linux", "cpu_count": 8, "memory_total": 68719476736,
+            "memory_available": 34359738368, "gpu_count": 2, "gpu_load": [0.25, 0.5],
+            "gpu_memory_used": [1000, 2000], "gpu_memory_free": [3000, 4000],
             "gpu_temperature": [50, 61.5]}
 
 
@@ -30,13 +31,14 @@ def shown(world):
 def expected(ident, measured):
     """The same, as a node measured it."""
     node = (("node_id", str(ident)), ("os", measured["os"]))
-    one = {(name, node): value for name, value in measured.items() if name not in GPU and name not in ("os", "platform")}
+    one = {(name, node): value for name, value in measured.items() if name not in GPU
+           and name not in ("os", "platform")}
     return {**one, **{(name, (("gpu_id", str(gpu)), *node)): value
                       for name in GPU for gpu, value in enumerate(measured.get(name, ()))}}
 
 
 def nothing_came_of(world, client):
-    """What the client sent before has been taken, since what it sends now has, and has no effect."""
+    """What the client sent before has been taken, since what it sends now has (to no effect)."""
     def refused():
         return sum(world.reasons("refused_events").values())
     before = refused()
@@ -61,7 +63,8 @@ def test_gauges_of_a_node_are_shown_until_it_leaves(limited, clients):
     both = {**expected(NODE, {**without, "cpu_percent": 99}), **expected(OTHER, without)}
     wait_for(lambda: shown(world) == both, "new ones in the place of the earlier ones")
     client.close()
-    wait_for(lambda: shown(world) == expected(OTHER, without), "those of a node that left to be gone")
+    wait_for(lambda: shown(world) == expected(OTHER, without),
+             "those of a node that left to be gone")
     other.close()
     wait_for(lambda: shown(world) == {}, "all to be gone")
     assert world.metric("gauges") == 0
@@ -88,7 +91,7 @@ def test_past_max_gauges_they_are_counted_and_said_once(limited, clients):
     world.joined(client)
     for times in (1, 2):
         client.emit("node_metrics_update", MEASURED)
-        wait_for(lambda: world.metric("refused_gauges", reason="max_gauges") == 12 * times,  # noqa: B023
+        wait_for(lambda: world.metric("refused_gauges", reason="max_gauges") == 12 * times,
                  f"12 to be refused {times} times")
         assert len(shown(world)) == world.metric("gauges") == 3
     assert world.log().count("more gauges than max_gauges") == before + 1

@@ -1,4 +1,4 @@
-"""contrib/hq: emit() for HQ's code, in sessions as HQ has them, heard by real clients."""
+"""contrib/hq: emit() for HQ's code, in sessions as HQ has them, received by real clients."""
 import datetime
 import enum
 import os
@@ -19,7 +19,7 @@ sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../
 
 from vantage6_emit import Emitter, EmitError  # noqa: E402
 
-NODE, OTHER_NODE, USER = 1, 4, 11  # the first two of collaborations 1 and 2; the user hears both
+NODE, OTHER_NODE, USER = 1, 4, 11  # the first two of collaborations 1 and 2; the user receives both
 C = "collaboration_1"
 SECRET = "sesame"  # a traceback shows the line that has the name only
 
@@ -59,7 +59,7 @@ def session(request):
 
 
 def heard(world, client, *names):
-    """What the client has heard of these, once all that is committed has arrived."""
+    """What the client has received of these, once all that is committed has arrived."""
     world.settled(client)
     return client.heard(*names)
 
@@ -69,14 +69,15 @@ def test_real_clients_hear_it(world, emitter, clients):
                          ((Python, NODE), (Python, OTHER_NODE), (Raw, USER)))
     world.joined(node, other, user)
     ident = emitter.emit("status_update", {"run_id": 1}, namespace="/tasks", room=C)
-    assert node.wait("status_update") == user.wait("status_update") == ["status_update", {"run_id": 1}]
+    told = ["status_update", {"run_id": 1}]
+    assert node.wait("status_update") == user.wait("status_update") == told
     assert not heard(world, other, "status_update")
     assert world.sql("SELECT name, rooms FROM vantage6_events.recent_events WHERE id = %s",
                      ident) == [("status_update", [C])]
 
 
 def test_a_session_that_is_rolled_back_afterwards(world, emitter, session, clients):
-    """HQ's way: save() commits, emit(), and what is not saved is rolled back when the request ends."""
+    """HQ's way: save() commits, emit(), and the end of the request rolls back the rest."""
     user = clients(Raw(world, USER))
     world.joined(user)
     session.execute(text("UPDATE task SET name = 'saved' WHERE id = 1"))
@@ -109,7 +110,8 @@ def test_the_order_within_a_session_is_that_of_the_calls(world, emitter, session
     user = clients(Raw(world, USER))
     world.joined(user)
     emitter.emit("before", None, room=C, session=session)
-    session.execute(text("INSERT INTO run (task_id, organization_id, status) VALUES (1, 3, 'pending')"))
+    session.execute(
+        text("INSERT INTO run (task_id, organization_id, status) VALUES (1, 3, 'pending')"))
     emitter.emit("after", None, room=C, session=session)
     session.commit()
     user.wait("after")
@@ -138,7 +140,8 @@ def test_kill_node_in_place_of_an_event(world, session, clients):
     session.execute(text("SELECT vantage6_events.kill_node(:id)"), {"id": 4})
     session.commit()
     node.wait("kill_containers", 2)
-    assert {"node_id": 4, "collaboration_id": 2} in [event[1] for event in heard(world, node, "kill_containers")]
+    assert {"node_id": 4,
+            "collaboration_id": 2} in [event[1] for event in heard(world, node, "kill_containers")]
     assert not heard(world, other, "kill_containers")
     assert world.sql("SELECT status FROM run WHERE id = 700") == [("killed by user",)]
     world.sql("DELETE FROM run WHERE id = 700")
@@ -151,8 +154,10 @@ class Status(str, enum.Enum):
 
 @pytest.mark.parametrize("data, args", [
     ({"id": 7, "parent_id": None}, [{"id": 7, "parent_id": None}]),
-    ({"kill_list": [{"task_id": 1, "run_id": 2, "organization_id": 3}], "collaboration_id": 1},) * 2,
-    ({"status": Status.KILLED, "ok": True, "share": 0.5}, [{"status": "killed by user", "ok": True, "share": 0.5}]),
+    ({"kill_list": [{"task_id": 1, "run_id": 2, "organization_id": 3}], "collaboration_id": 1},)
+    * 2,
+    ({"status": Status.KILLED, "ok": True, "share": 0.5},
+     [{"status": "killed by user", "ok": True, "share": 0.5}]),
     ({1: 2 ** 53}, [{"1": 2 ** 53}]), ("text", ["text"]), (0, [0]), (False, [False]), ({}, [{}]),
     ("Zoë \u2603 \U0001F40D \x7f \"\\", ["Zoë \u2603 \U0001F40D \x7f \"\\"]),
     (None, []), ([1, 2], [[1, 2]]), ([], [[]]), ((1, "two"), [1, "two"]), ((), []),
@@ -164,18 +169,18 @@ def test_data(v5, emitter, clients, data, args):
     assert node.wait("data") == ["data", *([args] if isinstance(args, dict) else args)]
 
 
-@pytest.mark.parametrize("data", [float("nan"), {"at": datetime.datetime(2026, 1, 1)}, b"bytes", {1, 2}, [object()]],
-                         ids=lambda data: type(data).__name__)
+@pytest.mark.parametrize("data", [float("nan"), {"at": datetime.datetime(2026, 1, 1)}, b"bytes",
+                                  {1, 2}, [object()]], ids=lambda data: type(data).__name__)
 def test_data_that_json_does_not_know(v5, emitter, data):
     with pytest.raises(EmitError, match="event 'unfit': expected data for JSON: "):
         emitter.emit("unfit", data, room=C)
     assert not v5.sql("SELECT id FROM vantage6_events.recent_events WHERE name = 'unfit'")
 
 
-@pytest.mark.parametrize("room", [C, [C], (C, "collaboration_1/nodes"), {C, "node_1"}, "all_nodes", "everyone"],
-                         ids=str)
+@pytest.mark.parametrize("room", [C, [C], (C, "collaboration_1/nodes"), {C, "node_1"}, "all_nodes",
+                                  "everyone"], ids=str)
 def test_rooms(v5, emitter, clients, room):
-    """Who is in several of them hears it once."""
+    """Who is in several of them receives it once."""
     node = clients(Raw(v5, NODE))
     v5.joined(node)
     emitter.emit("rooms", None, room=room)
@@ -194,11 +199,13 @@ def test_no_room(v5, emitter, session, room):
 
 
 @pytest.mark.parametrize("event, namespace, room, sqlstate", [
-    ("disconnect", "/tasks", C, "V6106"), ("a b", "/tasks", C, "V6105"), (None, "/tasks", C, "V6105"),
-    ("name", "tasks", C, "V6101"), ("name", "/tasks", "no room", "V6102"),
+    ("disconnect", "/tasks", C, "V6106"), ("a b", "/tasks", C, "V6105"),
+    (None, "/tasks", C, "V6105"), ("name", "tasks", C, "V6101"),
+    ("name", "/tasks", "no room", "V6102"),
     ("name", "/tasks", [f"node_{i}" for i in range(101)], "V6104")])
 def test_what_postgresql_refuses(v5, emitter, session, event, namespace, room, sqlstate):
-    """It says what to do, and not what was to be sent; the emitter goes on, the session after a rollback."""
+    """It says what to do, and not what was to be sent; the emitter goes on, the session after a
+    rollback."""
     for of in (None, session):
         with pytest.raises(EmitError, match=rf"{sqlstate}: .* \(.*\)$") as caught:
             emitter.emit(event, {"password": SECRET}, namespace, room, of)
@@ -209,11 +216,13 @@ def test_what_postgresql_refuses(v5, emitter, session, event, namespace, room, s
 
 
 def test_not_installed_and_not_granted(v5):
-    with pytest.raises(ValueError, match="expected the URI of a PostgreSQL database, found one of sqlite"):
+    with pytest.raises(ValueError,
+                       match="expected the URI of a PostgreSQL database, found one of sqlite"):
         Emitter("sqlite:////tmp/test.db")
     v5.sql("CREATE ROLE stranger LOGIN", user="postgres")
     try:
-        for user, dbname, cure in (("stranger", "hq", r"42501: .*grant_hq"), ("hq", "postgres", "3F000: .*CREATE EXT")):
+        for user, dbname, cure in (("stranger", "hq", r"42501: .*grant_hq"),
+                                   ("hq", "postgres", "3F000: .*CREATE EXT")):
             emitter = Emitter(uri(v5, user, dbname))
             with pytest.raises(EmitError, match=cure):
                 emitter.emit("name", None, room=C)
@@ -223,7 +232,8 @@ def test_not_installed_and_not_granted(v5):
 
 
 def test_more_threads_than_connections(v5, emitter, session, clients):
-    """Each holds one of HQ's pool while it emits: waiting for a second one of it, they would wait for each other."""
+    """Each holds one of HQ's pool while it emits: waiting for a second one of it, they would wait
+    for each other."""
     user = clients(Raw(v5, USER))
     v5.joined(user)
     everybody, failed = threading.Barrier(15), []

@@ -1,4 +1,5 @@
-"""HTTP byte by byte: what is a request, when its connection may be used again, and what comes in part."""
+"""HTTP byte by byte: what is a request, when its connection may be used again, and what comes in
+part."""
 import os
 import signal
 import time
@@ -45,10 +46,12 @@ def post(path, body):
 
 
 @pytest.mark.parametrize("first, second", [
-    ("get", "get"), ("get", "post"), ("post", "get"), ("post", "post"), ("post", "large"), ("post", "its own head"), ("post", "\r\n"),
-    ("head", "get"), ("refused", "post"), ("post", "upgrade"), ("upgrade", "post")])
+    ("get", "get"), ("get", "post"), ("post", "get"), ("post", "post"), ("post", "large"),
+    ("post", "its own head"), ("post", "\r\n"), ("head", "get"), ("refused", "post"),
+    ("post", "upgrade"), ("upgrade", "post")])
 def test_a_second_request_in_one_segment_harms_nobody(edge, first, second):
-    """libwebsockets took the head of a second POST for its body, read freed memory, or went round for ever."""
+    """libwebsockets took the head of a second POST for its body, read freed memory, or went round
+    for ever."""
     poll = Poll(edge)
     head = f"POST {poll.path} HTTP/1.1\r\nHost: x\r\nContent-Length: "
     own = head + f"{len(head) + 7}\r\n\r\n" + "6" * (len(head) + 7)
@@ -74,7 +77,8 @@ def test_a_post_with_bytes_behind_it_closes_the_connection(edge):
 
 
 def test_bytes_behind_a_post_are_seen_before_its_answer_also_in_a_crowd(own_lab):
-    """With more than 1024 events libuv looks for others in the same turn: an answer could be written too early."""
+    """With more than 1024 events libuv looks for others in the same turn: an answer could be
+    written too early."""
     world = own_lab(options=["--event-rate", "0"])
     poll, daemon = Poll(world), world.lab.daemon(0)
     wires = [Http(world, request("GET", "/elsewhere")) for _ in range(1500)]
@@ -109,8 +113,10 @@ def ends(wire):
 def test_a_connection_serves_one_request_after_the_other(edge):
     poll = Poll(edge)
     wire = Http(edge)
-    for text, status in ((request("GET", POLLING), 200), (post(poll.path, "40/tasks,{}"), 200), (request("GET", poll.path), 200),
-                         (request("GET", "/socket.io/?EIO=4"), 400), (request("GET", "/elsewhere"), 404), (request("HEAD", POLLING), 400),
+    for text, status in ((request("GET", POLLING), 200), (post(poll.path, "40/tasks,{}"), 200),
+                         (request("GET", poll.path), 200),
+                         (request("GET", "/socket.io/?EIO=4"), 400),
+                         (request("GET", "/elsewhere"), 404), (request("HEAD", POLLING), 400),
                          (request("OPTIONS", POLLING), 204), (request("DELETE", poll.path), 500),
                          (post(poll.path, ""), 400), (request("GET", POLLING), 200)):
         # An answer to HEAD has the length of a body that does not come.
@@ -147,10 +153,12 @@ def test_expect_100_continue(edge):
     assert wire.status(interim=True) == 413, "no body is asked for that is not wanted"
 
 
-@pytest.mark.parametrize("head", ["Connection: close", "Connection: Close", "Connection: keep-alive, close", "X-Forwarded-For: 192.0.2.1",
-                                  "Via: 1.1 proxy"])
+@pytest.mark.parametrize("head",
+                         ["Connection: close", "Connection: Close", "Connection: keep-alive, close",
+                          "X-Forwarded-For: 192.0.2.1", "Via: 1.1 proxy"])
 def test_a_connection_that_ends_says_so(edge, head):
-    """Of a proxy's, since one may carry several clients, and libwebsockets can be made to overlook a header."""
+    """Of a proxy's, since one may carry several clients, and libwebsockets can be made to overlook
+    a header."""
     assert ends(Http(edge, request("GET", POLLING, head))) == 200
 
 
@@ -162,18 +170,26 @@ def plain(*lines, path=POLLING, version="HTTP/1.1", end="\r\n"):
 
 
 HEADS = {
-    "HTTP/1.0 without a host": (plain(version="HTTP/1.0"), 200), "HTTP/1.0": (plain("Host: x", version="HTTP/1.0"), 200),
-    "no host": (plain(), 400), "two hosts": (plain("Host: x", "Host: y"), 400), "HTTP/1.2": (plain("Host: x", version="HTTP/1.2"), 400),
-    "HTTP/2.0": (plain("Host: x", version="HTTP/2.0"), 400), "no version": (plain("Host: x", version=""), 400),
-    "lines end in LF": (plain("Host: x", end="\n"), 200), "LF and CRLF": (plain("Host: x\nAccept: y"), 200),
-    "host in another case": (plain("hOsT: x"), 200), "3000 bytes of query": (plain("Host: x", path=f"/socket.io/?x={'x' * 3000}&EIO=4&transport=polling"), 200),
-    "an encoded ampersand": (plain("Host: x", path=POLLING + "&t=%26EIO=3"), 200), "the last counts": (plain("Host: x", path=POLLING + "&EIO=3"), 400),
-    "twice a slash": (plain("Host: x", path=POLLING.replace("io/", "io//")), 200), "15 KB": (plain("Host: x", f"User-Agent: {'x' * 15000}"), 200),
-    "absolute form": (plain("Host: x", path="http://x" + POLLING), 403), "an asterisk": (plain("Host: x", path="*"), 403),
-}
+    "HTTP/1.0 without a host": (plain(version="HTTP/1.0"), 200),
+    "HTTP/1.0": (plain("Host: x", version="HTTP/1.0"), 200), "no host": (plain(), 400),
+    "two hosts": (plain("Host: x", "Host: y"), 400),
+    "HTTP/1.2": (plain("Host: x", version="HTTP/1.2"), 400),
+    "HTTP/2.0": (plain("Host: x", version="HTTP/2.0"), 400),
+    "no version": (plain("Host: x", version=""), 400),
+    "lines end in LF": (plain("Host: x", end="\n"), 200),
+    "LF and CRLF": (plain("Host: x\nAccept: y"), 200),
+    "host in another case": (plain("hOsT: x"), 200), "3000 bytes of query": (
+        plain("Host: x", path=f"/socket.io/?x={'x' * 3000}&EIO=4&transport=polling"), 200),
+    "an encoded ampersand": (plain("Host: x", path=POLLING + "&t=%26EIO=3"), 200),
+    "the last counts": (plain("Host: x", path=POLLING + "&EIO=3"), 400),
+    "twice a slash": (plain("Host: x", path=POLLING.replace("io/", "io//")), 200),
+    "15 KB": (plain("Host: x", f"User-Agent: {'x' * 15000}"), 200),
+    "absolute form": (plain("Host: x", path="http://x" + POLLING), 403),
+    "an asterisk": (plain("Host: x", path="*"), 403),}
 
 
-@pytest.mark.parametrize("text, status", HEADS.values(), ids=[name.replace(" ", "_") for name in HEADS])
+@pytest.mark.parametrize("text, status", HEADS.values(),
+                         ids=[name.replace(" ", "_") for name in HEADS])
 def test_heads(edge, text, status):
     answer = Http(edge, text).reply(bodiless=True)
     assert answer.status == status, answer.head
@@ -187,13 +203,17 @@ def test_a_head_of_more_than_16_kb_closes_the_connection_and_fills_no_log(edge):
 
 
 @pytest.mark.parametrize("lines", [
-    ["Content-Length: 1", "Content-Length: 1"], ["Content-Length: 1", "Content-Length: 2"], ["Content-Length: 1", "Content-Length:"],
-    ["Content-Length:", "Content-Length: 1"], ["Content-Length: 1, 1"], ["Content-Length: +1"], ["Content-Length: 1x"],
-    ["Content-Length : 1"], ["Content-Length\t: 1"], [" Content-Length: 1"], ["Content-Length: 0x1"], ["Content-Length: 1 1"],
-    ["Content-Length: 1", "Transfer-Encoding : chunked"], ["Content-Length: 1", "Transfer-Encoding\t: chunked"],
-    ["Content-Length: 18446744073709551617"],
-    ["Transfer-Encoding: chunked"], ["Transfer-Encoding: chunked", "Content-Length: 1"], ["Content-Length: 1", "Transfer-Encoding: identity"],
-    ["Transfer-Encoding: chunked", "Transfer-Encoding: identity"], ["Transfer-Encoding:", "Content-Length: 1"], ["Accept: x\rContent-Length: 1"]])
+    ["Content-Length: 1", "Content-Length: 1"], ["Content-Length: 1", "Content-Length: 2"],
+    ["Content-Length: 1", "Content-Length:"], ["Content-Length:", "Content-Length: 1"],
+    ["Content-Length: 1, 1"], ["Content-Length: +1"], ["Content-Length: 1x"],
+    ["Content-Length : 1"], ["Content-Length\t: 1"], [" Content-Length: 1"],
+    ["Content-Length: 0x1"], ["Content-Length: 1 1"],
+    ["Content-Length: 1", "Transfer-Encoding : chunked"],
+    ["Content-Length: 1", "Transfer-Encoding\t: chunked"], ["Content-Length: 18446744073709551617"],
+    ["Transfer-Encoding: chunked"], ["Transfer-Encoding: chunked", "Content-Length: 1"],
+    ["Content-Length: 1", "Transfer-Encoding: identity"],
+    ["Transfer-Encoding: chunked", "Transfer-Encoding: identity"],
+    ["Transfer-Encoding:", "Content-Length: 1"], ["Accept: x\rContent-Length: 1"]])
 def test_a_length_that_can_be_read_in_two_ways_is_refused(edge, lines):
     poll = Poll(edge)
     kinds = {name: refused(edge, name) for name in ("malformed", "length", "max_payload")}
@@ -205,7 +225,8 @@ def test_a_length_that_can_be_read_in_two_ways_is_refused(edge, lines):
 
 def test_a_header_that_libwebsockets_takes_for_two_opens_no_way_around_a_proxy(edge):
     """X-A is the beginning of X-Auth-Token: the next header is taken for a part of it."""
-    wire = Http(edge, request("GET", POLLING, "X-Forwarded-For: 192.0.2.1", "X-A: 1", "Content-Length: 400", "Accept: x"))
+    wire = Http(edge, request("GET", POLLING, "X-Forwarded-For: 192.0.2.1", "X-A: 1",
+                              "Content-Length: 400", "Accept: x"))
     assert wire.status() == 200
     try:
         wire.send(request("GET", POLLING))
@@ -217,7 +238,10 @@ def test_a_header_that_libwebsockets_takes_for_two_opens_no_way_around_a_proxy(e
 # --- bodies and heads that come in part -----------------------------------------------------------
 
 def slowly(wire, text, seconds=20):
-    """Send byte by byte until the server closes; what came. A second may bring more than BODY_RATE asks for or less."""
+    """Send byte by byte until the server closes; what came.
+
+    A second may bring more than BODY_RATE asks for or less.
+    """
     wire.sock.settimeout(0.1)
     end = time.monotonic() + seconds
     for byte in text:
@@ -267,7 +291,8 @@ def test_a_body_that_comes_byte_by_byte_is_refused_with_408(edge):
 
 def test_a_large_body_for_no_session_is_not_waited_for(edge):
     for path, code in ((POLLING, 2), (POLLING + "&sid=" + "x" * 20, 1), ("/socket.io/?EIO=4", 0)):
-        wire = Http(edge, request("POST", path, f"Content-Length: {MAX}", "Origin: https://ui.example"))
+        wire = Http(edge,
+                    request("POST", path, f"Content-Length: {MAX}", "Origin: https://ui.example"))
         answer = wire.reply()
         assert answer.status == 400 and f'{{"code":{code},' in answer.text
         assert b"Access-Control-Allow-Origin: https://ui.example\r\n" in answer.head
@@ -305,9 +330,11 @@ def test_a_connection_waits_for_its_next_request_as_long(edge):
     assert refused(edge, "request_timeout") == before, "it did nothing wrong"
 
 
-def test_a_slow_crowd_keeps_out_nobody_for_longer_than_the_time_for_a_request(own_lab, clients, tmp_path, monkeypatch):
+def test_a_slow_crowd_keeps_out_nobody_for_longer_than_the_time_for_a_request(
+        own_lab, clients, tmp_path, monkeypatch):
     few = tmp_path / "few"
-    few.write_text(f'#!/bin/sh\nulimit -n 150\nexec {os.environ.get("PUSHD", TOP + "/build/asan/vantage6-pushd")} "$@"\n')
+    few.write_text('#!/bin/sh\nulimit -n 150\nexec '
+                   f'{os.environ.get("PUSHD", TOP + "/build/asan/vantage6-pushd")} "$@"\n')
     few.chmod(0o755)
     os.chmod(tmp_path, 0o755)
     monkeypatch.setenv("PUSHD", str(few))
@@ -316,7 +343,8 @@ def test_a_slow_crowd_keeps_out_nobody_for_longer_than_the_time_for_a_request(ow
     crowd = [Http(world, b"POST /socket.io/ HTTP/1.1\r\nHo") for _ in range(250)]
     begun = time.monotonic()
     world.joined(clients(Raw(world, USER)))
-    assert time.monotonic() - begun < 4 * SECONDS + 5, "in two rounds: those taken at once, and those that waited"
+    assert (time.monotonic() - begun < 4 * SECONDS
+            + 5), "in two rounds: those taken at once, and those that waited"
     for wire in crowd:
         wire.close()
 
@@ -326,8 +354,10 @@ def test_bodies_in_part_have_a_limit_of_all(own_lab):
     polls = [Poll(world) for _ in range(4)]
     wires = []
     for poll in polls[:3]:
-        wires.append(Http(world, request("POST", poll.path, "Content-Length: 500000", body="4" + "2" * 399999)))
-        wait_for(lambda: world.metric("receiving_bytes") >= min(len(wires), 2) * 400000, "what was sent to be taken")
+        wires.append(Http(world, request("POST", poll.path, "Content-Length: 500000",
+                                         body="4" + "2" * 399999)))
+        wait_for(lambda: world.metric("receiving_bytes") >= min(len(wires), 2) * 400000,
+                 "what was sent to be taken")
     assert ends(wires[2]) == 503
     assert refused(world, "receive_bytes") == 1
     assert polls[3].works(), "small ones pass"

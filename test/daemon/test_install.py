@@ -1,4 +1,4 @@
-"""`make install` and `make uninstall`: what the one installs the other removes, and nothing else."""
+"""`make install` and `make uninstall`: what one installs the other removes, and nothing else."""
 import os
 import pathlib
 import subprocess
@@ -10,9 +10,10 @@ NAMES = {"vantage6_events.so", "vantage6_events.control", "vantage6-pushd", "van
 
 def make(target, root):
     """Run the target below root, free of a make that may have started the tests."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    subprocess.run(["make", "-s", target, f"DESTDIR={root}", "prefix=/opt/vantage6"], cwd=TOP, env=env,
-                   check=True, stdin=subprocess.DEVNULL)
+    env = {name: value for name, value in os.environ.items()
+           if not name.startswith(("MAKE", "MFLAGS"))}
+    subprocess.run(["make", "-s", target, f"DESTDIR={root}", "prefix=/opt/vantage6"], cwd=TOP,
+                   env=env, check=True, stdin=subprocess.DEVNULL)
 
 
 def files(root):

@@ -1,4 +1,5 @@
-"""Instructions to nodes: each in order, acknowledged, once; over restarts of everything; and what does not count as an ack."""
+"""Instructions to nodes: each in order, acknowledged, once; over restarts of everything; and what
+does not count as an ack."""
 import threading
 
 import pytest
@@ -7,7 +8,8 @@ from clients import Python, Raw
 from lablib.facts import wait_for
 from test_runs import new_run, new_task
 
-KILLED = "UPDATE run SET status = 'killed by user', finished_at = now() AT TIME ZONE 'UTC' WHERE id = %s"
+KILLED = ("UPDATE run SET status = 'killed by user', finished_at = now() AT TIME ZONE 'UTC' "
+          "WHERE id = %s")
 QUIET = ("message", "node-online", "node-offline")
 
 
@@ -30,12 +32,14 @@ def world(lab):
 
 def instruct(world, name, *rooms, args=None):
     """A durable event; its id."""
-    return world.sql("SELECT vantage6_events.emit(%s, %s::json, %s::text[], durable => true)", name, args, list(rooms))[0][0]
+    return world.sql("SELECT vantage6_events.emit(%s, %s::json, %s::text[], durable => true)", name,
+                     args, list(rooms))[0][0]
 
 
 def pending(world, node):
     """(name, sends) of what the node has not acknowledged, in order."""
-    return world.sql("SELECT name, sends FROM vantage6_events.pending_instructions WHERE node_id = %s AND id IS NOT NULL ORDER BY id", node)
+    return world.sql("SELECT name, sends FROM vantage6_events.pending_instructions "
+                     "WHERE node_id = %s AND id IS NOT NULL ORDER BY id", node)
 
 
 def done(world, node):
@@ -44,8 +48,9 @@ def done(world, node):
 
 
 def told(client):
-    """All that it heard, but marks and presence."""
-    return [event for event in list(client.events) if event[0] not in QUIET and not event[0].startswith("mark_")]
+    """All that it received, but marks and presence."""
+    return [event for event in list(client.events) if event[0] not in QUIET
+            and not event[0].startswith("mark_")]
 
 
 def names(client):
@@ -53,7 +58,8 @@ def names(client):
 
 
 @pytest.mark.parametrize("kind", [Raw, Python])
-def test_away_for_an_hour_of_kills_and_deletions_it_comes_back_to_what_is_pending(world, clients, kind):
+def test_away_for_an_hour_of_kills_and_deletions_it_comes_back_to_what_is_pending(
+        world, clients, kind):
     """Exactly that, once, in order, before sync; and acknowledged it does not come again."""
     node = clients(Python(world, 1))
     world.joined(node)
@@ -68,19 +74,23 @@ def test_away_for_an_hour_of_kills_and_deletions_it_comes_back_to_what_is_pendin
     instruct(world, "too_late", "node_1")
     others = instruct(world, "of_others", "node_2", "collaboration_2/nodes")
     for ident, name in (101, "df_1"), (102, "df_2"), (103, "df_3"):
-        world.sql("INSERT INTO dataframetobedeletedatnode (id, dataframe_name, session_id, node_id) VALUES (%s, %s, 1, 1)", ident, name)
+        world.sql("INSERT INTO dataframetobedeletedatnode "
+                  "(id, dataframe_name, session_id, node_id) VALUES (%s, %s, 1, 1)", ident, name)
     world.sql(KILLED, runs[1])
     world.sql(KILLED, runs[2])
     world.sql("UPDATE run SET status = 'pending', finished_at = NULL WHERE id = %s", runs[1])
     instruct(world, "to_all", "collaboration_1/nodes", args='{"a": [1.50, "é"]}')
     world.sql("DELETE FROM dataframetobedeletedatnode WHERE id = 102")
-    world.sql("""UPDATE vantage6_events.instruction SET created_at = created_at - interval '1 h', told_at = told_at - interval '1 h',
-        expires_at = CASE name WHEN 'too_late' THEN now() ELSE expires_at - interval '1 h' END""", user="postgres")
+    world.sql("""UPDATE vantage6_events.instruction
+        SET created_at = created_at - interval '1 h', told_at = told_at - interval '1 h',
+        expires_at = CASE name WHEN 'too_late' THEN now() ELSE expires_at - interval '1 h'
+            END""", user="postgres")
     expected = [[below, runs[0]], [runs[2]]]
     back = clients(kind(world, 1, instance=1))
     back.wait("sync")
     heard = told(back)
-    assert [sorted(item["run_id"] for item in event[1]["kill_list"]) for event in heard[:2]] == [sorted(runs) for runs in expected]
+    assert [sorted(item["run_id"] for item in event[1]["kill_list"])
+            for event in heard[:2]] == [sorted(runs) for runs in expected]
     assert heard[2] == ["to_all", {"a": [1.5, "é"]}]
     assert [event[1]["df_name"] for event in heard[3:-1]] == ["df_old", "df_1", "df_3"]
     assert heard[-1] == ["sync"]
@@ -90,7 +100,9 @@ def test_away_for_an_hour_of_kills_and_deletions_it_comes_back_to_what_is_pendin
     again = clients(kind(world, 1))
     again.wait("sync")
     assert names(again) == ["delete_dataframe"] * 3 + ["sync"]
-    assert world.sql("SELECT count(*) FROM vantage6_events.instruction WHERE id = %s AND acked_at IS NULL", others, user="postgres") == [(3,)]
+    assert world.sql(
+        "SELECT count(*) FROM vantage6_events.instruction WHERE id = %s AND acked_at IS NULL",
+        others, user="postgres") == [(3,)]
 
 
 def test_one_is_outstanding_and_the_next_follows_its_acknowledgement(world, clients):
@@ -99,7 +111,8 @@ def test_one_is_outstanding_and_the_next_follows_its_acknowledgement(world, clie
     node = clients(Raw(world, 3, silent=True))
     node.wait("one")
     instruct(world, "three", "node_3")
-    world.sql("INSERT INTO dataframetobedeletedatnode (id, dataframe_name, session_id, node_id) VALUES (104, 'df', 1, 3)")
+    world.sql("INSERT INTO dataframetobedeletedatnode (id, dataframe_name, session_id, node_id) "
+              "VALUES (104, 'df', 1, 3)")
     world.settled(node)
     assert names(node) == ["one"]
     node.acknowledge(node.numbers[-1])
@@ -142,14 +155,18 @@ def test_one_that_never_acknowledges_gets_all_after_ack_timeout_and_may_still_do
     node = clients(Raw(world, 3, silent=True))
     node.wait("sync")
     assert names(node) == ["one", "two", "three", "sync"]
-    wait_for(lambda: pending(world, 3) == [("one", 1), ("two", 1), ("three", 1)], "what was sent to be known")
+    wait_for(lambda: pending(world, 3) == [("one", 1), ("two", 1), ("three", 1)],
+             "what was sent to be known")
     after = world.reasons("errands", label="outcome")
-    assert {key: after[key] - before[key] for key in after} == {"sent": 3, "acknowledged": 0, "ack_timeout": 1}
-    sent = world.sql("SELECT DISTINCT p.sent_at IS NOT NULL, c.principal_id FROM vantage6_events.pending_instructions p"
+    assert {key: after[key] - before[key] for key in after} == {
+        "sent": 3, "acknowledged": 0, "ack_timeout": 1}
+    sent = world.sql("SELECT DISTINCT p.sent_at IS NOT NULL, c.principal_id "
+                     "FROM vantage6_events.pending_instructions p"
                      " JOIN vantage6_events.connections c ON c.sid = p.sent_to WHERE p.node_id = 3")
     assert sent == [(True, 3)]
     node.acknowledge(node.numbers[1])
-    wait_for(lambda: [name for name, _ in pending(world, 3)] == ["one", "three"], "the late one to count")
+    wait_for(lambda: [name for name, _ in pending(world, 3)] == ["one", "three"],
+             "the late one to count")
 
 
 def test_it_is_repeated_while_it_is_pending(world, clients):
@@ -157,15 +174,18 @@ def test_it_is_repeated_while_it_is_pending(world, clients):
     node = clients(Raw(world, 3, silent=True))
     node.wait("sync")
     for times in 2, 3:
-        world.sql("UPDATE vantage6_events.instruction SET told_at = now() - interval '11 min'", user="postgres")
+        world.sql("UPDATE vantage6_events.instruction SET told_at = now() - interval '11 min'",
+                  user="postgres")
         node.wait("again", times)
     wait_for(lambda: pending(world, 3) == [("again", 3)], "the three to be counted")
     node.acknowledge(node.numbers[-1])
     done(world, 3)
-    world.sql("UPDATE vantage6_events.instruction SET told_at = now() - interval '11 min'", user="postgres")
+    world.sql("UPDATE vantage6_events.instruction SET told_at = now() - interval '11 min'",
+              user="postgres")
     beats = "SELECT min(beat_at) > clock_timestamp() FROM vantage6_events.instance"
     until = world.sql("SELECT clock_timestamp()")[0][0]
-    wait_for(lambda: world.sql(beats.replace("clock_timestamp()", "%s"), until, user="postgres")[0][0], "beats")
+    wait_for(lambda: world.sql(beats.replace("clock_timestamp()", "%s"), until,
+                               user="postgres")[0][0], "beats")
     world.settled(node)
     assert len(node.heard("again")) == 3
 
@@ -241,7 +261,8 @@ def test_postgresql_crashes_between_sending_and_acknowledgement(own_lab, clients
     node.wait("two")
     world.lab.cluster.start()
     wait_for(world.ready, "pushd to be ready")
-    wait_for(lambda: [name for name, _ in pending(world, 3)] == ["two"], "what was acknowledged meanwhile to count")
+    wait_for(lambda: [name for name, _ in pending(world, 3)] == ["two"],
+             "what was acknowledged meanwhile to count")
     node.acknowledge(node.numbers[-1])
     done(world, 3)
     node.wait("sync")
@@ -249,7 +270,8 @@ def test_postgresql_crashes_between_sending_and_acknowledgement(own_lab, clients
 
 
 def test_none_is_lost_while_the_node_comes_and_goes(world, clients):
-    """Whether by the greeting or by the log: each connection hears them in order, none twice; all are acknowledged at last."""
+    """Whether by the greeting or by the log: each connection receives them in order, none twice;
+    all are acknowledged at last."""
     total, enough = 0, threading.Event()
 
     def write():
@@ -257,7 +279,9 @@ def test_none_is_lost_while_the_node_comes_and_goes(world, clients):
         db = world.connect()
         with db.cursor() as cursor:
             while not enough.wait(0.002):
-                cursor.execute("SELECT vantage6_events.emit('n', %s::json, 'node_3', durable => true)", [str(total)])
+                cursor.execute(
+                    "SELECT vantage6_events.emit('n', %s::json, 'node_3', durable => true)",
+                    [str(total)])
                 total += 1
         db.close()
     writer = threading.Thread(target=write)
@@ -290,12 +314,14 @@ def test_an_acknowledgement_of_what_hq_is_changing_counts_when_it_has_changed_it
     hq = world.connect()
     hq.autocommit = False
     with hq.cursor() as cursor:
-        cursor.execute("UPDATE run SET status = 'pending', finished_at = NULL WHERE id = %s", [runs[0]])
+        cursor.execute("UPDATE run SET status = 'pending', finished_at = NULL WHERE id = %s",
+                       [runs[0]])
     instruct(world, "next", "node_3")
     node.acknowledge(node.numbers[-1])
     node.wait("next")
     node.acknowledge(node.numbers[-1])
-    wait_for(lambda: [name for name, _ in pending(world, 3)] == ["kill_containers"], "the other to count, said after it")
+    wait_for(lambda: [name for name, _ in pending(world, 3)] == ["kill_containers"],
+             "the other to count, said after it")
     hq.commit()
     hq.close()
     done(world, 3)

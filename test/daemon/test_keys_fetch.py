@@ -1,4 +1,7 @@
-"""Keys from an address: what is asked, what is accepted, and what is said when it does not come. No database is there."""
+"""Keys from an address: what is asked, what is accepted, and what is said when it does not come.
+
+No database is there.
+"""
 import contextlib
 import re
 import signal
@@ -47,11 +50,12 @@ def trust(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trust")
     ours, other = Authority(folder, "ours"), Authority(folder, "other")
     late = Authority(folder, "late", 0)
-    return types.SimpleNamespace(ca=ours.file, other=other.file, ours=ours,
-                                 late=late.file, by_late=late.certify("DNS:localhost"),
-                                 local=ours.certify("DNS:localhost,IP:127.0.0.1"),
-                                 address_only=ours.certify("IP:127.0.0.1"), wrong=ours.certify("DNS:iam.example.org"),
-                                 wildcard=ours.certify("DNS:*.localhost,DNS:l*"), over=ours.certify("DNS:localhost", 0))
+    return types.SimpleNamespace(
+        ca=ours.file, other=other.file, ours=ours,
+        late=late.file, by_late=late.certify("DNS:localhost"),
+        local=ours.certify("DNS:localhost,IP:127.0.0.1"),
+        address_only=ours.certify("IP:127.0.0.1"), wrong=ours.certify("DNS:iam.example.org"),
+        wildcard=ours.certify("DNS:*.localhost,DNS:l*"), over=ours.certify("DNS:localhost", 0))
 
 
 def fetched(daemon, usable=1):
@@ -80,21 +84,25 @@ def test_the_variables_of_hqs_own_containers(start, keycloak):
 
 def test_they_count_only_where_nothing_else_is_given(start, keycloak):
     server = keycloak()
-    daemon = start("--jwks-url", server.url(), KEYCLOAK_URL="http://127.0.0.1:1", KEYCLOAK_REALM="no realm at all/")
+    daemon = start("--jwks-url", server.url(), KEYCLOAK_URL="http://127.0.0.1:1",
+                   KEYCLOAK_REALM="no realm at all/")
     fetched(daemon)
     assert ask("--keycloak-url", "http://h", "--check-config")[0] == EX_CONFIG
-    one = subprocess.run([PUSHD, "--config", "/dev/null", "--print-config"], check=True, capture_output=True, text=True,
+    one = subprocess.run([PUSHD, "--config", "/dev/null", "--print-config"], check=True,
+                         capture_output=True, text=True,
                          env={"KEYCLOAK_URL": "http://h/auth", "KEYCLOAK_REALM": "r"}).stdout
     assert "keycloak_url = http://h/auth\n" in one and "keycloak_realm = r\n" in one
-    two = subprocess.run([PUSHD, "--config", "/dev/null", "--print-config", "--keycloak-url", "http://i", "--keycloak-realm",
-                          "s"], check=True, capture_output=True, text=True,
+    two = subprocess.run([PUSHD, "--config", "/dev/null", "--print-config", "--keycloak-url",
+                          "http://i", "--keycloak-realm", "s"], check=True, capture_output=True,
+                         text=True,
                          env={"KEYCLOAK_URL": "http://h/auth", "KEYCLOAK_REALM": "r"}).stdout
     assert "keycloak_url = http://i\n" in two and "keycloak_realm = s\n" in two
 
 
 def test_any_address_with_its_query_which_is_not_told(start, keycloak):
     server = keycloak()
-    server.behaviour = lambda h: h.path != "/?key=Gr8Secret" or h.answer(200, {"keys": server.keys}) or True
+    server.behaviour = lambda h: h.path != "/?key=Gr8Secret" or h.answer(
+        200, {"keys": server.keys}) or True
     daemon = start("--jwks-url", f"http://localhost:{server.port}?key=Gr8Secret")
     fetched(daemon)
     assert server.requests[0][1]["Host"] == f"localhost:{server.port}"
@@ -124,7 +132,8 @@ def test_a_name_of_several_addresses_of_which_one_answers(start, keycloak, etc):
         server = keycloak(host=f"127.0.0.{number}")
         fetched(start("--jwks-url", server.url("iam"), before=words))
     daemon = start("--jwks-url", "http://iam:1/certs", before=words)
-    wait_for(lambda: "cannot connect to port 1: connection refused" in daemon.reason(), "the reason")
+    wait_for(lambda: "cannot connect to port 1: connection refused" in daemon.reason(),
+             "the reason")
 
 
 @contextlib.contextmanager
@@ -228,7 +237,8 @@ def test_plain_http_where_tls_is_expected_and_the_other_way_round(start, keycloa
     daemon = start("--jwks-url", plain.url().replace("http:", "https:"))
     wait_for(lambda: "TLS: wrong version number" in daemon.reason(), "the reason")
     daemon = start("--jwks-url", tls.url().replace("https:", "http:"))
-    wait_for(lambda: re.search("the answer cannot be used|connection was lost", daemon.reason()), "the reason")
+    wait_for(lambda: re.search("the answer cannot be used|connection was lost", daemon.reason()),
+             "the reason")
 
 
 # --- what does not come --------------------------------------------------------------------------
@@ -260,25 +270,29 @@ def drip(h):
 WRONG = {
     "status": (lambda h: h.answer(503, b"") or True, "expected status 200, found 503"),
     "created": (lambda h: h.answer(201, {"keys": []}) or True, "expected status 200, found 201"),
-    "redirect": (lambda h: h.answer(302, b"", Location="https://h/login?x=Gr8Secret") or True,
-                 "found 302, a redirect to https://h/login: redirects are not followed, give the address"),
+    "redirect": (
+        lambda h: h.answer(302, b"", Location="https://h/login?x=Gr8Secret") or True,
+        "found 302, a redirect to https://h/login: redirects are not followed, give the address"),
     "redirect_within": (lambda h: h.answer(307, b"", Location="/keys?x=Gr8Secret") or True,
                         "/keys: redirects are not followed, give the address"),
     "redirect_to_nowhere": (lambda h: h.answer(301, b"") or True, "expected status 200, found 301"),
     "not_json": (lambda h: h.answer(200, b"<html>") or True,
                  "expected a JSON Web Key Set, found text that is not JSON"),
-    "other_json": (lambda h: h.answer(200, {"public_key": "x"}) or True, "expected a JSON Web Key Set"),
+    "other_json": (lambda h: h.answer(200, {"public_key": "x"})
+                   or True, "expected a JSON Web Key Set"),
     "no_keys": (lambda h: h.answer(200, {"keys": []}) or True, "expected keys for RS256"),
     "nothing": (lambda h: h.answer(200, b"") or True, "expected a JSON Web Key Set"),
-    "not_http": (lambda h: h.wfile.write(b"SSH-2.0-OpenSSH_9.2\r\n") and no_answer(h), "expected HTTP/1.1, found"),
+    "not_http": (lambda h: h.wfile.write(b"SSH-2.0-OpenSSH_9.2\r\n")
+                 and no_answer(h), "expected HTTP/1.1, found"),
     "no_answer": (no_answer, "the connection ended without one"),
     "half": (half, "the connection ended before it was complete"),
     "large": (lambda h: h.answer(200, {"keys": [], "x": "x" * 2000}) or True, "it is too large"),
-    "no_end": (lambda h: [h.wfile.write(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000)] and no_answer(h), "it is too large"),
+    "no_end": (lambda h: [h.wfile.write(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000)]
+               and no_answer(h), "it is too large"),
     "hang": (hang, "no complete answer within keys_timeout (500 ms): "
-                   "it was over while waiting for the answer"),
+             "it was over while waiting for the answer"),
     "drip": (drip, "no complete answer within keys_timeout (500 ms): "
-                   "it was over while reading the answer"),
+             "it was over while reading the answer"),
 }
 
 
@@ -289,11 +303,13 @@ def test_a_wrong_answer_is_said_and_a_right_one_heals_it(start, keycloak, name):
     server.behaviour = behaviour
     daemon = start("--jwks-url", server.url(), "--keys-bytes", "2000", "--keys-timeout", "500ms",
                    "--keys-refresh-interval", "200ms")
-    wait_for(lambda: daemon.metric('keys_refreshes_total{result="failed"}') >= 3, "several attempts")
+    wait_for(lambda: daemon.metric('keys_refreshes_total{result="failed"}') >= 3,
+             "several attempts")
     assert reason in daemon.reason()
     if name != "other_json":
         assert server.url() in daemon.reason()
-    assert daemon.logged().count("no keys yet") == daemon.logged().count(reason) == 1, "once a change"
+    assert (daemon.logged().count("no keys yet") == daemon.logged().count(reason)
+            == 1), "once a change"
     assert "Gr8Secret" not in daemon.logged() + daemon.reason()
     server.behaviour = None
     fetched(daemon)
@@ -311,16 +327,19 @@ def test_the_phase_in_which_the_time_was_over(start):
 
 def test_nobody_listens_and_a_name_that_is_none(start):
     daemon = start("--jwks-url", "http://127.0.0.1:1/certs")
-    wait_for(lambda: "GET http://127.0.0.1:1/certs: cannot connect to port 1: connection refused" in daemon.reason(), "it")
+    wait_for(lambda: "GET http://127.0.0.1:1/certs: cannot connect to port 1: connection refused"
+             in daemon.reason(), "it")
     daemon = start("--jwks-url", "http://no-such-host.invalid/certs")
-    wait_for(lambda: "cannot look up the name no-such-host.invalid: " in daemon.reason(), "the reason")
+    wait_for(lambda: "cannot look up the name no-such-host.invalid: " in daemon.reason(),
+             "the reason")
     daemon = start("--jwks-url", f"http://{'a' * 70}.example/certs")
     wait_for(lambda: "cannot look up the name" in daemon.reason(), "the reason")
 
 
 def test_a_server_that_comes_later(start, keycloak):
     port = free_ports(1)
-    daemon = start("--jwks-url", f"http://127.0.0.1:{port}{PATH}", "--keys-refresh-interval", "300ms")
+    daemon = start("--jwks-url", f"http://127.0.0.1:{port}{PATH}", "--keys-refresh-interval",
+                   "300ms")
     wait_for(lambda: "connection refused" in daemon.reason(), "the reason")
     keycloak(port=port)
     fetched(daemon)
@@ -340,15 +359,16 @@ def test_a_stop_in_the_middle_of_a_fetch(start, keycloak, trust):
 
 def test_old_keys_stay_whatever_happens_and_age(start, keycloak):
     server = keycloak(keys=2)
-    daemon = start("--jwks-url", server.url(), "--keys-max-age", "1s", "--keys-refresh-interval", "200ms",
-                   "--keys-timeout", "500ms", "--keys-bytes", "5000")
+    daemon = start("--jwks-url", server.url(), "--keys-max-age", "1s", "--keys-refresh-interval",
+                   "200ms", "--keys-timeout", "500ms", "--keys-bytes", "5000")
     fetched(daemon, 2)
     wait_for(lambda: len(server.requests) >= 3, "it to be asked again by age")
     assert daemon.logged().count("keys read") == 1, "nothing has changed"
     assert daemon.metric('keys_refreshes_total{result="good"}') >= 2
     for number, name in enumerate(("status", "not_json", "half", "hang", "redirect"), 1):
         server.behaviour, reason = WRONG[name]
-        wait_for(lambda: "keys stay as they were: " in daemon.logged() and reason in daemon.logged(), name)  # noqa: B023
+        wait_for(lambda: "keys stay as they were: " in daemon.logged()
+                 and reason in daemon.logged(), name)
         assert daemon.reason() == "" and daemon.metric("keys") == 2
         assert daemon.logged().count("keys stay as they were") == number
     wait_for(lambda: daemon.metric("keys_age_seconds") > 1.5, "the keys to age")
@@ -358,7 +378,8 @@ def test_old_keys_stay_whatever_happens_and_age(start, keycloak):
     server.keys.pop()
     wait_for(lambda: daemon.metric("keys") == 1, "the change")
     server.keys.clear()
-    wait_for(lambda: "expected keys for RS256 ES256 EdDSA HS256, found none" in daemon.logged(), "a realm without keys")
+    wait_for(lambda: "expected keys for RS256 ES256 EdDSA HS256, found none" in daemon.logged(),
+             "a realm without keys")
     assert daemon.reason() == "" and daemon.metric("keys") == 1
 
 
@@ -403,5 +424,6 @@ def test_a_ca_file_that_is_none_ends_it_with_78(tmp_path):
 
 def test_check_config_fetches_nothing(keycloak, trust):
     server = keycloak()
-    assert ask("--jwks-url", server.url(), "--jwks-ca-file", trust.ca, "--check-config") == (0, "configuration ok\n")
+    assert ask("--jwks-url", server.url(), "--jwks-ca-file", trust.ca,
+               "--check-config") == (0, "configuration ok\n")
     assert server.requests == []

@@ -1,4 +1,5 @@
-"""A realm whose keys rotate: tokens by old and new keys, tokens that name keys which there are not, and the lab around."""
+"""A realm whose keys rotate: tokens by old and new keys, tokens that name keys which there are not,
+and the lab around."""
 import time
 import types
 
@@ -23,7 +24,8 @@ class Realm:
         self.pairs = []  # (file, key), the newest last
         self.rotate()
         # The last word counts: none of the lab's own key file.
-        self.world = own_lab(options=["--jwks-file", "", "--jwks-url", self.keycloak.url("localhost"), *options])
+        self.world = own_lab(options=["--jwks-file", "", "--jwks-url",
+                                      self.keycloak.url("localhost"), *options])
         self.forge = Forge(self.world)
 
     def rotate(self, keep=1):
@@ -42,7 +44,8 @@ class Realm:
         return self.forge.other(ident, {"kid": "nobody"}, key=self.pairs[-1][0])
 
     def verdicts(self):
-        return {verdict: self.world.metric("tokens", verdict=verdict) for verdict in ("good", "expired", "invalid", "refused")}
+        return {verdict: self.world.metric("tokens", verdict=verdict)
+                for verdict in ("good", "expired", "invalid", "refused")}
 
 
 @pytest.fixture
@@ -65,9 +68,11 @@ def trust(tmp_path_factory):
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_rotation_under_load_refuses_no_valid_token(realm, trust, scheme):
-    """Hundreds connect with tokens by the old and the new key, while a stranger's tokens use up what may be asked.
+    """Hundreds connect with tokens by the old and the new key, while a stranger's tokens use up
+    what may be asked.
 
-    The realm fails now and then, and is slow. Those whose key is not there yet wait for it; none is refused.
+    The realm fails now and then, and is slow. Those whose key is not there yet wait for it; none is
+    refused.
     """
     requests = iter(range(10 ** 6))
 
@@ -89,14 +94,17 @@ def test_rotation_under_load_refuses_no_valid_token(realm, trust, scheme):
             at.rotate()
             crowd.tokens = [at.token(ident, age) for ident in IDENTS for age in (0, 1)]
             crowd.open(batch)
-            # The next rotation takes the older of the two keys away: its tokens must have been judged.
-            wait_for(lambda: world.metric("sockets_joined") == (number + 1) * batch, "all to join")  # noqa: B023
+            # The next rotation takes the older of the two keys away: its tokens must have been
+            # judged.
+            wait_for(lambda: world.metric("sockets_joined") == (number + 1) * batch, "all to join")
         for stranger in strangers:
             stranger.wait("invalid_token")
         facts = crowd.facts()
-        assert at.verdicts() == {"good": rounds * batch, "expired": 0, "invalid": rounds, "refused": 0}
+        assert at.verdicts() == {"good": rounds * batch, "expired": 0, "invalid": rounds,
+                                 "refused": 0}
         assert (facts["open"], facts["ends"]) == (rounds * batch, 0)
-        assert world.metric("unknown_subjects") == 0 and world.metric("keys_refreshes", result="failed") > 0
+        assert (world.metric("unknown_subjects") == 0
+                and world.metric("keys_refreshes", result="failed") > 0)
         assert world.log().count("token refused") == rounds
     finally:
         crowd.close()
@@ -112,7 +120,8 @@ def test_tokens_that_name_unknown_keys_do_not_flood_the_realm(realm, clients):
     first = clients(Raw(at.world, NODE, token=tokens[0], source="127.0.5.200"))
     first.wait("invalid_token")
     assert len(at.keycloak.requests) == before + 1, "at once"
-    many = [clients(Raw(at.world, NODE, token=tokens[n % 3], source=f"127.0.5.{n + 1}")) for n in range(50)]
+    many = [clients(Raw(at.world, NODE, token=tokens[n % 3], source=f"127.0.5.{n + 1}"))
+            for n in range(50)]
     for client in many:
         client.wait("invalid_token")
     assert len(at.keycloak.requests) <= before + 3
@@ -133,13 +142,15 @@ def test_a_key_taken_out_of_the_realm_is_no_key(realm, clients):
 
 
 def test_a_token_in_the_data_of_connect(realm, clients):
-    """By the key that pushd has, by one that it must fetch, and one that is renewed while the header's has expired."""
+    """By the key that pushd has, by one that it must fetch, and one that is renewed while the
+    header's has expired."""
     at = realm("--keys-refresh-interval", "100ms")
     world = at.world
     node = clients(Python(world, NODE, token=at.token(NODE)))
     world.joined(node)
     at.rotate()
-    page = clients(Node(world, USER, token=at.token(USER), transports=("websocket",), headers=False))
+    page = clients(Node(world, USER, token=at.token(USER), transports=("websocket",),
+                        headers=False))
     world.joined(page)
     at.rotate()
     expired = at.token(OTHER, exp=1700000000)
@@ -147,7 +158,8 @@ def test_a_token_in_the_data_of_connect(realm, clients):
     world.joined(renewed)
     assert not renewed.heard("expired_token")
     at.rotate()
-    stale = clients(Raw(world, NODE, token="", auth={"token": at.token(NODE, age=1, exp=1700000000)}))
+    stale = clients(Raw(world, NODE, token="",
+                        auth={"token": at.token(NODE, age=1, exp=1700000000)}))
     stale.wait("expired_token")
     wrong = clients(Raw(world, NODE, token="", auth={"token": at.bogus(NODE)}))
     wrong.wait("invalid_token")
@@ -159,8 +171,10 @@ def test_a_realm_that_is_away_at_the_start(realm, clients):
     at.world.lab.stop_pushd(0)
     at.keycloak.behaviour = lambda handler: handler.answer(503, b"") or True
     at.world.start(path="/livez")
-    wait_for(lambda: "no keys yet: GET http://localhost:" in at.world.http("GET", "/readyz", admin=True)[2], "the reason")
-    good, bad = (clients(Raw(at.world, NODE, token=token)) for token in (at.token(NODE), at.forge.good(NODE, forged=True)))
+    wait_for(lambda: "no keys yet: GET http://localhost:"
+             in at.world.http("GET", "/readyz", admin=True)[2], "the reason")
+    good, bad = (clients(Raw(at.world, NODE, token=token))
+                 for token in (at.token(NODE), at.forge.good(NODE, forged=True)))
     for client in (good, bad):
         client.round_trip()
         assert client.events == []
@@ -181,7 +195,8 @@ def test_a_live_connection_whose_token_expires(realm, clients, expiry):
     if expiry == "close":
         short.wait_closed()
         assert time.time() >= ends
-        assert not any(packet.startswith("41") for packet in short.packets), "clients do not return after it"
+        assert not any(packet.startswith("41")
+                       for packet in short.packets), "clients do not return after it"
         assert at.world.metric("closed_sessions", reason="token") == 1
         assert at.world.log().count("token expired: closed address=127.0.0.1") == 1
     else:

@@ -1,11 +1,13 @@
-"""Kills, dependents and dataframes to delete, as HQ writes them: who hears what, also who was away."""
+"""Kills, dependents and dataframes to delete, as HQ writes them: who receives what, also who was
+away."""
 import pytest
 
 from clients import Raw
 from lablib.facts import wait_for
 from test_runs import new_run, new_task
 
-KILLED = "UPDATE run SET status = 'killed by user', finished_at = now() AT TIME ZONE 'UTC' WHERE id = %s"
+KILLED = ("UPDATE run SET status = 'killed by user', finished_at = now() AT TIME ZONE 'UTC' "
+          "WHERE id = %s")
 
 
 @pytest.fixture(params=["v5", "v4"])
@@ -23,11 +25,13 @@ def world(request):
 
 def kills(client):
     """Runs of each list that the client was sent."""
-    return [[item["run_id"] for item in event[1]["kill_list"]] for event in client.heard("kill_containers")]
+    return [[item["run_id"] for item in event[1]["kill_list"]]
+            for event in client.heard("kill_containers")]
 
 
 def test_each_node_kills_its_own(world, clients):
-    """A kill of one organization's run reaches no other's node, nor any user; who was away is told when it comes, before sync."""
+    """A kill of one organization's run reaches no other's node, nor any user; who was away is told
+    when it comes, before sync."""
     task = new_task(world)
     below = new_task(world, parent=new_task(world, parent=task))
     mine, others, far = new_run(world, task, 1), new_run(world, task, 2), new_run(world, below, 2)
@@ -36,15 +40,19 @@ def test_each_node_kills_its_own(world, clients):
     world.sql(KILLED, mine)
     world.sql(KILLED, others)
     world.settled(*cast.values())
-    assert {ident: kills(client) for ident, client in cast.items()} == {1: [[mine]], 3: [], 4: [], 11: [], 12: [], 13: []}
+    assert {ident: kills(client) for ident, client in cast.items()} == {
+        1: [[mine]], 3: [], 4: [], 11: [], 12: [], 13: []}
     assert cast[1].heard("kill_containers") == [["kill_containers", {
-        "kill_list": [{"task_id": task, "run_id": mine, "organization_id": 1}], "collaboration_id": 1}]]
+        "kill_list": [{"task_id": task, "run_id": mine, "organization_id": 1}],
+        "collaboration_id": 1}]]
     late = clients(Raw(world, 2))
     late.wait("sync")
     assert kills(late) == [[far], [others]]
-    assert late.names().index("sync") > max(n for n, name in enumerate(late.names()) if name == "kill_containers")
+    assert late.names().index("sync") > max(n for n, name in enumerate(late.names())
+                                            if name == "kill_containers")
     world.settled(late)
-    assert kills(late) == [[far], [others]], "what the greeting brought does not come by the log as well"
+    assert kills(late) == [[far],
+                           [others]], "what the greeting brought does not come by the log as well"
 
 
 def test_kill_task_and_kill_node(world, clients):
@@ -54,13 +62,16 @@ def test_kill_task_and_kill_node(world, clients):
     runs = [new_run(world, task, 1), new_run(world, new_task(world, parent=task), 1)]
     assert world.sql("SELECT vantage6_events.kill_task(%s)", task) == [(2,)]
     run = new_run(world, new_task(world), 1)
-    left = world.sql("SELECT id FROM run r WHERE organization_id = 1 AND status IN ('pending', 'active')"
-                     " AND (SELECT collaboration_id FROM task t WHERE t.id = r.task_id) = 1 ORDER BY 1")
-    before = world.sql("SELECT id, status, finished_at FROM run WHERE id IN %s", tuple(ident for ident, in left))
+    left = world.sql(
+        "SELECT id FROM run r WHERE organization_id = 1 AND status IN ('pending', 'active')"
+        " AND (SELECT collaboration_id FROM task t WHERE t.id = r.task_id) = 1 ORDER BY 1")
+    before = world.sql("SELECT id, status, finished_at FROM run WHERE id IN %s",
+                       tuple(ident for ident, in left))
     assert world.sql("SELECT vantage6_events.kill_node(1)") == [(len(left),)]
     world.settled(node, other)
     for ident, status, finished in before:
-        world.sql("UPDATE run SET status = %s, finished_at = %s WHERE id = %s", status, finished, ident)
+        world.sql("UPDATE run SET status = %s, finished_at = %s WHERE id = %s", status, finished,
+                  ident)
     assert run in {ident for ident, in left}
     first, second, everything = node.heard("kill_containers")
     assert [item["run_id"] for item in first[1]["kill_list"]] == runs
@@ -70,7 +81,7 @@ def test_kill_task_and_kill_node(world, clients):
 
 
 def test_dependents(v5, clients):
-    """Announced when all that it waits for has finished; to the nodes that have something to run."""
+    """Announced to the nodes that have something to run, once all it waits for has finished."""
     cast = {ident: clients(Raw(v5, ident)) for ident in (1, 2, 3, 11, 13, 17)}
     v5.joined(*cast.values())
     first, second = new_task(v5), new_task(v5)
@@ -81,7 +92,8 @@ def test_dependents(v5, clients):
 
     def times():
         v5.settled(*cast.values())
-        return {ident: client.heard("new_task_update").count(event) for ident, client in cast.items()}
+        return {ident: client.heard("new_task_update").count(event)
+                for ident, client in cast.items()}
     created = {1: 1, 2: 0, 3: 0, 11: 1, 13: 1, 17: 0}
     v5.sql("UPDATE run SET status = 'completed', finished_at = now() WHERE id = %s", runs[0])
     assert times() == created
@@ -96,14 +108,16 @@ def test_dataframes(v5, clients):
     """To the addressed node: at once, at each connection, and again while the row stands."""
     node, other = clients(Raw(v5, 3)), clients(Raw(v5, 4))
     v5.joined(node, other)
-    ident = v5.sql("INSERT INTO dataframetobedeletedatnode (dataframe_name, session_id, node_id) VALUES ('df', 1, 3) RETURNING id")[0][0]
+    ident = v5.sql("INSERT INTO dataframetobedeletedatnode (dataframe_name, session_id, node_id) "
+                   "VALUES ('df', 1, 3) RETURNING id")[0][0]
     event = ["delete_dataframe", {"df_name": "df", "session_id": 1}]
     v5.settled(node, other)
     assert (node.heard("delete_dataframe"), other.heard("delete_dataframe")) == ([event], [])
     again = clients(Raw(v5, 3))
     again.wait("sync")
     assert again.names().index("delete_dataframe") < again.names().index("sync")
-    v5.sql("UPDATE vantage6_events.unwanted_dataframe SET told_at = now() - interval '11 min' WHERE id = %s", ident, user="postgres")
+    v5.sql("UPDATE vantage6_events.unwanted_dataframe SET told_at = now() - interval '11 min' "
+           "WHERE id = %s", ident, user="postgres")
     wait_for(lambda: again.heard("delete_dataframe") == [event, event], "the next beat")
     v5.sql("DELETE FROM dataframetobedeletedatnode WHERE id = %s", ident)
     last = clients(Raw(v5, 3))

@@ -9,7 +9,8 @@ from rawlib.blocking import Http
 from rawlib.wire import POLLING, request
 
 
-def test_when_files_run_out_pushd_waits_and_serves_those_it_has(own_lab, clients, tmp_path, monkeypatch):
+def test_when_files_run_out_pushd_waits_and_serves_those_it_has(
+        own_lab, clients, tmp_path, monkeypatch):
     """libwebsockets would spin on EMFILE, and log each turn."""
     few = tmp_path / "few"
     few.write_text(f'#!/bin/sh\nulimit -n 150\nexec {TOP}/build/asan/vantage6-pushd "$@"\n')

@@ -1,4 +1,5 @@
-"""100 nodes log at once while HQ reads and patches their runs: what ends in run.log, and what a line costs."""
+"""100 nodes log at once while HQ reads and patches their runs: what ends in run.log, and what a
+line costs."""
 import json
 import threading
 
@@ -14,13 +15,15 @@ PATCHED = range(FIRST, FIRST + NODES, 10)  # runs whose log HQ writes too
 
 
 def populate(world):
-    """As many organizations in collaboration 1, each with a node and an active run of the same id."""
+    """So many organizations in collaboration 1, each with a node and an active run of its id."""
     ids = f"generate_series({FIRST}, {FIRST + NODES - 1}) AS i"
     for statement in (
             f"INSERT INTO organization (id, name) SELECT i, 'o' || i FROM {ids}",
             f'INSERT INTO "Member" (organization_id, collaboration_id) SELECT i, 1 FROM {ids}',
-            f"INSERT INTO authenticatable (id, type, keycloak_id) SELECT i, 'node', gen_random_uuid()::text FROM {ids}",
-            f"INSERT INTO node (id, name, collaboration_id, organization_id) SELECT i, 'n' || i, 1, i FROM {ids}",
+            "INSERT INTO authenticatable (id, type, keycloak_id) "
+            f"SELECT i, 'node', gen_random_uuid()::text FROM {ids}",
+            "INSERT INTO node (id, name, collaboration_id, organization_id) "
+            f"SELECT i, 'n' || i, 1, i FROM {ids}",
             "INSERT INTO run (id, task_id, organization_id, status, action) "
             f"SELECT i, 1, i, 'active', 'central_compute' FROM {ids}"):
         world.sql(statement)
@@ -35,8 +38,8 @@ def say(nodes, first):
     """A quarter of the lines, from all nodes in turn."""
     for number in range(first, first + QUARTER):
         for node in nodes:
-            node.send("42/tasks," + json.dumps(["algorithm_log", {"run_id": node.ident, "task_id": 1,
-                                                                  "log": line(number)}]))
+            node.send("42/tasks," + json.dumps(
+                ["algorithm_log", {"run_id": node.ident, "task_id": 1, "log": line(number)}]))
 
 
 def patch(world, quarter):
@@ -53,11 +56,14 @@ def patch(world, quarter):
 
 def folded(world, lines):
     """Have all lines come, and been folded?"""
-    return world.sql("SELECT (SELECT count(*) FROM vantage6_events.event WHERE payload LIKE '[\"algorithm_log\",%%'), "
-                     "(SELECT count(*) FROM vantage6_events.log_line)", user="postgres") == [(lines, 0)]
+    return world.sql("SELECT (SELECT count(*) FROM vantage6_events.event "
+                     "WHERE payload LIKE '[\"algorithm_log\",%%'), "
+                     "(SELECT count(*) FROM vantage6_events.log_line)",
+                     user="postgres") == [(lines, 0)]
 
 
-def test_nothing_is_lost_but_what_hq_overwrote_and_the_last_line_costs_what_the_first_did(own_lab, clients):
+def test_nothing_is_lost_but_what_hq_overwrote_and_the_last_line_costs_what_the_first_did(
+        own_lab, clients):
     world = own_lab(options=OPTIONS, settings=SETTINGS)
     populate(world)
     nodes = [clients(Raw(world, FIRST + i)) for i in range(NODES)]

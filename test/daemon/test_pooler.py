@@ -1,4 +1,5 @@
-"""PgBouncer between the daemon and PostgreSQL: in session mode it works, in transaction mode it is said what to do."""
+"""PgBouncer between the daemon and PostgreSQL: in session mode it works, in transaction mode it is
+said what to do."""
 import os
 import re
 import shutil
@@ -43,14 +44,15 @@ def pooled(own_lab):
         port, owner = free_ports(1), Cluster.owner()
         path = f"{world.lab.dir}/pgbouncer.ini"
         with open(path, "w", encoding="utf-8") as file:
-            file.write(SETTINGS.format(run=world.lab.cluster.run, pg=world.lab.cluster.port, port=port, mode=mode,
-                                       size=size))
+            file.write(SETTINGS.format(run=world.lab.cluster.run, pg=world.lab.cluster.port,
+                                       port=port, mode=mode, size=size))
         ends.append(subprocess.Popen([PGBOUNCER, path], user=owner.pw_uid if owner else None,
                                      stderr=subprocess.DEVNULL))
         wait_for(lambda: answers(port), "pgbouncer to listen")
         world.lab.stop_pushd(0)
         world.lab.facts["options"] += ["--read-interval", "1h" if mode == "session" else "1s",
-                                       "--conninfo", f"host=127.0.0.1 port={port} user=pushd dbname=hq"]
+                                       "--conninfo",
+                                       f"host=127.0.0.1 port={port} user=pushd dbname=hq"]
         world.start(path="/livez")
         return world
 

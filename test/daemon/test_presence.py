@@ -1,4 +1,7 @@
-"""Who is connected: what it writes into HQ's tables, and who hears of it. The cast is in the head of test_runs.py."""
+"""Who is connected: what it writes into HQ's tables, and who receives it.
+
+The cast is in the head of test_runs.py.
+"""
 import datetime
 import socket
 
@@ -23,7 +26,8 @@ def alone(world):
 
 @pytest.fixture(scope="module")
 def labs(make_world):
-    """labs(hq): a lab where nobody of other tests may still be taken for connected, made at first use."""
+    """labs(hq): a lab where nobody of other tests may still be taken for connected, made at first
+    use."""
     made = {}
 
     def lab(hq):
@@ -65,7 +69,8 @@ def config_of(world):
 
 
 def watchers(world, clients, *idents):
-    """Clients that watch, and have heard all of each other; what they heard of it is forgotten."""
+    """Clients that watch, and have received all of each other; what they received of it is
+    forgotten."""
     made = {ident: clients(Raw(world, ident)) for ident in idents}
     world.joined(*made.values())
     for ident in idents:
@@ -77,7 +82,7 @@ def watchers(world, clients, *idents):
 
 
 def told(world, cast):
-    """What each has heard of presence, once everything has arrived."""
+    """What each has received of presence, once everything has arrived."""
     world.settled(*cast.values())
     return {ident: client.heard(*PRESENCE) for ident, client in cast.items()}
 
@@ -109,7 +114,8 @@ def test_a_node_comes_and_goes(world, clients):
 
     for client in cast.values():
         client.events.clear()
-    world.sql("INSERT INTO nodeconfig (node_id, key, value) VALUES (%s, 'encryption', 'true')", NODE)
+    world.sql("INSERT INTO nodeconfig (node_id, key, value) VALUES (%s, 'encryption', 'true')",
+              NODE)
     last_seen = state(world)[1]
     node.close()
     wait_for(lambda: state(world)[0] == "offline", "the node to be offline")
@@ -126,9 +132,11 @@ def test_a_user_comes_and_goes_unheard_by_nodes(world, clients):
     user = Raw(world, 12)
     wait_for(lambda: state(world, 12)[0] == "online", "the user to be online")
     assert is_now(state(world, 12)[1])
-    first, second = ([["message", f"User <u_collab_role> joined room <collaboration_{c}>"]] for c in (1, 2))
-    # 16 shares collaboration 1 with it; 11 hears both; 13 only its own organization's rooms.
-    assert told(world, {**cast, 12: user}) == {1: [], 2: [], 11: first + second, 13: [], 16: first, 12: first + second}
+    first, second = ([["message", f"User <u_collab_role> joined room <collaboration_{c}>"]]
+                     for c in (1, 2))
+    # 16 shares collaboration 1 with it; 11 receives both; 13 only its own organization's rooms.
+    assert told(world, {**cast, 12: user}) == {1: [], 2: [], 11: first + second, 13: [], 16: first,
+                                               12: first + second}
     assert user.heard("sync") == []
     for client in cast.values():
         client.events.clear()
@@ -143,7 +151,8 @@ def test_a_user_of_organization_scope_is_announced_in_its_organizations_rooms(wo
     user = clients(Raw(world, 13))
     wait_for(lambda: state(world, 13)[0] == "online", "the user to be online")
     assert told(world, {**cast, 13: user}) == {1: [], 11: [], 13: [
-        ["message", f"User <u_org_role> joined room <collaboration_{c}_organization_1>"] for c in (1, 2)]}
+        ["message", f"User <u_org_role> joined room <collaboration_{c}_organization_1>"]
+        for c in (1, 2)]}
 
 
 def test_only_the_first_connection_and_the_last_end_are_told(lab5, clients):
@@ -151,21 +160,25 @@ def test_only_the_first_connection_and_the_last_end_are_told(lab5, clients):
     cast = watchers(world, clients, 2, 11)
     first = clients(Raw(world, NODE))
     wait_for(lambda: state(world)[0] == "online", "the node to be online")
-    second, third = clients(Node(world, NODE, instance=1)), clients(Python(world, NODE, transports=["polling"]))
+    second = clients(Node(world, NODE, instance=1))
+    third = clients(Python(world, NODE, transports=["polling"]))
     for client in (second, third):
         world.joined(client)
         assert client.heard("sync") == [["sync"]], "on each connection"
     assert first.heard("sync") == [["sync"]]
-    world.sql("INSERT INTO nodeconfig (node_id, key, value) VALUES (%s, 'encryption', 'true')", NODE)
+    world.sql("INSERT INTO nodeconfig (node_id, key, value) VALUES (%s, 'encryption', 'true')",
+              NODE)
 
     def leases():
-        return world.sql("SELECT count(*) FROM vantage6_events.lease WHERE principal_id = 1", user="postgres")[0][0]
+        return world.sql("SELECT count(*) FROM vantage6_events.lease WHERE principal_id = 1",
+                         user="postgres")[0][0]
     assert leases() == 3
     for client, left in ((first, 2), (third, 1)):
         client.close()
         wait_for(lambda: leases() <= left, "its lease to end")  # noqa: B023
         assert leases() == left
-    wait_for(lambda: not world.sql("SELECT FROM vantage6_events.pending", user="postgres"), "nothing to be pending")
+    wait_for(lambda: not world.sql("SELECT FROM vantage6_events.pending", user="postgres"),
+             "nothing to be pending")
     assert state(world)[0] == "online" and config_of(world) == ["encryption"]
     assert told(world, cast) == {ident: [ONLINE, *joins(C)] for ident in cast}
     second.close()
@@ -207,7 +220,8 @@ def test_ping_updates_its_sender_alone(world, clients):
     one, two, user = clients(Python(world, NODE)), clients(Raw(world, 2)), clients(Raw(world, 11))
     for ident in (NODE, 2, 11):
         wait_for(lambda: state(world, ident)[0] == "online", f"{ident} to be online")  # noqa: B023
-    world.sql("UPDATE authenticatable SET status = 'x', last_seen = timezone('UTC', now()) - interval '20 s'")
+    world.sql("UPDATE authenticatable "
+              "SET status = 'x', last_seen = timezone('UTC', now()) - interval '20 s'")
     before = {ident: state(world, ident) for ident in (2, 3, 11)}
     user.send('42/tasks,["ping",{"node_id":3}]')
     wait_for(lambda: state(world, 11)[0] == "online", "the user's ping to count")
@@ -236,7 +250,8 @@ def test_last_seen_of_a_connected_node_is_kept_fresh_without_pings(lab5, clients
 def test_times_are_utc_and_a_restart_of_pushd_tells_nobody(own_lab, clients):
     world = own_lab(instances=2, options=["--drain-time", "0", "--beat-interval", "500ms"])
     world.sql("ALTER DATABASE hq SET timezone = 'Asia/Tokyo'", user="postgres")
-    world.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'pushd'", user="postgres")
+    world.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'pushd'",
+              user="postgres")
     alone(world)
     watcher = clients(Raw(world, 11, instance=1))
     world.joined(watcher)
@@ -247,14 +262,16 @@ def test_times_are_utc_and_a_restart_of_pushd_tells_nobody(own_lab, clients):
     world.lab.stop_pushd(0)
     wait_for(lambda: node.connects == 2, "the node to be back at the other instance")
     world.joined(node)
-    wait_for(lambda: world.sql("SELECT min(due) > now() FROM vantage6_events.pending", user="postgres")[0][0]
+    wait_for(lambda: world.sql("SELECT min(due) > now() FROM vantage6_events.pending",
+                               user="postgres")[0][0]
              is not False, "nothing to be due")
     world.settled(watcher)
     assert watcher.heard("node-online", "node-offline") == [ONLINE]
     assert state(world)[0] == "online"
     world.sql("UPDATE authenticatable SET last_seen = NULL WHERE id = 1")
     wait_for(lambda: is_now(state(world)[1]), "the beat to write last_seen")
-    world.sql("UPDATE authenticatable SET status = 'x', last_seen = timezone('UTC', now()) - interval '20 s'")
+    world.sql("UPDATE authenticatable "
+              "SET status = 'x', last_seen = timezone('UTC', now()) - interval '20 s'")
     node.emit("ping")
     wait_for(lambda: state(world)[0] == "online", "the ping to count")
     assert is_now(state(world)[1])

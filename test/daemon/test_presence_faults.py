@@ -20,13 +20,14 @@ def pair(own_lab):
     world = own_lab(instances=2, options=["--drain-time", "0", *BEATS])
     world.sql("ALTER DATABASE hq SET vantage6_events.drain_grace = '1s'", user="postgres")
     # For the links that are there already.
-    world.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'pushd'", user="postgres")
+    world.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'pushd'",
+              user="postgres")
     wait_for(lambda: world.ready(0) and world.ready(1), "the links to be back")
     return world
 
 
 def told(watcher):
-    """What it heard of nodes' presence."""
+    """What it received of nodes' presence."""
     return [[name, more["id"]] for name, more in watcher.heard("node-online", "node-offline")]
 
 
@@ -37,14 +38,16 @@ def state(world, ident=NODE):
 
 def age(world, seconds):
     """So long ago was the last beat of the first instance."""
-    world.sql("UPDATE vantage6_events.instance SET beat_at = clock_timestamp() - %s * interval '1 s' WHERE name = 'lab-0'",
+    world.sql("UPDATE vantage6_events.instance "
+              "SET beat_at = clock_timestamp() - %s * interval '1 s' WHERE name = 'lab-0'",
               seconds, user="postgres")
 
 
 def beats(world, instance, times=3):
     """Wait until the instance has beaten so often; what it finds dead it has ended by then."""
     def last():
-        return world.sql("SELECT beat_at FROM vantage6_events.instance WHERE name = %s", f"lab-{instance}", user="postgres")
+        return world.sql("SELECT beat_at FROM vantage6_events.instance WHERE name = %s",
+                         f"lab-{instance}", user="postgres")
     for _ in range(times):
         before = last()
         wait_for(lambda: last() != before, "a beat")  # noqa: B023
@@ -52,11 +55,12 @@ def beats(world, instance, times=3):
 
 def incarnation(world):
     """That of the first instance, if it has one."""
-    return world.sql("SELECT incarnation FROM vantage6_events.instance WHERE name = 'lab-0'", user="postgres")
+    return world.sql("SELECT incarnation FROM vantage6_events.instance WHERE name = 'lab-0'",
+                     user="postgres")
 
 
 def cast(world, clients):
-    """A node at the first instance, somebody at the second who hears of it."""
+    """A node at the first instance, somebody at the second who is told of it."""
     watcher = clients(Raw(world, USER, instance=1))
     world.joined(watcher)
     node = clients(Python(world, NODE))
@@ -67,10 +71,12 @@ def cast(world, clients):
 
 def nothing_happened(world, watcher):
     """The node was there all the time."""
-    wait_for(lambda: not world.sql("SELECT FROM vantage6_events.pending", user="postgres"), "nothing to be pending")
+    wait_for(lambda: not world.sql("SELECT FROM vantage6_events.pending", user="postgres"),
+             "nothing to be pending")
     world.settled(watcher)
     assert told(watcher) == [["node-online", NODE]]
-    assert state(world) == "online" and world.sql("SELECT key FROM nodeconfig WHERE node_id = 1") == [("k",)]
+    assert (state(world) == "online"
+            and world.sql("SELECT key FROM nodeconfig WHERE node_id = 1") == [("k",)])
 
 
 def test_a_frozen_instance_lives_as_long_as_it_holds_its_lock(pair, clients):
@@ -98,13 +104,17 @@ def test_an_instance_that_was_ended_while_it_was_frozen_registers_its_clients_ag
     try:
         age(world, 91)
         wait_for(lambda: not incarnation(world), "the other instance to end it")
-        assert not world.sql("SELECT FROM vantage6_events.lease WHERE principal_id = 1", user="postgres")
-        world.sql("UPDATE vantage6_events.pending SET due = clock_timestamp() + interval '5 min'", user="postgres")
+        assert not world.sql("SELECT FROM vantage6_events.lease WHERE principal_id = 1",
+                             user="postgres")
+        world.sql("UPDATE vantage6_events.pending SET due = clock_timestamp() + interval '5 min'",
+                  user="postgres")
     finally:
         os.kill(pid, signal.SIGCONT)
     wait_for(lambda: incarnation(world) not in ([], before), "a new incarnation")
     world.joined(node)
-    world.sql("DELETE FROM vantage6_events.pending WHERE due > clock_timestamp() + interval '1 min'", user="postgres")
+    world.sql(
+        "DELETE FROM vantage6_events.pending WHERE due > clock_timestamp() + interval '1 min'",
+        user="postgres")
     nothing_happened(world, watcher)
     assert node.connects == 1, "the client noticed nothing"
 
@@ -112,7 +122,8 @@ def test_an_instance_that_was_ended_while_it_was_frozen_registers_its_clients_ag
 def test_a_blip_of_a_link_ends_no_instance(pair, clients):
     world = pair
     node, watcher = cast(world, clients)
-    for application in world.sql("SELECT pid FROM pg_stat_activity WHERE usename = 'pushd'", user="postgres"):
+    for application in world.sql("SELECT pid FROM pg_stat_activity WHERE usename = 'pushd'",
+                                 user="postgres"):
         world.sql("SELECT pg_terminate_backend(%s)", *application, user="postgres")
         age(world, 19)
         beats(world, 1)
@@ -121,7 +132,8 @@ def test_a_blip_of_a_link_ends_no_instance(pair, clients):
     assert node.connects == 1
 
 
-def test_a_killed_instance_is_ended_by_the_other_and_its_node_is_gone_after_the_grace(pair, clients):
+def test_a_killed_instance_is_ended_by_the_other_and_its_node_is_gone_after_the_grace(
+        pair, clients):
     world = pair
     node, watcher = cast(world, clients)
     node.close()
@@ -154,15 +166,19 @@ def test_a_node_that_answers_no_pings_is_gone_at_once_then(own_lab, clients):
 
 
 def test_hqs_own_sweep_finds_nothing_to_do(pair, clients):
-    """It marks nodes offline that are online and were not seen for a minute, and stumbles over NULL."""
+    """It marks nodes offline that are online and were not seen for a minute, and stumbles over
+    NULL."""
     world = pair
     _, watcher = cast(world, clients)
     silent = clients(Raw(world, OTHER))
     watcher.wait("node-online", 2)
-    sweep = ("UPDATE authenticatable SET status = 'offline' WHERE type = 'node' AND status = 'online' AND "
-             "(last_seen IS NULL OR last_seen < timezone('UTC', now()) - interval '60 s') RETURNING id")
+    sweep = (
+        "UPDATE authenticatable SET status = 'offline' WHERE type = 'node' "
+        "AND status = 'online' AND "
+        "(last_seen IS NULL OR last_seen < timezone('UTC', now()) - interval '60 s') RETURNING id")
     for _ in range(3):
-        world.sql("UPDATE authenticatable SET last_seen = last_seen - interval '31 s' WHERE id IN (1, 2)")
+        world.sql(
+            "UPDATE authenticatable SET last_seen = last_seen - interval '31 s' WHERE id IN (1, 2)")
         beats(world, 0)
         assert world.sql(sweep) == []
     silent.close()
@@ -179,9 +195,11 @@ def test_two_tabs_of_a_user_are_one_user(pair, clients):
     second = clients(Raw(world, 12, instance=1))
     world.joined(second)
     first.close()
-    wait_for(lambda: world.sql("SELECT count(*) FROM vantage6_events.connections WHERE principal_id = 12") == [(1,)],
+    wait_for(lambda: world.sql(
+        "SELECT count(*) FROM vantage6_events.connections WHERE principal_id = 12") == [(1,)],
              "the first tab to be gone")
-    wait_for(lambda: not world.sql("SELECT FROM vantage6_events.pending", user="postgres"), "nothing to be pending")
+    wait_for(lambda: not world.sql("SELECT FROM vantage6_events.pending", user="postgres"),
+             "nothing to be pending")
     assert state(world, 12) == "online"
     second.close()
     wait_for(lambda: state(world, 12) == "offline", "the user to be offline")
@@ -192,7 +210,8 @@ def test_two_tabs_of_a_user_are_one_user(pair, clients):
 
 def test_the_view_says_who_is_connected_where_how_and_until_when(pair, clients):
     world = pair
-    node, tab = clients(Python(world, NODE, transports=["polling"])), clients(Raw(world, 12, instance=1))
+    node = clients(Python(world, NODE, transports=["polling"]))
+    tab = clients(Raw(world, 12, instance=1))
     page = clients(Node(world, 13))
     world.joined(node, tab, page)
     rows = world.sql("SELECT principal_id, kind, instance, namespace, transport, address, "

@@ -1,5 +1,8 @@
-"""What a client may send: how fast, how large, how deep. Over a rate it is read from later: nothing is dropped and nobody is
-closed; over a size it is closed or refused. Each is counted under its reason, and others notice nothing."""
+"""What a client may send: how fast, how large, how deep.
+
+Over a rate it is read from later: nothing is dropped and nobody is closed; over a size it is closed
+or refused. Each is counted under its reason, and others notice nothing.
+"""
 import json
 import os
 import re
@@ -28,17 +31,20 @@ def paused(world, reason):
 
 
 class Taken:
-    """What pushd has taken of the events of clients since it was made, and that it never was too much for one of them."""
+    """What pushd has taken of the events of clients since it was made, and that it never was too
+    much for one of them."""
 
     def __init__(self, world, rate):
         self.world, self.rate = world, rate
         self.began, self.before = time.monotonic(), world.metric("received_events")
 
     def events(self):
-        """How many so far; a rate allows those of a second at once, and one more that makes the debt. Others send one."""
+        """How many so far; a rate allows those of a second at once, and one more that makes the
+        debt. Others send one."""
         taken = self.world.metric("received_events") - self.before
         allowed = self.rate * (1 + time.monotonic() - self.began) + 2
-        assert taken <= allowed, f"{taken} events in {time.monotonic() - self.began} s at {self.rate} a second"
+        assert taken <= allowed, (
+            f"{taken} events in {time.monotonic() - self.began} s at {self.rate} a second")
         return taken
 
 
@@ -84,7 +90,8 @@ def test_bytes_over_the_rate_are_taken_later_and_a_message_is_whole(limited, cli
     began, before = time.monotonic(), world.metric("received_events")
     large = "x" * 300_000
     client.send(f'42/tasks,1["error","{large}"]')
-    wait_for(lambda: "43/tasks,1[]" in client.packets, "the large one")  # whole, though three seconds' worth
+    # Whole, though three seconds' worth.
+    wait_for(lambda: "43/tasks,1[]" in client.packets, "the large one")
     for i in range(2, 5):
         client.send(f'42/tasks,{i}["error","{large[:50_000]}"]')
     other.round_trip()
@@ -133,7 +140,8 @@ def test_no_rate_is_none(limited, clients):
 
 @pytest.fixture
 def stuck(limited):
-    """A lab whose clients are not read from for long, since the database is down: they are pinged each 300 ms."""
+    """A lab whose clients are not read from for long, since the database is down: they are pinged
+    each 300 ms."""
     world = limited("--inbox-bytes", "1000", "--ping-interval", "300ms", "--ping-timeout", "600ms")
     yield world
     if not world.lab.cluster.pid():
@@ -262,7 +270,7 @@ def test_the_nesting_of_json(limited, clients):
     for deep, good in ((5, True), (6, False)):
         client = clients(Raw(world, USER))
         client.send('42/tasks,7["ping",' + "[" * (deep - 1) + "]" * (deep - 1) + "]")
-        wait_for(lambda: client.closed or "43/tasks,7[]" in client.packets, "an answer")  # noqa: B023
+        wait_for(lambda: client.closed or "43/tasks,7[]" in client.packets, "an answer")
         assert client.closed != good and closed(world, "max_depth") == (not good)
     other.round_trip()
 
@@ -279,13 +287,14 @@ def test_the_number_of_attachments(limited, clients):
                 client.ws.send_binary(b"x")
         except (OSError, websocket.WebSocketException):
             pass
-        wait_for(lambda: client.closed or any(re.match(r"43/tasks,7\[", p) for p in client.packets), "an answer")  # noqa: B023
+        wait_for(lambda: client.closed
+                 or any(re.match(r"43/tasks,7\[", p) for p in client.packets), "an answer")
         assert client.closed != good and closed(world, "max_attachments") == (not good)
     other.round_trip()
 
 
 def test_the_queue_of_a_client(limited, clients, connect):
-    """One that takes nothing of what is sent to it is closed; those who read hear all."""
+    """One that takes nothing of what is sent to it is closed; those who read receive all."""
     world = limited("--queue-bytes", "100kB", "--ping-timeout", "1h")
     slow = connect(world, token=world.token(USER))
     slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -312,9 +321,10 @@ def test_each_end_is_counted_under_one_reason(limited, clients, connect):
         client = clients(Raw(world, USER))
         before = world.reasons("closed_sessions")
         end(client)
-        wait_for(lambda: closed(world, reason) == before[reason] + 1, "the session to end")  # noqa: B023
+        wait_for(lambda: closed(world, reason) == before[reason] + 1, "the session to end")
         after = world.reasons("closed_sessions")
-        assert {name: after[name] - n for name, n in before.items() if after[name] != n} == {reason: 1}
+        assert {name: after[name] - n for name, n in before.items()
+                if after[name] != n} == {reason: 1}
     polling = connect(world)
     assert polling.poll().status == 200
     first, second = connect(world), connect(world)

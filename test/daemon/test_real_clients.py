@@ -1,4 +1,5 @@
-"""Every real client over every transport, in two namespaces on one connection: it comes back by itself, and hears on."""
+"""Every real client over every transport, in two namespaces on one connection: it comes back by
+itself, and receives on."""
 import os
 from functools import partial
 
@@ -9,8 +10,10 @@ from clients import Node, Python
 from lablib.facts import wait_for
 
 TASKS, NEWS = "/tasks", "/news"
-TRANSPORTS = {"polling": ("polling",), "websocket": ("websocket",), "upgrade": ("polling", "websocket")}
-KINDS = {"python": (partial(Python, in_order=True), 3), "node": (Node, 11), "chromium": (Chromium, 15)}  # with whom each speaks for
+TRANSPORTS = {"polling": ("polling",), "websocket": ("websocket",),
+              "upgrade": ("polling", "websocket")}
+KINDS = {"python": (partial(Python, in_order=True), 3), "node": (Node, 11),
+         "chromium": (Chromium, 15)}  # with whom each speaks for
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +33,8 @@ def crew(world):
     try:
         for kind, (make, ident) in KINDS.items():
             for way, transports in TRANSPORTS.items():
-                made[f"{kind}-{way}"] = make(world, ident, transports=transports, namespaces=[TASKS, NEWS])
+                made[f"{kind}-{way}"] = make(world, ident, transports=transports,
+                                             namespaces=[TASKS, NEWS])
         yield made
     finally:
         for client in made.values():
@@ -39,7 +43,8 @@ def crew(world):
 
 def emit(world, name, nsp, *args):
     """An event to all of a namespace."""
-    world.sql("SELECT vantage6_events.emit(%s, to_json(%s::text[]), 'everyone', %s)", name, list(args), nsp)
+    world.sql("SELECT vantage6_events.emit(%s, to_json(%s::text[]), 'everyone', %s)", name,
+              list(args), nsp)
 
 
 def joined(world, crew):
@@ -65,7 +70,8 @@ def check_hearing(world, crew, name):
     for which, client in crew.items():
         client.wait(f"{name}_end", nsp=NEWS)
         for nsp in (TASKS, NEWS):
-            assert [without_place(client, event) for event in client.heard(name, nsp=nsp)] == [[name, nsp]], f"{which} in {nsp}"
+            assert [without_place(client, event)
+                    for event in client.heard(name, nsp=nsp)] == [[name, nsp]], f"{which} in {nsp}"
 
 
 def test_two_namespaces_share_one_connection(world, crew):
@@ -74,7 +80,8 @@ def test_two_namespaces_share_one_connection(world, crew):
     for name, client in crew.items():
         assert client.connects_in == {TASKS: 1, NEWS: 1}, name
         assert len(set(client.engines)) == 1, f"{name} has several connections"
-    leases = dict(world.sql("SELECT nsp, count(*) FROM vantage6_events.lease GROUP BY 1", user="postgres"))
+    leases = dict(world.sql("SELECT nsp, count(*) FROM vantage6_events.lease GROUP BY 1",
+                            user="postgres"))
     assert leases == {TASKS: len(crew), NEWS: len(crew)}
     assert world.metric("handshakes") == len(crew)
 
@@ -93,7 +100,8 @@ def test_all_come_back_to_a_restarted_daemon_by_themselves(world, crew, how):
     else:
         world.lab.kill_pushd(0)
     for name, client in crew.items():
-        wait_for(lambda: all(client.disconnects_in[nsp] > before[name][nsp] for nsp in (TASKS, NEWS)),  # noqa: B023
+        wait_for(lambda: all(client.disconnects_in[nsp] > before[name][nsp]
+                             for nsp in (TASKS, NEWS)),
                  f"{name} to notice")
     world.lab.start_pushd(0)
     for client in crew.values():
@@ -102,13 +110,16 @@ def test_all_come_back_to_a_restarted_daemon_by_themselves(world, crew, how):
     check_hearing(world, crew, how)
     for client in crew.values():
         assert client.call("any") == [], "an event of a client is acknowledged"
-    offline = world.sql("SELECT count(*) FROM vantage6_events.recent_events WHERE name = 'node-offline'", user="postgres")
+    offline = world.sql(
+        "SELECT count(*) FROM vantage6_events.recent_events WHERE name = 'node-offline'",
+        user="postgres")
     assert offline == [(0,)]
 
 
 def test_200_queued_events_reach_those_who_poll_without_a_reconnect(world, crew):
     connects = {name: client.connects for name, client in crew.items()}
-    world.sql("SELECT vantage6_events.emit('many', to_json(i), 'everyone') FROM generate_series(1, 200) i")
+    world.sql("SELECT vantage6_events.emit('many', to_json(i), 'everyone') "
+              "FROM generate_series(1, 200) i")
     for name, client in crew.items():
         client.wait("many", times=200)
         assert [event[1] for event in client.heard("many")] == list(range(1, 201)), name

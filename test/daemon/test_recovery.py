@@ -1,4 +1,5 @@
-"""A browser that lost its connection comes back, and gets what it missed: all of it, in order and once, or it is told that it is not."""
+"""A browser that lost its connection comes back, and gets what it missed: all of it, in order and
+once, or it is told that it is not."""
 import json
 import random
 import re
@@ -16,7 +17,7 @@ OFFSET = re.compile(r"[\d:,]+/[\d:,]+/\d+/[0-9a-f]{32}")
 
 
 def numbers(client):
-    """What it has heard of the events n, in its order."""
+    """What it has been told of the events n, in its order."""
     return [event[1] for event in client.heard("n")]
 
 
@@ -28,13 +29,15 @@ def emit(world, *ns):
 
 def recoveries(world):
     """How many claims were good, and how many not, at both instances."""
-    found = [world.reasons("claims", instance, "result") for instance in range(len(world.lab.facts["http"]))]
+    found = [world.reasons("claims", instance, "result")
+             for instance in range(len(world.lab.facts["http"]))]
     return tuple(sum(one[result] for one in found) for result in ("recovered", "not_recovered"))
 
 
 def answer(client):
     """The data of its last answer to CONNECT."""
-    return json.loads(next(p for p in reversed(client.packets) if p.startswith("40/tasks,")).split(",", 1)[1])
+    return json.loads(next(p for p in reversed(client.packets)
+                           if p.startswith("40/tasks,")).split(",", 1)[1])
 
 
 def offset_of(client, name):
@@ -45,11 +48,14 @@ def offset_of(client, name):
 
 def claim(world, client, offset=None, **more):
     """Another connection that goes on as this one."""
-    return Raw(world, client.ident, headers=PAGE, auth={"pid": answer(client)["pid"], **({"offset": offset} if offset else {})}, **more)
+    return Raw(world, client.ident, headers=PAGE,
+               auth={"pid": answer(client)["pid"], **({"offset": offset} if offset else {})},
+               **more)
 
 
 @pytest.mark.parametrize("transports", [["polling"], ["polling", "websocket"]], ids="-".join)
-def test_what_a_page_missed_comes_before_it_is_connected_again_at_either_instance(v5, clients, transports):
+def test_what_a_page_missed_comes_before_it_is_connected_again_at_either_instance(v5, clients,
+                                                                                  transports):
     page = clients(Node(v5, USER, transports=transports))
     witness = clients(Raw(v5, USER))
     v5.joined(page, witness)
@@ -85,8 +91,8 @@ def test_a_restarted_or_killed_daemon_is_no_loss_to_it(own_lab, clients):
 
 
 def test_only_pages_get_offsets(v5, clients):
-    page, bare, python, node = (clients(Raw(v5, USER, headers=PAGE)), clients(Raw(v5, USER)), clients(Python(v5, USER)),
-                                clients(Raw(v5, 1, headers=PAGE)))
+    page, bare, python, node = (clients(Raw(v5, USER, headers=PAGE)), clients(Raw(v5, USER)),
+                                clients(Python(v5, USER)), clients(Raw(v5, 1, headers=PAGE)))
     v5.joined(page, bare, python, node)
     v5.emit("x", ["text"], "everyone")
     v5.settled(page, bare, python, node)
@@ -126,11 +132,13 @@ def test_with_an_offset_it_goes_on_there_and_without_one_at_its_beginning(v5, cl
     second = clients(claim(v5, page, offset))
     v5.joined(second)
     assert numbers(second) == [2] and answer(second)["pid"] == answer(page)["pid"]
-    assert [p[:10] for p in second.packets if p[:2] in ("40", "42")].index("40/tasks,{") > 0, "before it is connected"
+    assert [p[:10] for p in second.packets
+            if p[:2] in ("40", "42")].index("40/tasks,{") > 0, "before it is connected"
     second.close()
     third = clients(claim(v5, second, "1:1:/2:2:/3/00000000000000000000000000000000"))
     v5.joined(third)
-    assert answer(third)["pid"] != answer(page)["pid"] and numbers(third) == [], "a forged one is none"
+    assert (answer(third)["pid"] != answer(page)["pid"]
+            and numbers(third) == []), "a forged one is none"
     emit(v5, 3)
     v5.settled(third)
     third.close()
@@ -178,11 +186,14 @@ def test_a_claim_that_meets_the_end_of_its_connection_is_good(v5, clients):
     db = v5.connect("postgres")
     db.autocommit = False
     with db.cursor() as cursor:
-        cursor.execute("""SELECT vantage6_events.disconnect(l.incarnation, json_build_array(json_build_object('sid', l.sid)))
+        cursor.execute("""SELECT vantage6_events.disconnect(
+                              l.incarnation, json_build_array(json_build_object('sid', l.sid)))
                           FROM vantage6_events.lease l WHERE l.key = %s""", [answer(page)["pid"]])
     second = clients(Raw(v5, USER, headers=PAGE, instance=1, connect=False))
     second.send("40/tasks," + json.dumps({"pid": answer(page)["pid"]}))
-    wait_for(lambda: v5.sql("SELECT FROM pg_stat_activity WHERE usename = 'pushd' AND wait_event_type = 'Lock'", user="postgres"),
+    wait_for(lambda: v5.sql(
+        "SELECT FROM pg_stat_activity WHERE usename = 'pushd' AND wait_event_type = 'Lock'",
+        user="postgres"),
              "the claim to wait")
     db.commit()
     db.close()
@@ -196,11 +207,14 @@ def test_not_recovered_is_connected_all_the_same(limited, clients):
     world.joined(page)
     for turn, spoil in enumerate((
             lambda: world.sql('INSERT INTO "UserPermission" (user_id, rule_id) VALUES (13, 6)'),
-            lambda: world.sql("UPDATE vantage6_events.resumable SET ended_at = ended_at - interval '3 min'", user="postgres")), 1):
+            lambda: world.sql(
+                "UPDATE vantage6_events.resumable SET ended_at = ended_at - interval '3 min'",
+                user="postgres")), 1):
         emit(world, turn)
-        wait_for(lambda: turn in numbers(page), "it to hear")  # noqa: B023
+        wait_for(lambda: turn in numbers(page), "it to receive")  # noqa: B023
         page.order("cut")
-        wait_for(lambda: world.sql("SELECT FROM vantage6_events.resumable WHERE holder IS NULL", user="postgres"), "it to be away")
+        wait_for(lambda: world.sql("SELECT FROM vantage6_events.resumable WHERE holder IS NULL",
+                                   user="postgres"), "it to be away")
         emit(world, -turn)
         spoil()
         wait_for(lambda: page.connects == turn + 1, "it to be back")  # noqa: B023
@@ -262,25 +276,30 @@ def test_a_claim_that_loses_its_link_is_made_again(v5, clients):
     page = clients(Raw(v5, USER, headers=PAGE))
     v5.joined(page)
     page.close()
-    wait_for(lambda: v5.sql("SELECT FROM vantage6_events.resumable WHERE key = %s AND holder IS NULL", answer(page)["pid"], user="postgres"), "it to be away")
+    wait_for(
+        lambda: v5.sql("SELECT FROM vantage6_events.resumable WHERE key = %s AND holder IS NULL",
+                       answer(page)["pid"], user="postgres"), "it to be away")
     emit(v5, 1)
     with v5.connect("postgres") as db, db.cursor() as cursor:
         db.autocommit = False
         cursor.execute("LOCK TABLE vantage6_events.resumable IN EXCLUSIVE MODE")
         second = claim_unanswered(v5, page, clients, instance=1)
-        wait_for(lambda: v5.sql("""SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                                   WHERE usename = 'pushd' AND wait_event_type = 'Lock'""", user="postgres"), "the claim to wait")
+        waiting = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                     WHERE usename = 'pushd' AND wait_event_type = 'Lock'"""
+        wait_for(lambda: v5.sql(waiting, user="postgres"), "it to wait")
     db.close()
     second.wait_connected()
     v5.joined(second)
     assert numbers(second) == [1] and answer(second)["pid"] == answer(page)["pid"]
 
 
-def test_one_that_has_heard_nothing_yet_goes_on_at_its_beginning_though_a_link_was_lost(v5, clients):
+def test_one_that_has_heard_nothing_yet_goes_on_at_its_beginning_though_a_link_was_lost(v5,
+                                                                                        clients):
     page = clients(Raw(v5, USER, headers=PAGE))
     v5.joined(page)
     emit(v5, 1)
-    v5.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'pushd'", user="postgres")
+    v5.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'pushd'",
+           user="postgres")
     wait_for(lambda: v5.ready(0) and v5.ready(1), "the links to be back")
     emit(v5, 2)
     second = claim_unanswered(v5, page, clients, 1)
@@ -289,7 +308,8 @@ def test_one_that_has_heard_nothing_yet_goes_on_at_its_beginning_though_a_link_w
 
 
 def test_a_replay_of_which_a_part_may_have_come_is_not_sent_again(v5, clients):
-    """Who shows the same place again never got the answer to its CONNECT: but what of the events before that?"""
+    """Who shows the same place again never got the answer to its CONNECT: but what of the events
+    before that?"""
     page = clients(Raw(v5, USER, headers=PAGE))
     v5.joined(page)
     page.close()
@@ -308,12 +328,16 @@ def test_a_replay_of_which_a_part_may_have_come_is_not_sent_again(v5, clients):
 
 
 def test_the_real_client_whose_replay_is_cut_off_hears_nothing_twice(v5, clients):
-    """It keeps what came of it, and tells that when it is connected again. By polling it comes in parts."""
+    """It keeps what came of it, and tells that when it is connected again.
+
+    By polling it comes in parts.
+    """
     page, other = clients(Node(v5, USER, transports=["polling"])), clients(Raw(v5, USER))
     v5.joined(page, other)
     emit(v5, 0)
     wait_for(lambda: numbers(page) == [0], "the first")
-    with v5.connect("postgres") as db, db.cursor() as cursor:  # it cannot come back before all are there
+    # It cannot come back before all are there.
+    with v5.connect("postgres") as db, db.cursor() as cursor:
         db.autocommit = False
         cursor.execute("LOCK TABLE vantage6_events.resumable IN EXCLUSIVE MODE")
         page.order("interrupt", 5)
@@ -363,7 +387,8 @@ def test_an_expired_token_is_good_as_long_as_its_bearer_proves_himself(limited, 
     third = clients(Raw(world, USER, token=token, headers=PAGE, auth={"pid": "A" * 20}))
     third.wait("expired_token")
     world.sql("ALTER DATABASE hq SET vantage6_events.resume_identity = 0", user="postgres")
-    world.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'pushd'", user="postgres")
+    world.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'pushd'",
+              user="postgres")
     wait_for(world.ready, "the links to be back")
     second.close()
     fourth = clients(claim(world, second, token=token))

@@ -1,5 +1,5 @@
-"""Who hears what: for every principal of both casts the rooms, computed here from HQ's own tables, and what its
-connected client hears of an event to each of them."""
+"""Who receives what: for every principal of both casts the rooms, computed here from HQ's own
+tables, and what its connected client receives of an event to each of them."""
 import pytest
 
 from clients import Raw
@@ -13,11 +13,13 @@ class Tables:
     def __init__(self, world):
         def rows(sql):
             return world.sql(sql)
-        self.nodes = {row[0]: row[1:] for row in rows("SELECT id, collaboration_id, organization_id FROM node")}
+        self.nodes = {row[0]: row[1:]
+                      for row in rows("SELECT id, collaboration_id, organization_id FROM node")}
         self.users = dict(rows('SELECT id, organization_id FROM "user"'))
         self.collaborations = [row[0] for row in rows("SELECT id FROM collaboration")]
         self.members = set(rows('SELECT organization_id, collaboration_id FROM "Member"'))
-        rules = {row[0]: row[1:] for row in rows("SELECT id, name, operation::text, scope::text FROM rule")}
+        rules = {row[0]: row[1:]
+                 for row in rows("SELECT id, name, operation::text, scope::text FROM rule")}
         self.receive = {ident: scope.lower() for ident, (name, operation, scope) in rules.items()
                         if name == "event" and operation.lower() == "receive"}
         self.rules_of_role = rows("SELECT role_id, rule_id FROM role_rule_association")
@@ -45,7 +47,8 @@ class Tables:
         scopes, own = self.scopes(ident), self.users[ident]
         if "global" in scopes:
             return {f"collaboration_{each}" for each in self.collaborations}
-        joined = [collaboration for organization, collaboration in self.members if organization == own]
+        joined = [collaboration for organization, collaboration in self.members
+                  if organization == own]
         if "collaboration" in scopes:
             return {f"collaboration_{each}" for each in joined}
         if "organization" in scopes:
@@ -85,8 +88,9 @@ def test_the_cast_has_every_kind_of_right(world):
     """Else the test above would show little."""
     tables = Tables(world)
     assert {frozenset(tables.scopes(user)) for user in tables.users} >= {
-        frozenset(), frozenset(["global"]), frozenset(["collaboration"]), frozenset(["organization"]),
-        frozenset(["own"]), frozenset(["collaboration", "organization"]), frozenset(["global", "organization"])}
+        frozenset(), frozenset(["global"]), frozenset(["collaboration"]),
+        frozenset(["organization"]), frozenset(["own"]),
+        frozenset(["collaboration", "organization"]), frozenset(["global", "organization"])}
 
 
 def test_an_event_to_a_room_is_heard_by_exactly_those_in_it(world, clients):
@@ -95,25 +99,28 @@ def test_an_event_to_a_room_is_heard_by_exactly_those_in_it(world, clients):
     world.joined(*cast.values())
     rooms = sorted(set().union(*(tables.rooms(ident) for ident in tables.all())) |
                    {f"collaboration_{c}_organization_{o}" for c in (1, 2) for o in (1, 2, 3)} |
-                   {"collaboration_3", "collaboration_10", "collaboration_1_organization", "node_99", "nobody"})
+                   {"collaboration_3", "collaboration_10", "collaboration_1_organization",
+                    "node_99", "nobody"})
     for room in rooms:
         world.emit("to_room", [room], room)
     world.settled(*cast.values())
     for ident, client in cast.items():
-        assert sorted(event[1] for event in client.heard("to_room")) == sorted(tables.rooms(ident) & set(rooms)), \
-            f"principal {ident}"
+        found = sorted(event[1] for event in client.heard("to_room"))
+        assert found == sorted(tables.rooms(ident) & set(rooms)), f"principal {ident}"
 
 
 def test_an_event_to_several_rooms_is_heard_once(world, clients):
     tables = Tables(world)
     cast = {ident: clients(Raw(world, ident)) for ident in (1, 2, 11, 13, 14)}
     world.joined(*cast.values())
-    rooms = {"collaboration_1", "collaboration_1_organization_1", "all_nodes", "collaboration_2", "user_11"}
+    rooms = {"collaboration_1", "collaboration_1_organization_1", "all_nodes", "collaboration_2",
+             "user_11"}
     world.emit("to_rooms", [], *sorted(rooms))
     world.emit("to_rooms", [], *sorted(rooms))
     world.settled(*cast.values())
     for ident, client in cast.items():
-        assert len(client.heard("to_rooms")) == (2 if tables.rooms(ident) & rooms else 0), f"principal {ident}"
+        assert len(client.heard("to_rooms")) == (2 if tables.rooms(ident) & rooms
+                                                 else 0), f"principal {ident}"
 
 
 def test_another_namespace_hears_nothing_of_it(own_lab, clients):

@@ -1,4 +1,5 @@
-"""5,000 clients that do nothing cost little memory and no CPU to speak of; one event reaches each of them once.
+"""5,000 clients that do nothing cost little memory and no CPU to speak of; one event reaches each
+of them once.
 
 The program that is installed is measured, not the one with sanitizers.
 """
@@ -20,7 +21,8 @@ IDENTS = [3, 11, 12, 13, 14, 15, 16, 17]
 def crowd(own_lab, monkeypatch):
     """5,000 clients at a daemon; (world, crowd, growth of its memory)."""
     if not room_for(CLIENTS):
-        pytest.skip(f"expected a hard limit of open files (ulimit -Hn) for {CLIENTS} connections, found less")
+        pytest.skip("expected a hard limit of open files "
+                    f"(ulimit -Hn) for {CLIENTS} connections, found less")
     monkeypatch.setenv("PUSHD", f"{TOP}/build/release/vantage6-pushd")
     world = own_lab(options=[*OPTIONS, "--ping-interval", f"{PING_SECONDS}s"])
     people = Crowd(world, IDENTS)
@@ -46,7 +48,8 @@ def test_5000_idle_clients_are_cheap_and_each_hears_an_event_once(crowd):
     world.emit("news", {"number": 1}, "everyone")
     facts = people.ask(settle="news")
     spent = time.monotonic() - began
-    print(f"{growth / CLIENTS:.0f} bytes a client, {used / took:.3f} CPU idle with pings every {PING_SECONDS} s, "
+    print(f"{growth / CLIENTS:.0f} bytes a client, {used / took:.3f} CPU idle with "
+          f"pings every {PING_SECONDS} s, "
           f"one event to {CLIENTS} in {spent * 1000:.0f} ms")
 
     assert facts["open"] == CLIENTS and facts["ends"] == 0

@@ -4,7 +4,8 @@ from lablib.facts import wait_for
 from lablib.postgres import DOORBELL
 
 # Which slot is written now is a matter of time: old events go into the next one.
-AGE = """UPDATE vantage6_events.event SET emitted_at = emitted_at - interval '30 days', slot = (floor(extract(epoch FROM
+AGE = """UPDATE vantage6_events.event SET emitted_at = emitted_at - interval '30 days', slot =
+    (floor(extract(epoch FROM
     clock_timestamp() - timestamptz '2000-01-01 00:00Z'))::bigint / 604800 + 1) % 3 RETURNING id"""
 LEFT = "SELECT count(*) FROM vantage6_events.event WHERE emitted_at < now() - interval '29 days'"
 
@@ -20,8 +21,8 @@ def gone(world):
 
 
 def test_pushd_sees_to_it(own_lab, clients):
-    """An emptied log is not one that was set back: after a crash of PostgreSQL pushd goes on where it was, since its
-    place is that of the ids, not of what the log still holds."""
+    """An emptied log is not one that was set back: after a crash of PostgreSQL pushd goes on where
+    it was, since its place is that of the ids, not of what the log still holds."""
     world = own_lab(options=["--beat-interval", "200ms", "--retry-max", "200ms"])
     client = clients(Raw(world, 12))
     world.joined(client)
@@ -65,6 +66,7 @@ def test_two_daemons_do_not_trip_over_each_other(own_lab, clients):
         grow_old(world)
         gone(world)
     for client in heard:
-        assert [name for name in client.names() if name.startswith("turn_")] == [f"turn_{i}" for i in range(20)]
+        assert [name for name in client.names()
+                if name.startswith("turn_")] == [f"turn_{i}" for i in range(20)]
     for instance in (0, 1):
         assert world.metric("database_errors", instance) == 0

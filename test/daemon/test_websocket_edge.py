@@ -75,26 +75,35 @@ def upgrade(*changes, method="GET", path=WEBSOCKET, body=""):
 
 VERSION = "-Sec-WebSocket-Version"
 GOOD = {
-    "as it should be": upgrade(), "Upgrade in another case": upgrade("-Upgrade", "upgrade: WEBSOCKET"),
+    "as it should be": upgrade(),
+    "Upgrade in another case": upgrade("-Upgrade", "upgrade: WEBSOCKET"),
     "Connection in another case": upgrade("-Connection", "connection: UPGRADE"),
     "Connection a list": upgrade("-Connection", "Connection: keep-alive, Upgrade"),
-    "compression offered": upgrade("Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits, x-webkit-deflate-frame"),
-    "twice a slash": upgrade(path=WEBSOCKET.replace("io/", "io//")), "an empty body": upgrade("Content-Length: 0"),
+    "compression offered": upgrade("Sec-WebSocket-Extensions: permessage-deflate; "
+                                   "client_max_window_bits, x-webkit-deflate-frame"),
+    "twice a slash": upgrade(path=WEBSOCKET.replace("io/", "io//")),
+    "an empty body": upgrade("Content-Length: 0"),
     "another upgrade besides": upgrade("Upgrade: h2c"),
 }
 BAD = {
-    "no key": upgrade("-Sec-WebSocket-Key"), "an empty key": upgrade("-Sec-WebSocket-Key", "Sec-WebSocket-Key:"),
+    "no key": upgrade("-Sec-WebSocket-Key"),
+    "an empty key": upgrade("-Sec-WebSocket-Key", "Sec-WebSocket-Key:"),
     "a short key": upgrade("-Sec-WebSocket-Key", "Sec-WebSocket-Key: dGhlIHNhbXBsZQ=="),
-    "a long key": upgrade("-Sec-WebSocket-Key", "Sec-WebSocket-Key: " + "A" * 200 + "=="), "two keys": upgrade(KEY),
-    "a key that is not base64": upgrade("-Sec-WebSocket-Key", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j*Q=="),
+    "a long key": upgrade("-Sec-WebSocket-Key", "Sec-WebSocket-Key: " + "A" * 200 + "=="),
+    "two keys": upgrade(KEY), "a key that is not base64": upgrade(
+        "-Sec-WebSocket-Key", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j*Q=="),
     "no version": upgrade(VERSION), "version 8": upgrade(VERSION, "Sec-WebSocket-Version: 8"),
-    "version 130": upgrade(VERSION, "Sec-WebSocket-Version: 130"), "version 13, 8": upgrade("Sec-WebSocket-Version: 8"),
-    "no host": upgrade("-Host"), "no Connection": upgrade("-Connection"), "Connection keep-alive": upgrade("-Connection", "Connection: keep-alive"),
-    "Connection up": upgrade("-Connection", "Connection: up"), "a subprotocol": upgrade("Sec-WebSocket-Protocol: chat, superchat"),
+    "version 130": upgrade(VERSION, "Sec-WebSocket-Version: 130"),
+    "version 13, 8": upgrade("Sec-WebSocket-Version: 8"), "no host": upgrade("-Host"),
+    "no Connection": upgrade("-Connection"),
+    "Connection keep-alive": upgrade("-Connection", "Connection: keep-alive"),
+    "Connection up": upgrade("-Connection", "Connection: up"),
+    "a subprotocol": upgrade("Sec-WebSocket-Protocol: chat, superchat"),
     "h2c": upgrade("-Upgrade", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"),
-    "a body": upgrade("Content-Length: 5", body="40abc"), "a chunked body": upgrade("Transfer-Encoding: chunked", body="0\r\n\r\n"),
-    "POST": upgrade(method="POST"), "HEAD": upgrade(method="HEAD"), "PUT": upgrade(method="PUT"), "polling": upgrade(path=POLLING),
-}
+    "a body": upgrade("Content-Length: 5", body="40abc"),
+    "a chunked body": upgrade("Transfer-Encoding: chunked", body="0\r\n\r\n"),
+    "POST": upgrade(method="POST"), "HEAD": upgrade(method="HEAD"), "PUT": upgrade(method="PUT"),
+    "polling": upgrade(path=POLLING),}
 
 
 @pytest.mark.parametrize("text", GOOD.values(), ids=[name.replace(" ", "_") for name in GOOD])
@@ -117,8 +126,8 @@ def test_a_bad_handshake_is_refused_in_json_with_cors(edge, text, reused):
     connection.send(text.replace("\r\n", "\r\nOrigin: https://ui.example\r\n", 1))
     answer = connection.answer()
     assert answer.status == 400
-    for line in ("Access-Control-Allow-Origin: https://ui.example", "Content-Type: application/json",
-                 "Connection: close"):
+    for line in ("Access-Control-Allow-Origin: https://ui.example",
+                 "Content-Type: application/json", "Connection: close"):
         assert f"\r\n{line}\r\n" in answer.head.decode()
     assert json.loads(answer.text)["code"] in (2, 3)
     assert connection.rest() == b""
@@ -127,9 +136,10 @@ def test_a_bad_handshake_is_refused_in_json_with_cors(edge, text, reused):
 
 def test_upgrades_are_refused_as_polling_requests_are(edge):
     poll = Poll(edge)
-    for path, status, code in ((WEBSOCKET.replace("4", "3"), 400, 5), (WEBSOCKET + "&sid=" + "x" * 20, 400, 1),
-                               ("/socket.io/?EIO=4&transport=smoke", 400, 0), ("/elsewhere", 404, 3),
-                               (poll.path.replace("EIO=4", "EIO=3").replace("polling", "websocket"), 400, 3)):
+    for path, status, code in (
+            (WEBSOCKET.replace("4", "3"), 400, 5), (WEBSOCKET + "&sid=" + "x" * 20, 400, 1),
+            ("/socket.io/?EIO=4&transport=smoke", 400, 0), ("/elsewhere", 404, 3),
+            (poll.path.replace("EIO=4", "EIO=3").replace("polling", "websocket"), 400, 3)):
         connection = Http(edge, upgrade(path=path))
         answer = connection.answer()
         assert (answer.status, json.loads(answer.text)["code"]) == (status, code), path
@@ -155,14 +165,17 @@ def pieces(opcode, *parts, between=b""):
 
 TAKEN = {
     "one frame": frame(TEXT, EVENT), "fragments": pieces(TEXT, EVENT[:3], EVENT[3:9], EVENT[9:]),
-    "an empty first fragment": pieces(TEXT, "", EVENT), "an empty last fragment": pieces(TEXT, EVENT, ""),
-    "an empty fragment between": pieces(TEXT, EVENT[:5], "", "", EVENT[5:]), "only empty ones before": pieces(TEXT, "", "", "", EVENT),
+    "an empty first fragment": pieces(TEXT, "", EVENT),
+    "an empty last fragment": pieces(TEXT, EVENT, ""),
+    "an empty fragment between": pieces(TEXT, EVENT[:5], "", "", EVENT[5:]),
+    "only empty ones before": pieces(TEXT, "", "", "", EVENT),
     "a character over two fragments": pieces(TEXT, b'42/tasks,1["\xe2\x82', b'\xac"]'),
     "a character over four": pieces(TEXT, b'42/tasks,1["\xf0', b"\x9f", b"\x98", b'\x80"]'),
-    "pongs between": pieces(TEXT, b'42/tasks,1["\xe2\x82', b'\xac"]', between=frame(PONG, b"\xff\xfe")),
-    "a pong that is not text": frame(PONG, b"\xff\xfe") + frame(TEXT, EVENT), "an empty pong": frame(PONG) + frame(TEXT, EVENT),
-    "125 bytes of pong": frame(PONG, "p" * 125) + frame(TEXT, EVENT), "U+10FFFF": frame(TEXT, b'42/tasks,1["\xf4\x8f\xbf\xbf"]'),
-}
+    "pongs between": pieces(TEXT, b'42/tasks,1["\xe2\x82', b'\xac"]',
+                            between=frame(PONG, b"\xff\xfe")),
+    "a pong that is not text": frame(PONG, b"\xff\xfe") + frame(TEXT, EVENT),
+    "an empty pong": frame(PONG) + frame(TEXT, EVENT), "125 bytes of pong": frame(PONG, "p" * 125)
+    + frame(TEXT, EVENT), "U+10FFFF": frame(TEXT, b'42/tasks,1["\xf4\x8f\xbf\xbf"]'),}
 
 
 @pytest.mark.parametrize("data", TAKEN.values(), ids=[name.replace(" ", "_") for name in TAKEN])
@@ -187,29 +200,38 @@ def test_pings_are_answered_also_between_fragments(ws):
 
 
 REFUSED = {
-    "reserved bit 1": (frame(TEXT, EVENT, reserved=4), 1002), "reserved bit 2": (frame(TEXT, EVENT, reserved=2), 1002),
+    "reserved bit 1": (frame(TEXT, EVENT, reserved=4), 1002),
+    "reserved bit 2": (frame(TEXT, EVENT, reserved=2), 1002),
     "reserved bit 3": (frame(TEXT, EVENT, reserved=1), 1002),
     **{f"opcode {op}": (frame(op, "x"), 1002) for op in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15)},
-    "a long ping": (frame(PING, "p" * 126), 1006), "a long close": (frame(CLOSE, b"\x03\xe8" + b"x" * 124), 1006),
-    "a fragmented ping": (frame(PING, "p", final=False), 1002), "a continuation of nothing": (frame(CONTINUATION, EVENT), 1002),
+    "a long ping": (frame(PING, "p" * 126), 1006),
+    "a long close": (frame(CLOSE, b"\x03\xe8" + b"x" * 124), 1006),
+    "a fragmented ping": (frame(PING, "p", final=False), 1002),
+    "a continuation of nothing": (frame(CONTINUATION, EVENT), 1002),
     "a continuation after the last": (pieces(TEXT, "3", "") + frame(CONTINUATION, "3"), 1002),
     "a text within a text": (frame(TEXT, "4", final=False) + frame(TEXT, "2"), 1002),
     "a binary within a text": (frame(TEXT, "4", final=False) + frame(BINARY, "2"), 1002),
-    "2^63 bytes": (frame(TEXT, "x", length=2**63), 1006), "2^62 bytes": (frame(TEXT, "x", length=2**62), 1009),
-    "not UTF-8": (frame(TEXT, b'42/tasks,["\xff"]'), 1007), "a surrogate": (frame(TEXT, b'42/tasks,["\xed\xa0\x80"]'), 1007),
-    "overlong": (frame(TEXT, b'42/tasks,["\xc0\xaf"]'), 1007), "beyond U+10FFFF": (frame(TEXT, b'42/tasks,["\xf4\x90\x80\x80"]'), 1007),
+    "2^63 bytes": (frame(TEXT, "x", length=2**63), 1006),
+    "2^62 bytes": (frame(TEXT, "x", length=2**62), 1009),
+    "not UTF-8": (frame(TEXT, b'42/tasks,["\xff"]'), 1007),
+    "a surrogate": (frame(TEXT, b'42/tasks,["\xed\xa0\x80"]'), 1007),
+    "overlong": (frame(TEXT, b'42/tasks,["\xc0\xaf"]'), 1007),
+    "beyond U+10FFFF": (frame(TEXT, b'42/tasks,["\xf4\x90\x80\x80"]'), 1007),
     "a surrogate over fragments": (pieces(TEXT, b'42/tasks,["\xed', b"\xa0", b'\x80"]'), 1007),
-    "half a character": (frame(TEXT, b"4\xc3"), 1007), "half a character and an empty fragment": (pieces(TEXT, b"4\xc3", ""), 1007),
+    "half a character": (frame(TEXT, b"4\xc3"), 1007),
+    "half a character and an empty fragment": (pieces(TEXT, b"4\xc3", ""), 1007),
     "nothing": (frame(TEXT), 1005), "nothing in fragments": (pieces(TEXT, "", ""), 1005),
 }
 
 
-@pytest.mark.parametrize("data, code", REFUSED.values(), ids=[name.replace(" ", "_") for name in REFUSED])
+@pytest.mark.parametrize("data, code", REFUSED.values(),
+                         ids=[name.replace(" ", "_") for name in REFUSED])
 def test_frames_that_close(edge, ws, data, code):
     before = edge.metric("sessions")
     ws.send(data)
     assert close_code(ws) == code
-    wait_for(lambda: edge.metric("sessions") == before - 1, "the session to end at once", deadline=10)
+    wait_for(lambda: edge.metric("sessions") == before - 1, "the session to end at once",
+             deadline=10)
 
 
 def event(size):
@@ -217,7 +239,8 @@ def event(size):
     return '42/tasks,1["' + "x" * (size - 14) + '"]'
 
 
-# What lws hands over at once ends here (RECEIVE_ROOM of server.c), and where a frame's length changes its form.
+# What lws hands over at once ends here (RECEIVE_ROOM of server.c), and where a frame's length
+# changes its form.
 EDGES = [edge + beside for edge in (126, 256, 512, 1024, 4096) for beside in (-2, -1, 0, 1, 2)]
 
 
@@ -228,7 +251,8 @@ def test_a_message_may_end_wherever_the_room_to_receive_does(ws):
 
 
 SIZES = {
-    "text": lambda n: frame(TEXT, event(n)), "fragments": lambda n: pieces(TEXT, event(n)[:9000], event(n)[9000:9001], event(n)[9001:]),
+    "text": lambda n: frame(TEXT, event(n)),
+    "fragments": lambda n: pieces(TEXT, event(n)[:9000], event(n)[9000:9001], event(n)[9001:]),
     "empty end": lambda n: pieces(TEXT, event(n), ""),
 }
 
@@ -277,7 +301,8 @@ def test_messages_in_part_have_a_limit_of_all(own_lab):
         sockets.append(WebSocket(world))
         packet(sockets[-1])
         sockets[-1].text("4" + "2" * 399999, final=False)
-        wait_for(lambda: world.metric("receiving_bytes") >= min(number + 1, 2) * 400000, "what was sent to be taken")  # noqa: B023
+        wait_for(lambda: world.metric("receiving_bytes") >= min(number + 1, 2) * 400000,
+                 "what was sent to be taken")
     assert close_code(sockets[2]) == 1013
     assert world.metric("closed_sessions", reason="receive_bytes") == 1
     small = WebSocket(world)
@@ -292,7 +317,8 @@ def test_messages_in_part_have_a_limit_of_all(own_lab):
 # --- closing -------------------------------------------------------------------------------------
 
 CODES = {1000: 1000, 1001: 1001, 1003: 1003, 1007: 1007, 1011: 1011, 3000: 3000, 4999: 4999,
-         0: 1002, 999: 1002, 1004: 1002, 1005: 1002, 1006: 1002, 1015: 1002, 1016: 1002, 2999: 1002, 5000: 1002, 65535: 1002}
+         0: 1002, 999: 1002, 1004: 1002, 1005: 1002, 1006: 1002, 1015: 1002, 1016: 1002, 2999: 1002,
+         5000: 1002, 65535: 1002}
 
 
 @pytest.mark.parametrize("code, answer", CODES.items())
@@ -300,10 +326,12 @@ def test_a_close_frame_is_answered(edge, ws, code, answer):
     before = edge.metric("sessions")
     ws.send(frame(CLOSE, code.to_bytes(2, "big") + "grüße".encode()))
     assert close_code(ws) == answer
-    wait_for(lambda: edge.metric("sessions") == before - 1, "the session to end at once", deadline=10)
+    wait_for(lambda: edge.metric("sessions") == before - 1, "the session to end at once",
+             deadline=10)
 
 
-@pytest.mark.parametrize("payload, answer", [(b"", 1005), (b"x", 1002), (b"\x03\xe8\xff", 1007), (b"\x03\xe8" + b"x" * 123, 1000)])
+@pytest.mark.parametrize("payload, answer", [(b"", 1005), (b"x", 1002), (b"\x03\xe8\xff", 1007),
+                                             (b"\x03\xe8" + b"x" * 123, 1000)])
 def test_a_close_frame_with_or_without_a_text(ws, payload, answer):
     ws.send(frame(CLOSE, payload))
     assert close_code(ws) == answer
@@ -325,6 +353,7 @@ def test_pushd_closes_with_a_frame_and_waits_for_no_answer(edge, ws):
 
 def test_a_close_is_read_by_a_client_that_is_still_sending(edge, ws):
     """What it sends is read and thrown away, so that no reset overtakes the frame."""
-    ws.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)  # so that the system does not take all of it
+    # So that the system does not take all of it.
+    ws.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
     ws.send(frame(TEXT, "x" * (MAX + 1)) + frame(TEXT, "x" * 1000000))
     assert close_code(ws) == 1009

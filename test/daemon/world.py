@@ -51,14 +51,16 @@ class World:
         """A number that pushd keeps of itself: metric("closed_sessions", reason="queue_bytes")."""
         text = self.http("GET", "/metrics", instance=instance, admin=True)[2]
         label = "".join(rf'\{{{key}="{value}"\}}' for key, value in labels.items())
-        found = re.search(rf"^vantage6_pushd_{name}(?:_total)?{label} ([0-9.e+-]+)$", text, re.MULTILINE)
+        found = re.search(rf"^vantage6_pushd_{name}(?:_total)?{label} ([0-9.e+-]+)$", text,
+                          re.MULTILINE)
         assert found, f"no metric {name} in:\n{text}"
         return float(found.group(1))
 
     def reasons(self, name, instance=0, label="reason"):
         """{reason: number} of a metric that has reasons, or another label."""
         text = self.http("GET", "/metrics", instance=instance, admin=True)[2]
-        found = re.findall(rf'^vantage6_pushd_{name}_total\{{{label}="(\w+)"\}} ([0-9.e+-]+)$', text, re.MULTILINE)
+        found = re.findall(rf'^vantage6_pushd_{name}_total\{{{label}="(\w+)"\}} ([0-9.e+-]+)$',
+                           text, re.MULTILINE)
         assert found, f"no metric {name} in:\n{text}"
         return {reason: float(number) for reason, number in found}
 
@@ -95,8 +97,8 @@ class World:
 
     def emit(self, name, args, *rooms):
         """vantage6_events.emit() in a transaction of its own; the event's id."""
-        return self.sql("SELECT vantage6_events.emit(%s, %s::json, %s::text[])", name, json.dumps(args),
-                        list(rooms))[0][0]
+        return self.sql("SELECT vantage6_events.emit(%s, %s::json, %s::text[])", name,
+                        json.dumps(args), list(rooms))[0][0]
 
     def rooms(self, ident):
         """All rooms of a principal."""
@@ -121,21 +123,24 @@ class World:
         mark = f"mark_{os.urandom(6).hex()}"
         self.emit(mark, None, "everyone")
         for client in clients:
-            wait_for(lambda: mark in client.names(), f"{client} to hear all so far")  # noqa: B023
+            wait_for(lambda: mark in client.names(), f"{client} to receive all so far")
 
     def alone(self):
         """Wait until nobody is connected any more, and that has been told and written."""
         def is_so():
-            return self.sql("SELECT NOT EXISTS (SELECT FROM vantage6_events.lease) AND NOT EXISTS (SELECT FROM "
-                            "vantage6_events.pending) AND NOT EXISTS (SELECT FROM vantage6_events.announced WHERE online)",
-                            user="postgres")[0][0]
+            return self.sql(
+                "SELECT NOT EXISTS (SELECT FROM vantage6_events.lease) AND NOT EXISTS (SELECT FROM "
+                "vantage6_events.pending) AND NOT EXISTS (SELECT FROM vantage6_events.announced "
+                "WHERE online)",
+                user="postgres")[0][0]
         wait_for(is_so, "the clients of earlier tests to be gone")
 
     # --- the end ---------------------------------------------------------------------------------
 
     def log(self, instance=0):
         """What an instance has logged."""
-        with open(f"{self.lab.daemon(instance).base}.log", encoding="utf-8", errors="replace") as file:
+        with open(f"{self.lab.daemon(instance).base}.log", encoding="utf-8",
+                  errors="replace") as file:
             return file.read()
 
     def end(self):

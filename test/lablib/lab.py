@@ -50,14 +50,16 @@ def check_installed(pg_config):
     with open(f"{TOP}/vantage6_events.control", encoding="ascii") as control:
         version = re.search(r"^default_version *= *'(.*)'", control.read(), re.MULTILINE).group(1)
     # Not those that another version has left.
-    scripts = {*glob.glob(f"{TOP}/vantage6_events--*{version}.sql"), f"{TOP}/vantage6_events--{version}.sql"}
+    scripts = {*glob.glob(f"{TOP}/vantage6_events--*{version}.sql"),
+               f"{TOP}/vantage6_events--{version}.sql"}
     built.update((script, where("--sharedir") + "/extension") for script in scripts)
     for path, folder in built.items():
         if not os.path.exists(path):
             raise LabError(f"expected the built extension, found no {path}: run 'make'")
         installed = f"{folder}/{os.path.basename(path)}"
         if not os.path.exists(installed) or not filecmp.cmp(path, installed, shallow=False):
-            raise LabError(f"expected {installed} as built, found {'another' if os.path.exists(installed) else 'none'}: "
+            raise LabError(f"expected {installed} as built, found "
+                           f"{'another' if os.path.exists(installed) else 'none'}: "
                            "run 'make install' as root")
 
 
@@ -91,7 +93,8 @@ class Lab:
             with open(f"{self.dir}/lab.json", encoding="utf-8") as file:
                 self.facts = json.load(file)
         except OSError:
-            raise LabError(f"expected a lab in {self.dir}, found none: run 'test/lab up {folder}'") from None
+            raise LabError(
+                f"expected a lab in {self.dir}, found none: run 'test/lab up {folder}'") from None
         self.cluster = Cluster(self.facts["home"], self.facts["pg"], self.facts["pgbin"])
 
     # --- coming up -------------------------------------------------------------------------------
@@ -134,7 +137,8 @@ class Lab:
     def _ports(wishes, instances):
         """The port of pg, the lists of ports of http and admin: as wished, or free ones."""
         counts = {"pg": 1, "http": instances, "admin": instances}
-        ports = {name: list(range(first, first + counts[name])) for name, first in wishes.items() if first}
+        ports = {name: list(range(first, first + counts[name])) for name, first in wishes.items()
+                 if first}
         for name, count in counts.items():
             if name not in ports:
                 first = free_ports(count, sum(ports.values(), []))
@@ -197,7 +201,8 @@ class Lab:
     def daemon(self, number):
         """The process of instance number, running or not."""
         if not 0 <= number < len(self.facts["http"]):
-            raise LabError(f"expected an instance from 0 to {len(self.facts['http']) - 1}, found {number}")
+            raise LabError(
+                f"expected an instance from 0 to {len(self.facts['http']) - 1}, found {number}")
         return Daemon(f"{self.dir}/pushd.{number}")
 
     def _launch(self, number):
@@ -222,7 +227,8 @@ class Lab:
         if last[0] != 200:
             state = (f"{path} says {last[0] or 'nothing'}: {last[1]}" if daemon.pid() else
                      f"it ended with status {daemon.exit_status()}")
-            raise LabError(f"pushd {number} is not ready: {state}; the end of {daemon.base}.log:\n{daemon.tail()}")
+            raise LabError(f"pushd {number} is not ready: {state}; the end of "
+                           f"{daemon.base}.log:\n{daemon.tail()}")
 
     def start_pushd(self, number):
         """Start an instance and wait: until ready, or only alive while the database is down."""
@@ -240,7 +246,8 @@ class Lab:
                            f"see {daemon.base}.log")
         self.write_env()
         if was_running and daemon.exit_status() != 0:
-            raise LabError(f"pushd {number} ended with status {daemon.exit_status()}; the end of {daemon.base}.log:\n"
+            raise LabError(f"pushd {number} ended with status {daemon.exit_status()}; the end of "
+                           f"{daemon.base}.log:\n"
                            f"{daemon.tail()}")
 
     def kill_pushd(self, number):
@@ -257,7 +264,8 @@ class Lab:
         if ident not in cast:
             cast = {member["id"]: member for member in json.loads(self._ask_cast())}
         if ident not in cast:
-            raise LabError(f"expected the id of a principal ({', '.join(map(str, sorted(cast)))}), found {ident}")
+            raise LabError(f"expected the id of a principal ({', '.join(map(str, sorted(cast)))}), "
+                           f"found {ident}")
         return tokens.token(self.facts["hq"], f"{self.dir}/keys", cast[ident], ttl, forged)
 
     def logs(self):

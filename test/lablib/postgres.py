@@ -1,7 +1,8 @@
-"""A private PostgreSQL cluster: its own directory, port, socket and passwords; nothing of the system's.
+"""A private PostgreSQL cluster: its own directory, port, socket and passwords; nothing of the
+system's.
 
-The home of a cluster holds data/ (PGDATA), run/ (the socket) and postgres.log, .pid, .exit. PostgreSQL refuses to run
-as root, so root's clusters belong to the system user postgres.
+The home of a cluster holds data/ (PGDATA), run/ (the socket) and postgres.log, .pid, .exit.
+PostgreSQL refuses to run as root, so root's clusters belong to the system user postgres.
 """
 import os
 import pwd
@@ -67,7 +68,8 @@ class Cluster:
 
     def __init__(self, home, port, pgbin):
         self.home, self.port, self.pgbin = home, port, pgbin
-        self.data, self.run, self.log = (f"{home}/{name}" for name in ("data", "run", "postgres.log"))
+        self.data, self.run, self.log = (f"{home}/{name}"
+                                         for name in ("data", "run", "postgres.log"))
         self.daemon = Daemon(f"{home}/postgres")
 
     @staticmethod
@@ -78,14 +80,17 @@ class Cluster:
         try:
             return pwd.getpwnam("postgres")
         except KeyError:
-            raise LabError("root cannot run PostgreSQL: expected a system user postgres, found none; "
-                           "run 'make deps'") from None
+            raise LabError(
+                "root cannot run PostgreSQL: expected a system user postgres, found none; "
+                "run 'make deps'") from None
 
     def _as_owner(self, argv, check=True):
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd="/",
-                              errors="replace", env=clean_env(), check=False, **self._who())
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              cwd="/", errors="replace", env=clean_env(), check=False,
+                              **self._who())
         if check and done.returncode:
-            raise LabError(f"{os.path.basename(argv[0])} failed: {done.stdout}{done.stderr}".rstrip())
+            raise LabError(
+                f"{os.path.basename(argv[0])} failed: {done.stdout}{done.stderr}".rstrip())
         return done
 
     def _who(self):
@@ -104,7 +109,8 @@ class Cluster:
             os.chown(wish, owner.pw_uid, owner.pw_gid)
         cluster = cls(wish, port, pgbin)
         reachable = cluster._as_owner(["test", "-w", wish], check=False).returncode == 0
-        if not reachable or len(cluster.run) > LONGEST_SOCKET_DIR or not PLAIN.fullmatch(cluster.run):
+        if (not reachable or len(cluster.run) > LONGEST_SOCKET_DIR
+            or not PLAIN.fullmatch(cluster.run)):
             os.rmdir(wish)
             cluster = cls(tempfile.mkdtemp(prefix="vantage6-lab.", dir="/tmp"), port, pgbin)
             os.symlink(cluster.home, wish)
@@ -129,12 +135,14 @@ class Cluster:
 
     def conninfo(self, user, dbname, passfile):
         """libpq's words for a connection; over TCP too, once host is replaced."""
-        words = {"host": self.run, "port": self.port, "user": user, "dbname": dbname, "passfile": passfile}
+        words = {"host": self.run, "port": self.port, "user": user, "dbname": dbname,
+                 "passfile": passfile}
         return " ".join(f"{name}={quote(str(value))}" for name, value in words.items())
 
     def psql(self, conninfo, sql=None, file=None):
         """Run SQL from a text or a file in one session; returns what it printed, unaligned."""
-        argv = [f"{self.pgbin}/psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", conninfo]
+        argv = [f"{self.pgbin}/psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d",
+                conninfo]
         done = subprocess.run(argv + ["-f", file or "-"], input=sql or "", capture_output=True,
                               text=True, env=clean_env(), check=False)
         if done.returncode:
@@ -161,7 +169,8 @@ class Cluster:
             return
         self.daemon.start([f"{self.pgbin}/postgres", "-D", self.data], clean_env(), **self._who())
         if not holds_within(self._settled, START_SECONDS) or not self.pid():
-            raise LabError(f"PostgreSQL does not start; the end of {self.log}:\n{self.daemon.tail()}")
+            raise LabError(
+                f"PostgreSQL does not start; the end of {self.log}:\n{self.daemon.tail()}")
 
     def stop(self):
         """An orderly end, after which a start has nothing to recover."""
@@ -182,7 +191,8 @@ class Cluster:
         family = [pid] + children(pid)
         for member in reversed(family):
             send(member, signal.SIGKILL)
-        if not holds_within(lambda: not any(map(started, family)), 10) or not self.daemon.end([], 0):
+        if (not holds_within(lambda: not any(map(started, family)), 10)
+            or not self.daemon.end([], 0)):
             raise LabError(f"PostgreSQL (pid {pid}) is still there after SIGKILL")
 
     def remove(self, wish):

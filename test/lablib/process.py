@@ -1,7 +1,7 @@
 """Processes that outlive the command that started them, and ports for them.
 
-A process is known by its pid and its start time, so that a pid used again by another is not mistaken
-for it. A zombie counts as ended: a container's first process need not collect it.
+A process is known by its pid and its start time, so that a pid used again by another is not
+mistaken for it. A zombie counts as ended: a container's first process need not collect it.
 """
 import os
 import random
@@ -47,8 +47,8 @@ def send(pid, sig):
         pass
 
 
-# Stays as the parent to learn the exit status, which nobody else could, and to collect the process: where
-# nobody does, its pid would seem alive to PostgreSQL's lock files.
+# Stays as the parent to learn the exit status, which nobody else could, and to collect the process:
+# where nobody does, its pid would seem alive to PostgreSQL's lock files.
 SUPERVISE = 'base=$1; shift; "$@" & echo $! >"$base.pid"; wait $!; echo $? >"$base.exit"'
 
 
@@ -71,8 +71,9 @@ class Daemon:
             if os.path.exists(self.base + suffix):
                 os.unlink(self.base + suffix)
         with open(self.base + ".log", "ab") as log:
-            parent = subprocess.Popen(["/bin/sh", "-c", SUPERVISE, "lab", self.base, *argv], env=env,
-                                      stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
+            parent = subprocess.Popen(["/bin/sh", "-c", SUPERVISE, "lab", self.base, *argv],
+                                      env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                      cwd="/",
                                       start_new_session=True, **who)
         pid = holds_within(lambda: self._read(".pid"), 10)
         if not pid:
@@ -122,10 +123,12 @@ class Daemon:
 
 
 class Ports:
-    """A block of ports from which no other process of these tests takes any, as long as this one lives.
+    """A block of ports from which no other process of these tests takes any, as long as this one
+    lives.
 
-    It lies below the range that the system gives to outgoing connections. It is reserved by a socket
-    that has a name only: such names belong to a network namespace as ports do, and go with the process.
+    It lies below the range that the system gives to outgoing connections. It is reserved by a
+    socket that has a name only: such names belong to a network namespace as ports do, and go with
+    the process.
     """
 
     FIRST, SIZE = 10000, 500
@@ -139,8 +142,9 @@ class Ports:
         self.lock = socket.socket(socket.AF_UNIX)
         self.start = next(filter(self._reserve, blocks), None)
         if self.start is None:
-            raise LabError(f"expected a free block of {self.SIZE} ports from {self.FIRST} to {limit}, "
-                           "found none")
+            raise LabError(
+                f"expected a free block of {self.SIZE} ports from {self.FIRST} to {limit}, "
+                "found none")
         self.next = self.start
 
     def _reserve(self, first):
@@ -151,7 +155,7 @@ class Ports:
         return True
 
     def free(self, count, taken):
-        """The first of count ports in a row that are free, and not given out for the longest time."""
+        """The first of count free ports in a row, which were not given out for the longest time."""
         for _ in range(self.SIZE):
             first, self.next = self.next, self.next + 1
             if first + count > self.start + self.SIZE:

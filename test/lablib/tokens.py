@@ -1,7 +1,7 @@
 """Tokens as the two HQ versions issue them.
 
-v5: Keycloak's access token, RS256, verified with the realm's JWKS. v4: flask-jwt-extended's, HS256 with the
-server's secret. Each has a forger: another key under the same kid, another secret.
+v5: Keycloak's access token, RS256, verified with the realm's JWKS. v4: flask-jwt-extended's, HS256
+with the server's secret. Each has a forger: another key under the same kid, another secret.
 """
 import base64
 import hashlib
@@ -39,8 +39,10 @@ def make_keys(hq, folder):
             _write_private(f"{folder}/{name}.pem", _openssl("genrsa", "2048"))
     if hq == "v5":
         modulus = _openssl("rsa", "-in", f"{folder}/signer.pem", "-noout", "-modulus")
-        key = {"kid": _b64(hashlib.sha256(modulus).digest()), "kty": "RSA", "alg": "RS256", "use": "sig",
-               "n": _b64(bytes.fromhex(modulus.decode().strip().removeprefix("Modulus="))), "e": "AQAB"}
+        key = {"kid": _b64(hashlib.sha256(modulus).digest()), "kty": "RSA", "alg": "RS256",
+               "use": "sig",
+               "n": _b64(bytes.fromhex(modulus.decode().strip().removeprefix("Modulus="))),
+               "e": "AQAB"}
         with open(f"{folder}/jwks.json", "w", encoding="ascii") as file:
             json.dump({"keys": [key]}, file, indent=2)
 
@@ -68,9 +70,11 @@ def _sign(hq, folder, signer, claims):
     if hq == "v5":
         with open(f"{folder}/jwks.json", encoding="ascii") as file:
             header = {"alg": "RS256", "typ": "JWT", "kid": json.load(file)["keys"][0]["kid"]}
-    text = ".".join(_b64(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims))
+    text = ".".join(_b64(json.dumps(part, separators=(",", ":")).encode())
+                    for part in (header, claims))
     if hq == "v5":
-        signature = _openssl("dgst", "-sha256", "-sign", f"{folder}/{signer}.pem", data=text.encode())
+        signature = _openssl("dgst", "-sha256", "-sign", f"{folder}/{signer}.pem",
+                             data=text.encode())
     else:
         with open(f"{folder}/{signer}.secret", "rb") as file:
             signature = hmac.new(file.read(), text.encode(), hashlib.sha256).digest()
@@ -78,7 +82,8 @@ def _sign(hq, folder, signer, claims):
 
 
 def token(hq, folder, principal, ttl, forged=False):
-    """A token for principal (type, subject, name) that ends in ttl seconds, or ended -ttl seconds ago."""
+    """A token for principal (type, subject, name) that ends in ttl seconds, or ended -ttl seconds
+    ago."""
     now = int(time.time())
     issued = now + min(0, ttl - 300)
     claims = (_v5_claims if hq == "v5" else _v4_claims)(principal, issued, now + ttl)

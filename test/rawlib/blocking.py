@@ -16,7 +16,10 @@ RESET = struct.pack("ii", 1, 0)
 
 
 class Connection:
-    """A TCP connection to the server, and what has come on it (got). source: where it comes from."""
+    """A TCP connection to the server, and what has come on it (got).
+
+    source: where it comes from.
+    """
 
     def __init__(self, server, data=b"", source=None):
         self.host = server.address[0]
@@ -40,7 +43,8 @@ class Connection:
             data = b""
         except socket.timeout:
             last = self.got[-100:]
-            raise AssertionError(f"{self.sock.gettimeout()} s nothing came after {last!r}") from None
+            raise AssertionError(
+                f"{self.sock.gettimeout()} s nothing came after {last!r}") from None
         if not data:
             raise Closed()
         self.got += data
@@ -159,7 +163,10 @@ class Http(Connection):
 
 
 class WebSocket(Http):
-    """A WebSocket. opening is the answer to its request: if it is not 101, the server refused it."""
+    """A WebSocket.
+
+    opening is the answer to its request: if it is not 101, the server refused it.
+    """
 
     def __init__(self, server, target=wire.WEBSOCKET, headers=(), upgrade="websocket", early=b""):
         super().__init__(server)

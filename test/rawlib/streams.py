@@ -95,8 +95,8 @@ class Connection:
     def end(self, reset=False):
         """Close it, orderly or by a reset."""
         if reset and not self.writer.is_closing():
-            self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
-                                                            RESET)
+            sock = self.writer.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         (self.writer.transport.abort if reset else self.writer.close)()
 
 

@@ -1,7 +1,7 @@
 """Requests, answers, frames and messages as bytes, without a socket.
 
-A reader (read_...) is a generator. It yields what it needs next, a number of bytes or the bytes that
-end them, is sent these, and returns what it has read. So both kinds of connection read alike.
+A reader (read_...) is a generator. It yields what it needs next, a number of bytes or the bytes
+that end them, is sent these, and returns what it has read. So both kinds of connection read alike.
 """
 import base64
 import hashlib
@@ -33,8 +33,8 @@ class Closed(Exception):
 class Answer:
     """An HTTP answer. status is 0 if the connection ended without one.
 
-    headers: by name in lower case; head: all before the body; began, ended: when its request was sent,
-    if that is known, and when it had come, on the monotonic clock.
+    headers: by name in lower case; head: all before the body; began, ended: when its request was
+    sent, if that is known, and when it had come, on the monotonic clock.
     """
 
     status: int = 0
@@ -77,7 +77,10 @@ def request(method, target, *headers, body=None, rest=b"", host="x"):
 
 
 def read_answer(interim=False, bodiless=False):
-    """The next Answer. interim: also if its status is 1xx; bodiless: to HEAD, or its body is left."""
+    """The next Answer.
+
+    interim: also if its status is 1xx; bodiless: to HEAD, or its body is left.
+    """
     while True:
         head = yield b"\r\n\r\n"
         first, *rows = head.decode("latin-1").split("\r\n")[:-2]
