@@ -66,19 +66,28 @@ def start():
 
 
 @pytest.fixture
-def engine(start):
-    """Engine.IO: each message is echoed."""
-    found = start("engine")
-    yield found
-    assert found.runs(), found.errors()
+def serve(start):
+    """The same, of a server that must still run at the end of the test."""
+    used = []
+
+    def one(mode, **options):
+        used.append(start(mode, **options))
+        return used[-1]
+    yield one
+    for server in used:
+        assert server.runs(), server.errors()
 
 
 @pytest.fixture
-def server(start):
+def engine(serve):
+    """Engine.IO: each message is echoed."""
+    return serve("engine")
+
+
+@pytest.fixture
+def server(serve):
     """Socket.IO with the namespaces / and /custom."""
-    found = start("socket")
-    yield found
-    assert found.runs(), found.errors()
+    return serve("socket")
 
 
 @pytest.fixture(params=SESSIONS)

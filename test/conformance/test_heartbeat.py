@@ -20,27 +20,21 @@ LATE = 10  # of a loaded machine
 
 
 @pytest.fixture
-def quick(start):
+def quick(serve):
     """An echo with the heartbeat that the public suites presume."""
-    server = start("engine", **QUICK)
-    yield server
-    assert server.runs(), server.errors()
+    return serve("engine", **QUICK)
 
 
 @pytest.fixture
-def patient(start):
+def patient(serve):
     """The same interval, and all the time for a pong that a loaded machine may need."""
-    server = start("engine", ping_interval="300ms")
-    yield server
-    assert server.runs(), server.errors()
+    return serve("engine", ping_interval="300ms")
 
 
 @pytest.fixture
-def steady(start):
+def steady(serve):
     """The same interval, and a timeout that a client can keep which answers at once."""
-    server = start("engine", ping_interval="300ms", ping_timeout="1s")
-    yield server
-    assert server.runs(), server.errors()
+    return serve("engine", ping_interval="300ms", ping_timeout="1s")
 
 
 def within(seconds, least):

@@ -9,11 +9,9 @@ LIMIT = 20_000
 
 
 @pytest.fixture
-def small(start):
+def small(serve):
     """An echo that takes 20 kB."""
-    server = start("engine", max_payload=str(LIMIT))
-    yield server
-    assert server.runs(), server.errors()
+    return serve("engine", max_payload=str(LIMIT))
 
 
 def test_the_open_packet_tells_the_limit(small):

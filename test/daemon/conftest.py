@@ -17,6 +17,7 @@ sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
 from cast import OPTIONS, Stage  # noqa: E402
 from http_connection import HttpConnection  # noqa: E402
+from lone_pushd import PUSHD  # noqa: E402
 from world import World  # noqa: E402
 
 
@@ -59,6 +60,20 @@ def own_lab(make_world):
     yield make
     for world in made:
         world.end()
+
+
+@pytest.fixture
+def few_files(own_lab, tmp_path):
+    """few_files(**kwargs): the same of a pushd that may have no more than 150 files open."""
+    def make(**kwargs):
+        wrapper = tmp_path / "few"
+        wrapper.write_text(f'#!/bin/sh\nulimit -n 150\nexec {PUSHD} "$@"\n')
+        wrapper.chmod(0o755)
+        os.chmod(tmp_path, 0o755)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PUSHD", str(wrapper))
+            return own_lab(**kwargs)
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -4,16 +4,11 @@ import base64
 import hashlib
 import hmac
 import json
-import subprocess
 import uuid
 
+from lablib.tokens import encode, openssl, public_key
+
 SHA = {"256": hashlib.sha256, "384": hashlib.sha384, "512": hashlib.sha512}
-
-
-def encode(data):
-    """base64url without padding."""
-    data = data if isinstance(data, bytes) else json.dumps(data, separators=(",", ":")).encode()
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def decode(part):
@@ -21,18 +16,10 @@ def decode(part):
     return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
-def openssl(*args, data=None):
-    """The output of the openssl command."""
-    return subprocess.run(["openssl", *args], input=data, check=True, capture_output=True).stdout
-
-
 def rsa_key(path):
     """Make a private key in a file; its public half as a key of a key set."""
     openssl("genrsa", "-out", path, "2048")
-    modulus = openssl("rsa", "-in", path, "-noout",
-                      "-modulus").decode().strip().removeprefix("Modulus=")
-    return {"kid": str(uuid.uuid4()), "kty": "RSA", "alg": "RS256", "use": "sig",
-            "n": encode(bytes.fromhex(modulus)), "e": "AQAB"}
+    return {"kid": str(uuid.uuid4()), **public_key(path)}
 
 
 class Forge:

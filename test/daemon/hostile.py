@@ -126,6 +126,17 @@ class Hostile:
             if data == b"2" and pongs:
                 connection.write(frame(TEXT, "3"))
 
+    async def acknowledged(self, connection, number, rate):
+        """The server acknowledges this event in the end; the rate has paused it before."""
+        while True:
+            opcode, data = await connection.frame()
+            if opcode == CLOSE:
+                return f"wrong end over {rate}"
+            if data == b"2":
+                connection.write(frame(TEXT, "3"))
+            if data == f"43/tasks,{number}[]".encode():
+                return f"paused {rate}"
+
     # --- kinds ---
 
     async def half_head(self):
@@ -202,29 +213,14 @@ class Hostile:
         connection = await self.websocket()
         connection.write(b"".join(frame(TEXT, f'42/tasks,{i}["flood"]')
                                   for i in range(self.crowd.flood)))
-        wanted = f"43/tasks,{self.crowd.flood - 1}[]".encode()
-        while True:
-            opcode, data = await connection.frame()
-            if opcode == CLOSE:
-                return "wrong end of a flood of events"
-            if data == b"2":
-                connection.write(frame(TEXT, "3"))
-            if data == wanted:
-                return "paused event_rate"
+        return await self.acknowledged(connection, self.crowd.flood - 1, "event_rate")
 
     async def byte_flood(self):
         """Large events."""
         connection = await self.websocket()
         connection.write(frame(TEXT, '42/tasks,1["flood","' + "x" * 900000 + '"]') * 2)
         connection.write(frame(TEXT, '42/tasks,2["flood"]'))
-        while True:
-            opcode, data = await connection.frame()
-            if opcode == CLOSE:
-                return "wrong end of a flood of bytes"
-            if data == b"2":
-                connection.write(frame(TEXT, "3"))
-            if data == b"43/tasks,2[]":
-                return "paused byte_rate"
+        return await self.acknowledged(connection, 2, "byte_rate")
 
     async def handshake_flood(self):
         """Handshakes as fast as they go, and none is used."""

@@ -29,6 +29,7 @@ from collections import Counter, defaultdict
 
 import psycopg2
 
+from background import Background
 from storm import Storm, is_loss
 from test_rights import CHANGES
 
@@ -112,25 +113,24 @@ class Ledger(Storm):
         for ident, xid, rooms, name, payload in self.world.sql(LOG, after, user="postgres"):
             what = json.loads(payload)[1]
             entry = log[what["w"], what["n"]] = self.book[what["w"], what["n"]]
-            entry.id, entry.xid, entry.rooms, entry.durable = ident, xid, frozenset(
-                rooms), name == "order"
+            entry.id, entry.xid, entry.rooms = ident, xid, frozenset(rooms)
+            entry.durable = name == "order"
         return log
 
 
-class Rights:
+class Rights(Background):
     """Who was in which rooms, and a thread that grants and revokes at random; narrow: only what
     concerns one principal."""
 
     def __init__(self, world, dice, narrow=False):
+        super().__init__()
         self.world, self.dice, self.granted = world, dice, set()
         self.names = NARROW if narrow else sorted(CHANGES)
         self.since, self.until = [-math.inf], [-math.inf]
         with world.connect() as db:
             self.rooms = [[self._read(db)]]  # at each time one, or one of several
         db.close()
-        self.changes, self.failed = [], None
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.changes = []
 
     @staticmethod
     def _read(db):
@@ -189,18 +189,13 @@ class Rights:
             self.over.wait(0.1)
         self.granted.discard(what)
 
-    def _run(self):
-        try:
-            while not self.over.wait(self.dice.random() * 1.5):
-                self.toggle()
-        except Exception as error:  # pylint: disable=broad-except
-            self.failed = repr(error)
+    def run(self):
+        while not self.over.wait(self.dice.random() * 1.5):
+            self.toggle()
 
     def stop(self):
         """Take back what is granted."""
-        self.over.set()
-        self.thread.join()
-        assert not self.failed, self.failed
+        super().stop()
         for what in sorted(self.granted):
             self.revoke(what)
 

@@ -19,6 +19,7 @@ import time
 
 import websocket
 
+from background import Background
 from clients import UPGRADE, Node, Raw
 from lablib.facts import wait_for
 from test_recovery import OFFSET, PAGE
@@ -27,15 +28,14 @@ STAY = 3.0   # seconds, on the average
 AWAY = 1.5   # at most
 
 
-class ReconnectingClient:
+class ReconnectingClient(Background):
     """What they have in common."""
 
     def __init__(self, world, ident, number, seed):
+        Background.__init__(self)
         self.world, self.ident, self.number = world, ident, number
         self.dice = random.Random(f"{seed} {number}")
         self.story, self.keys, self.marks = [], set(), []
-        self.over, self.failed = threading.Event(), None
-        self.thread = threading.Thread(target=self._run, daemon=True)
 
     def __str__(self):
         return f"client {self.number}, {type(self).__name__} of principal {self.ident}"
@@ -57,27 +57,21 @@ class ReconnectingClient:
         elif name.startswith("mark_"):
             self.marks.append(name)
 
-    def start(self):
-        """Come and go, until stop()."""
-        self.thread.start()
-
     def stop(self):
         """Be connected, and stay, once over is set."""
         self.thread.join(150)
         assert (not self.failed
                 and not self.thread.is_alive()), f"{self}: {self.failed or 'cannot come back'}"
 
-    def _run(self):
-        try:
-            while not self.over.is_set():
-                self.stay(self.dice.expovariate(1 / STAY))
-                if not self.over.is_set():
-                    self.leave()
-                    self.over.wait(self.dice.choice((0, 0, 1)) * self.dice.random() * AWAY)
-                    self.come()
-            self.come()
-        except Exception as error:  # pylint: disable=broad-except
-            self.failed = repr(error)
+    def run(self):
+        """Come and go."""
+        while not self.over.is_set():
+            self.stay(self.dice.expovariate(1 / STAY))
+            if not self.over.is_set():
+                self.leave()
+                self.over.wait(self.dice.choice((0, 0, 1)) * self.dice.random() * AWAY)
+                self.come()
+        self.come()
 
 
 class Wire(Raw):

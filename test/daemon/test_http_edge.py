@@ -10,7 +10,6 @@ from clients import Raw
 from crowds import cpu
 from http_connection import USER, Poll
 from lablib.facts import wait_for
-from lablib.lab import TOP
 from rawlib.blocking import Http
 from rawlib.wire import POLLING, WEBSOCKET, handshake, request
 
@@ -330,16 +329,8 @@ def test_a_connection_waits_for_its_next_request_as_long(edge):
     assert refused(edge, "request_timeout") == before, "it did nothing wrong"
 
 
-def test_a_slow_crowd_keeps_out_nobody_for_longer_than_the_time_for_a_request(
-        own_lab, clients, tmp_path, monkeypatch):
-    few = tmp_path / "few"
-    few.write_text('#!/bin/sh\nulimit -n 150\nexec '
-                   f'{os.environ.get("PUSHD", TOP + "/build/asan/vantage6-pushd")} "$@"\n')
-    few.chmod(0o755)
-    os.chmod(tmp_path, 0o755)
-    monkeypatch.setenv("PUSHD", str(few))
-    world = own_lab(options=["--request-timeout", f"{SECONDS}s"])
-    monkeypatch.undo()
+def test_a_slow_crowd_keeps_out_nobody_for_longer_than_the_time_for_a_request(few_files, clients):
+    world = few_files(options=["--request-timeout", f"{SECONDS}s"])
     crowd = [Http(world, b"POST /socket.io/ HTTP/1.1\r\nHo") for _ in range(250)]
     begun = time.monotonic()
     world.joined(clients(Raw(world, USER)))

@@ -1,24 +1,14 @@
 """Connections that no session holds: they cost little, are counted by the system, and end."""
-import os
-
 from clients import Raw
 from crowds import cpu
 from lablib.facts import wait_for
-from lablib.lab import TOP
 from rawlib.blocking import Http
 from rawlib.wire import POLLING, request
 
 
-def test_when_files_run_out_pushd_waits_and_serves_those_it_has(
-        own_lab, clients, tmp_path, monkeypatch):
+def test_when_files_run_out_pushd_waits_and_serves_those_it_has(few_files, clients):
     """libwebsockets would spin on EMFILE, and log each turn."""
-    few = tmp_path / "few"
-    few.write_text(f'#!/bin/sh\nulimit -n 150\nexec {TOP}/build/asan/vantage6-pushd "$@"\n')
-    few.chmod(0o755)
-    os.chmod(tmp_path, 0o755)
-    monkeypatch.setenv("PUSHD", str(few))
-    world = own_lab()
-    monkeypatch.undo()
+    world = few_files()
     pid = world.lab.daemon(0).pid()
     client = clients(Raw(world, 15))
     world.joined(client)

@@ -10,10 +10,10 @@ ORACLE_SEED=N begins with that one. (What meets what is up to the machine.)
 """
 import os
 import random
-import threading
 import time
 from collections import Counter
 
+from background import Background
 from lablib.facts import wait_for
 from lablib.postgres import DOORBELL
 from oracle import Ledger, Oracle, Rights
@@ -38,7 +38,7 @@ ALL_DONE = ("SELECT NOT EXISTS (SELECT FROM vantage6_events.instruction WHERE na
             "AND acked_at IS NULL)")
 
 
-class Weather:
+class Weather(Background):
     """A thread of faults.
 
     away: when the database was, to some daemon; crashes: when it lost who was connected; [(from,
@@ -46,10 +46,9 @@ class Weather:
     """
 
     def __init__(self, world, dice):
-        self.world, self.dice, self.faults, self.failed = world, dice, Counter(), None
+        super().__init__()
+        self.world, self.dice, self.faults = world, dice, Counter()
         self.away, self.crashes = [], []
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
 
     def terminated(self):
         """Links of daemons, as by an operator."""
@@ -88,18 +87,9 @@ class Weather:
             self.crashes.append(self.away[-1])
         self.faults[fault.__name__] += 1
 
-    def _run(self):
-        try:
-            while not self.over.wait(self.dice.uniform(1, 6)):
-                self._fault()
-        except Exception as error:  # pylint: disable=broad-except
-            self.failed = repr(error)
-
-    def stop(self):
-        """Until the last fault is over."""
-        self.over.set()
-        self.thread.join()
-        assert not self.failed, self.failed
+    def run(self):
+        while not self.over.wait(self.dice.uniform(1, 6)):
+            self._fault()
 
 
 def all_hear(world, ledger, everyone):
@@ -122,7 +112,7 @@ def one_round(world, seed, seconds, keep):
     for one in everyone:
         one.come()
     all_hear(world, ledger, everyone)
-    for each in (ledger, rights.thread, weather.thread, *everyone):
+    for each in (ledger, rights, weather, *everyone):
         each.start()
     end = time.monotonic() + seconds
     try:

@@ -16,12 +16,22 @@ import uuid
 ISSUER = "http://localhost:8080/realms/vantage6"
 
 
-def _b64(data):
+def encode(data):
+    """base64url without padding; what is not bytes as JSON."""
+    data = data if isinstance(data, bytes) else json.dumps(data, separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def _openssl(*args, data=None):
+def openssl(*args, data=None):
+    """The output of the openssl command."""
     return subprocess.run(["openssl", *args], input=data, check=True, capture_output=True).stdout
+
+
+def public_key(path):
+    """The public half of a private key in a file, as a key of a key set that has no id yet."""
+    modulus = openssl("rsa", "-in", path, "-noout", "-modulus").decode().strip()
+    return {"kty": "RSA", "alg": "RS256", "use": "sig", "e": "AQAB",
+            "n": encode(bytes.fromhex(modulus.removeprefix("Modulus=")))}
 
 
 def _write_private(path, data):
@@ -36,13 +46,10 @@ def make_keys(hq, folder):
         if hq == "v4":
             _write_private(f"{folder}/{name}.secret", secrets.token_hex(32).encode())
         else:
-            _write_private(f"{folder}/{name}.pem", _openssl("genrsa", "2048"))
+            _write_private(f"{folder}/{name}.pem", openssl("genrsa", "2048"))
     if hq == "v5":
-        modulus = _openssl("rsa", "-in", f"{folder}/signer.pem", "-noout", "-modulus")
-        key = {"kid": _b64(hashlib.sha256(modulus).digest()), "kty": "RSA", "alg": "RS256",
-               "use": "sig",
-               "n": _b64(bytes.fromhex(modulus.decode().strip().removeprefix("Modulus="))),
-               "e": "AQAB"}
+        key = public_key(f"{folder}/signer.pem")
+        key["kid"] = encode(hashlib.sha256(key["n"].encode()).digest())
         with open(f"{folder}/jwks.json", "w", encoding="ascii") as file:
             json.dump({"keys": [key]}, file, indent=2)
 
@@ -70,15 +77,15 @@ def _sign(hq, folder, signer, claims):
     if hq == "v5":
         with open(f"{folder}/jwks.json", encoding="ascii") as file:
             header = {"alg": "RS256", "typ": "JWT", "kid": json.load(file)["keys"][0]["kid"]}
-    text = ".".join(_b64(json.dumps(part, separators=(",", ":")).encode())
+    text = ".".join(encode(part)
                     for part in (header, claims))
     if hq == "v5":
-        signature = _openssl("dgst", "-sha256", "-sign", f"{folder}/{signer}.pem",
+        signature = openssl("dgst", "-sha256", "-sign", f"{folder}/{signer}.pem",
                              data=text.encode())
     else:
         with open(f"{folder}/{signer}.secret", "rb") as file:
             signature = hmac.new(file.read(), text.encode(), hashlib.sha256).digest()
-    return f"{text}.{_b64(signature)}"
+    return f"{text}.{encode(signature)}"
 
 
 def token(hq, folder, principal, ttl, forged=False):
