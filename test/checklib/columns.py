@@ -14,7 +14,7 @@ ELSEWHERE = {".git", "build", "expected", "log", "node_modules", "output_iso", "
              "test/upgrade"}
 MADE = re.compile(r"vantage6_events--.*\.sql")
 # Where lines are still to be broken. This only gets shorter.
-NOT_YET = {"Python": ("test/",)}
+NOT_YET = {"Python": ("test/fuzz/",)}
 
 
 def _kind(path):

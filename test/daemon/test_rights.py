@@ -142,7 +142,7 @@ def test_revoked_while_events_are_committed(v5, clients, run):  # pylint: disabl
     writer.start()
     try:
         turn = random.randint(2000, 8000)
-        wait_for(lambda: begun[0] >= turn, f"event {turn}")
+        wait_for(lambda: begun[0] >= turn, f"event {turn}", 300)  # commits, each with its flush
         v5.sql('DELETE FROM "Permission" WHERE user_id = 13')
         v5.sql('DELETE FROM "UserPermission" WHERE user_id = 13')
         last = begun[0]
