@@ -349,7 +349,9 @@ class Client:
         return Step(act, self._frames(ws, data))
 
     async def _frames(self, ws, data):
-        socket = self.sockets[ws]
+        socket = self.sockets.get(ws)
+        if socket is None:  # it has ended meanwhile
+            return
         for part in data:
             await socket.send(part)
         if self.frames.half(ws):

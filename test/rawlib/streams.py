@@ -51,10 +51,11 @@ class Connection:
             self.writer.write(data[start:stop])
             await self.writer.drain()
 
-    async def taken(self):
-        """Wait until the server's process has read all that was sent, or the connection is lost."""
+    async def taken(self, seconds=1):
+        """Wait until the server's process has read all that was sent, or will not."""
+        end = time.monotonic() + seconds
         try:
-            while not has_taken(self.writer.get_extra_info("socket")):
+            while not has_taken(self.writer.get_extra_info("socket")) and time.monotonic() < end:
                 await asyncio.sleep(0.005)
         except OSError:
             pass
