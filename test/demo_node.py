@@ -4,7 +4,7 @@ argument.
 
   TOKEN=... test/demo_node.py URL
 
-Prints what it hears, one JSON array [event, argument] a line, until standard input ends.
+Prints what it receives, one JSON array [event, argument] a line, until standard input ends.
 """
 import json
 import os

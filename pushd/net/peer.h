@@ -31,9 +31,9 @@ struct peer {
     bool headless;    /* the method is HEAD: the answer has no body */
     enum method method;
     enum stage stage;
-    uint64_t since; /* when its head was complete */
-    uint64_t heard; /* when the last part of its body arrived */
-    unsigned turn;  /* the turn in which it was answered */
+    uint64_t since;   /* when its head was complete */
+    uint64_t arrived; /* when the last part of its body arrived */
+    unsigned turn;    /* the turn in which it was answered */
     /* the body of a POST, or a fragmented message of a WebSocket */
     char *data;
     size_t len, size;

@@ -176,7 +176,7 @@ static void note(struct server_scope *scope, struct lws *wsi, struct peer *peer)
     peer->preflight = alloc_text(
         peer_header(wsi, WSI_TOKEN_HTTP_AC_REQUEST_HEADERS, h.preflight, sizeof h.preflight));
     peer->headless = lws_http_get_uri_and_method(wsi, &uri, &len) == LWSHUMETH_HEAD;
-    peer->since = peer->heard = uv_now(scope->loop);
+    peer->since = peer->arrived = uv_now(scope->loop);
     peer->close_after = !peer_keeps(wsi, &scope->proxies);
 }
 
@@ -248,7 +248,7 @@ static bool is_late(const struct server_scope *scope, const struct peer *peer)
 static int body(struct server_scope *scope, struct lws *wsi, struct peer *peer, const void *in,
                 size_t len)
 {
-    peer->heard = uv_now(scope->loop);
+    peer->arrived = uv_now(scope->loop);
     if (peer->stage == STAGE_REST)
         return is_late(scope, peer) ? -1 : 0;
     if (peer->stage != STAGE_BODY || len == 0)
@@ -273,7 +273,8 @@ static void gone(struct server_scope *scope, struct lws *wsi, struct peer *peer)
     uint64_t now = uv_now(scope->loop);
     if (peer->stage == STAGE_CORE || peer->stage == STAGE_BODY)
         engine_gone(scope->engine, wsi, peer->query, now);
-    if (peer->stage == STAGE_BODY && now - peer->heard + TICK_MS >= scope->config->request_timeout)
+    if (peer->stage == STAGE_BODY &&
+        now - peer->arrived + TICK_MS >= scope->config->request_timeout)
         engine_refused(scope->engine, METRIC_REFUSED_TIMEOUT);
     peer_clear(scope, peer);
 }

@@ -2,7 +2,7 @@
 //
 //   TOKEN=... node demo_ui.js URL
 //
-// Prints what it hears, one JSON array [event, argument...] a line, until standard input ends.
+// Prints what it receives, one JSON array [event, argument...] a line, until standard input ends.
 const { io } = require("socket.io-client");
 
 const say = (...line) => console.log(JSON.stringify(line));

@@ -31,7 +31,7 @@ static void open_session(void)
     cursor_open(cursor, &opening);
 }
 
-/* One page, as edge/log_link.c reads it; true if the read is complete. */
+/* One page, as pg/log_link.c reads it; true if the read is complete. */
 static bool read_page(void)
 {
     struct question q = cursor_ask(cursor);
