@@ -39,8 +39,7 @@ CREATE FUNCTION creators() RETURNS SETOF text
     WHERE n.nspname = 'vantage6_events' AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner
 $$;
 COMMENT ON FUNCTION creators() IS
-    'Who may create in the schema and ought not to, one line each: what they create could run as '
-    'the extension''s owner.';
+    'Who may create in the schema and ought not to, one line each: it could run as a superuser.';
 
 DO $$
 DECLARE
@@ -52,8 +51,7 @@ BEGIN
     END IF;
 END $$;
 
-COMMENT ON SCHEMA vantage6_events IS
-    'Objects of the extension vantage6_events, and those that its attach() makes';
+COMMENT ON SCHEMA vantage6_events IS 'The extension vantage6_events, and what its attach() makes';
 
 CREATE FUNCTION timeline() RETURNS integer
     LANGUAGE c STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp

@@ -31,8 +31,7 @@ CREATE INDEX event_xid_id ON event (xid, id);
 
 COMMENT ON TABLE event IS 'Events, as they go out to clients; a ring of three partitions';
 COMMENT ON COLUMN event.slot IS 'Partition: turn of retention in which it was emitted, modulo 3';
-COMMENT ON COLUMN event.id IS
-    'Order of events: a transaction that saw another event committed drew a greater id';
+COMMENT ON COLUMN event.id IS 'Order of events: what saw another event committed has a greater id';
 COMMENT ON COLUMN event.xid IS 'Top-level transaction that emitted the event';
 COMMENT ON COLUMN event.tli IS 'Timeline that the event was written on';
 COMMENT ON COLUMN event.emitted_at IS 'When it was emitted; its transaction committed later';
@@ -40,8 +39,7 @@ COMMENT ON COLUMN event.namespace IS 'Socket.IO namespace';
 COMMENT ON COLUMN event.rooms IS 'A client in any of these rooms receives the event, once';
 COMMENT ON COLUMN event.name IS 'Name of the event';
 COMMENT ON COLUMN event.payload IS 'JSON array without spaces: the name, then the arguments';
-COMMENT ON COLUMN event.durable IS
-    'Whether it is an instruction: told in order, and to be acknowledged';
+COMMENT ON COLUMN event.durable IS 'Whether it is an instruction: sent in order, and acknowledged';
 COMMENT ON COLUMN event.repeats IS
     'Id of the instruction that it tells again; 0: of none that is kept; NULL: its own';
 COMMENT ON COLUMN event.except_principal IS 'A principal that does not receive the event, or NULL';

@@ -11,8 +11,7 @@
 -- Leases and all that lives with them is UNLOGGED: a crash empties it, and the empty epoch tells.
 
 CREATE SEQUENCE incarnation;
-COMMENT ON SEQUENCE incarnation IS
-    'Numbers of incarnations; logged, so that a crash gives none out again';
+COMMENT ON SEQUENCE incarnation IS 'Numbers of incarnations; logged: a crash gives none out again';
 
 CREATE UNLOGGED TABLE instance (
     incarnation bigint PRIMARY KEY DEFAULT pg_catalog.nextval('incarnation'),
@@ -74,16 +73,14 @@ CREATE UNLOGGED TABLE resumable (
 );
 CREATE INDEX resumable_ended_at ON resumable (ended_at);
 COMMENT ON TABLE resumable IS 'Connections of users that their clients may resume';
-COMMENT ON COLUMN resumable.key IS
-    'Secret name of the connection that only its client knows: its pid';
+COMMENT ON COLUMN resumable.key IS 'Secret name of the connection, known to its client: its pid';
 COMMENT ON COLUMN resumable.principal_id IS 'Principal of the connection';
 COMMENT ON COLUMN resumable.subject IS 'The sub of its token';
 COMMENT ON COLUMN resumable.nsp IS 'Its Socket.IO namespace';
 COMMENT ON COLUMN resumable.since IS
     'Snapshot when it was first registered: what it sees was not for it; NULL: not known any more';
 COMMENT ON COLUMN resumable.replayed IS
-    'The sid and the place that its client last resumed it with and was sent missed events, or '
-    'NULL';
+    'The sid and the place that it was last resumed with, if missed events were sent; or NULL';
 COMMENT ON COLUMN resumable.holder IS 'sid of the lease that holds it; NULL: it has ended';
 COMMENT ON COLUMN resumable.ended_at IS 'When it ended, or NULL';
 COMMENT ON INDEX resumable_ended_at IS 'Which are too old?';
@@ -94,8 +91,7 @@ CREATE TABLE received (
     seq bigint NOT NULL,
     taken_at timestamptz NOT NULL
 );
-COMMENT ON TABLE received IS
-    'How far receive() has taken what the clients of each vantage6-pushd sent';
+COMMENT ON TABLE received IS 'How far receive() has taken what clients of each vantage6-pushd sent';
 COMMENT ON COLUMN received.stream IS 'Random name of one life of a vantage6-pushd';
 COMMENT ON COLUMN received.seq IS 'Number of the last item taken';
 COMMENT ON COLUMN received.taken_at IS 'When that was; a row is forgotten a week later';
@@ -108,8 +104,7 @@ CREATE TABLE deferred (
     since timestamptz NOT NULL
 );
 CREATE INDEX deferred_principal_id ON deferred (principal_id, id);
-COMMENT ON TABLE deferred IS
-    'What nodes sent, and could not have its effect yet: HQ''s rows were locked';
+COMMENT ON TABLE deferred IS 'What nodes sent and has no effect yet, since HQ''s rows were locked';
 COMMENT ON COLUMN deferred.id IS 'Key, and order';
 COMMENT ON COLUMN deferred.principal_id IS 'The node';
 COMMENT ON COLUMN deferred.name IS 'Name of the event';
@@ -164,8 +159,7 @@ CREATE UNLOGGED TABLE epoch (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     value text NOT NULL
 );
-COMMENT ON TABLE epoch IS
-    'The present epoch; one row, none after a crash or a failover until the next open()';
+COMMENT ON TABLE epoch IS 'The epoch; one row, none from a crash or failover until the next open()';
 COMMENT ON COLUMN epoch.one IS 'Keeps the table at one row';
 COMMENT ON COLUMN epoch.value IS 'system identifier - timeline - random value';
 
@@ -178,11 +172,9 @@ CREATE UNLOGGED TABLE done_once (
     PRIMARY KEY (task_id, organization_id, deed, xid)
 );
 COMMENT ON TABLE done_once IS
-    'What a transaction has done and does not do again; upkeep() removes the rows of transactions '
-    'that have ended';
+    'What a transaction does only once; upkeep() removes the rows of transactions that have ended';
 COMMENT ON COLUMN done_once.deed IS
-    'announced: the task was announced to the nodes of the organization; killed: all below the '
-    'task was';
+    'announced: the task, to the nodes of the organization; killed: all below the task';
 COMMENT ON COLUMN done_once.task_id IS 'Task';
 COMMENT ON COLUMN done_once.organization_id IS 'Organization; 0 of what was killed';
 COMMENT ON COLUMN done_once.xid IS 'Transaction';
@@ -195,8 +187,7 @@ CREATE TABLE node_at (
 CREATE INDEX node_at_organization_id ON node_at (organization_id, collaboration_id, node_id);
 COMMENT ON INDEX node_at_organization_id IS 'Which node is it?';
 COMMENT ON TABLE node_at IS
-    'Which node an organization has in a collaboration: HQ''s table has no index to ask for it. '
-    'Filled by attach(), kept by a trigger';
+    'Which node an organization has in a collaboration. HQ''s table has no index to ask for it';
 COMMENT ON COLUMN node_at.organization_id IS 'Organization';
 COMMENT ON COLUMN node_at.collaboration_id IS 'Collaboration';
 COMMENT ON COLUMN node_at.node_id IS 'Node';
@@ -221,7 +212,6 @@ CREATE TABLE granted (
     purpose text NOT NULL CHECK (purpose IN ('hq', 'pushd')),
     PRIMARY KEY (grantee, purpose)
 );
-COMMENT ON TABLE granted IS
-    'Roles that grant_hq() and grant_pushd() were called for; attach() grants them again';
+COMMENT ON TABLE granted IS 'Roles of grant_hq() and grant_pushd(); attach() grants to them again';
 COMMENT ON COLUMN granted.grantee IS 'Role';
 COMMENT ON COLUMN granted.purpose IS 'hq or pushd';

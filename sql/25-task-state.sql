@@ -19,8 +19,7 @@ COMMENT ON TABLE open_run IS 'Runs of HQ that are not over';
 COMMENT ON COLUMN open_run.run_id IS 'Run';
 COMMENT ON COLUMN open_run.task_id IS 'Its task';
 COMMENT ON COLUMN open_run.organization_id IS 'Its organization';
-COMMENT ON COLUMN open_run.unfinished IS
-    'It has no finished_at: tasks that depend on its task wait';
+COMMENT ON COLUMN open_run.unfinished IS 'It has no finished_at: what depends on its task waits';
 COMMENT ON COLUMN open_run.alive IS 'Its status is none of the last ones: it can be killed';
 COMMENT ON INDEX open_run_task_id IS 'Which runs of this task are open?';
 COMMENT ON INDEX open_run_organization_id IS 'Which runs of this organization are open?';
@@ -81,8 +80,7 @@ COMMENT ON COLUMN instruction.args IS
     'Arguments of the event: an array is their list, any other value the only one, NULL none';
 COMMENT ON COLUMN instruction.created_at IS 'When it was written';
 COMMENT ON COLUMN instruction.expires_at IS 'From then on it is not sent any more';
-COMMENT ON COLUMN instruction.told_at IS
-    'When it was last handed to those that hold the node''s connections';
+COMMENT ON COLUMN instruction.told_at IS 'When it was last given to the pushds that have the node';
 COMMENT ON COLUMN instruction.sent_at IS 'When one of them last reported that it was sent, or NULL';
 COMMENT ON COLUMN instruction.sends IS 'How often it was sent';
 COMMENT ON COLUMN instruction.sent_to IS 'sid of the connection that it was last sent to, or NULL';
@@ -103,8 +101,7 @@ CREATE INDEX killed_run_instruction_id ON killed_run (instruction_id);
 COMMENT ON TABLE killed_run IS 'Runs whose nodes were told to kill them, so that each is told once';
 COMMENT ON COLUMN killed_run.run_id IS 'Run';
 COMMENT ON COLUMN killed_run.node_id IS 'Node';
-COMMENT ON COLUMN killed_run.xid IS
-    'Transaction that told it: two at the same time do not wait for each other';
+COMMENT ON COLUMN killed_run.xid IS 'Transaction that told it: so two never wait for each other';
 COMMENT ON COLUMN killed_run.instruction_id IS 'The instruction that lists it';
 COMMENT ON COLUMN killed_run.over IS 'Whether the node has said that the run is over';
 COMMENT ON INDEX killed_run_instruction_id IS 'Which runs does the instruction list?';
@@ -150,8 +147,7 @@ CREATE UNLOGGED TABLE relayed (
     status text NOT NULL
 );
 COMMENT ON TABLE relayed IS
-    'The last status of an open run that its node told before HQ''s row has it, so that each is '
-    'told once';
+    'The last status of an open run that its node sent, and that HQ''s row does not have yet';
 COMMENT ON COLUMN relayed.run_id IS 'Run';
 COMMENT ON COLUMN relayed.row_status IS 'Status in HQ''s row at that time';
 COMMENT ON COLUMN relayed.status IS 'Status that was told';

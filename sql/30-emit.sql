@@ -39,20 +39,17 @@ CREATE FUNCTION announce(event text, args json, rooms text[],
     AS 'MODULE_PATHNAME', 'v6e_announce';
 COMMENT ON FUNCTION announce(text, json, text[], integer, boolean, bigint, text) IS
     'As emit, but one principal does not receive it, and max_payload does not count: HQ''s own '
-    'write would fail. durable: nodes are to acknowledge it, as the instruction repeats, or as '
-    'that of its own id; it is not kept.';
+    'write would fail. durable: nodes acknowledge it, as the instruction repeats or as its own id.';
 
 CREATE FUNCTION payload(event text, args json) RETURNS text
     LANGUAGE c IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'v6e_sql_payload';
-COMMENT ON FUNCTION payload(text, json) IS
-    'The event as it goes out: a JSON array of the name and the arguments.';
+COMMENT ON FUNCTION payload(text, json) IS 'The event as it is sent: a JSON array, the name first.';
 
 CREATE FUNCTION ring() RETURNS void
     LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'v6e_sql_ring';
-COMMENT ON FUNCTION ring() IS
-    'Has the bell rung when the transaction commits, so that pushd reads.';
+COMMENT ON FUNCTION ring() IS 'Rings the bell when the transaction commits, so that pushd reads.';
 
 CREATE FUNCTION bell() RETURNS text
     LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp

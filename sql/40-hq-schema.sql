@@ -63,8 +63,7 @@ CREATE FUNCTION hq_missing(schema name, version integer) RETURNS SETOF text
     GROUP BY item
     ORDER BY item
 $$;
-COMMENT ON FUNCTION hq_missing(name, integer) IS
-    'Tables and columns of HQ version 4 or 5 that the schema lacks.';
+COMMENT ON FUNCTION hq_missing(name, integer) IS 'What the schema lacks of HQ version 4 or 5.';
 
 CREATE FUNCTION hq_version(schema name) RETURNS integer
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
@@ -90,8 +89,7 @@ BEGIN
         HINT = 'Name the schema that holds the tables of vantage6, of version 4 or 5.';
 END $$;
 COMMENT ON FUNCTION hq_version(name) IS
-    'The HQ version, 4 or 5, whose tables the schema holds; V6002 and all that is missing if it '
-    'holds neither.';
+    'The HQ version, 4 or 5, whose tables the schema holds; V6002 and what is missing if neither.';
 
 CREATE FUNCTION hq_owner(schema name) RETURNS name
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
@@ -112,8 +110,7 @@ BEGIN
     END IF;
     RETURN owners[1];
 END $$;
-COMMENT ON FUNCTION hq_owner(name) IS
-    'The role that owns all tables of HQ in the schema; V6004 if there are several.';
+COMMENT ON FUNCTION hq_owner(name) IS 'The owner of HQ''s tables in the schema; V6004 if not one.';
 
 CREATE FUNCTION hq_agent(schema name) RETURNS name
     LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$

@@ -36,8 +36,7 @@ BEGIN
         JOIN vantage6_events.membership AS m ON m.organization_id = p.organization_id
         WHERE p.kind = 'user' AND m.collaboration_id IS NOT NULL;
 END $$;
-COMMENT ON FUNCTION public_rooms_of(integer[]) IS
-    'The public rooms of each of the principals, as of this statement.';
+COMMENT ON FUNCTION public_rooms_of(integer[]) IS 'The public rooms of each principal.';
 
 CREATE FUNCTION rooms_of(principals integer[])
     RETURNS TABLE (principal_id integer, room text)
@@ -55,8 +54,7 @@ BEGIN
     UNION ALL SELECT p.id, p.kind || '_' || p.id FROM p
     UNION ALL SELECT p.id, 'everyone' FROM p;
 END $$;
-COMMENT ON FUNCTION rooms_of(integer[]) IS
-    'All rooms, public and private, of each of the principals, as of this statement.';
+COMMENT ON FUNCTION rooms_of(integer[]) IS 'All rooms of each principal, public and private.';
 
 CREATE FUNCTION rooms_logic(principal integer) RETURNS SETOF text
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$

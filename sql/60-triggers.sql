@@ -16,7 +16,7 @@ BEGIN
     SELECT k.id, k.parent_id, k.collaboration_id INTO t FROM vantage6_events.task AS k
     WHERE k.id = announce_run.task_id;
     IF t.collaboration_id IS NULL OR organization_id IS NULL THEN
-        RETURN; -- nobody's room
+        RETURN; -- no room
     END IF;
     event := (SELECT CASE a.hq_version WHEN 4 THEN 'new_task' ELSE 'new_task_update' END
               FROM attachment AS a);
@@ -54,7 +54,7 @@ BEGIN
         rooms := rooms || (rooms[1] || '_organization_' || organization_id);
     END IF;
     IF by_row THEN
-        -- What its node says from now on is news. HQ waits for nobody that is at that now.
+        -- What its node says from now on is news. If a row is locked, it is being said just now.
         DELETE FROM relayed AS r WHERE r.run_id IN (
             SELECT s.run_id FROM relayed AS s WHERE s.run_id = announce_status.run_id
             FOR UPDATE SKIP LOCKED);
@@ -104,8 +104,7 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION empty_tables(name[]) IS
-    'Forgets all that these tables have: TRUNCATE has emptied HQ''s table that they are noted '
-    'from, or another HQ has other ids.';
+    'Empties tables: HQ''s TRUNCATE has emptied their source, or another HQ has other ids.';
 
 CREATE FUNCTION differs(VARIADIC columns name[]) RETURNS text
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -155,7 +154,8 @@ CREATE FUNCTION trigger_template(version integer)
     ('on_dependency_inserted', 5, 'task_depends_on', 'INSERT', 'ROW', '',
      'note_dependency(NEW.task_id, NEW.depends_on_id)'),
     ('on_dependency_changed', 5, 'task_depends_on', 'UPDATE', 'ROW', '',
-     'change_dependency(OLD.task_id, OLD.depends_on_id, NEW.task_id, NEW.depends_on_id)'),
+     'forget_dependency(OLD.task_id, OLD.depends_on_id),'
+     ' vantage6_events.note_dependency(NEW.task_id, NEW.depends_on_id)'),
     ('on_dependency_deleted', 5, 'task_depends_on', 'DELETE', 'ROW', '',
      'forget_dependency(OLD.task_id, OLD.depends_on_id)'),
     ('on_dependencies_truncated', 5, 'task_depends_on', 'TRUNCATE', 'STATEMENT', '',
@@ -175,5 +175,4 @@ CREATE FUNCTION trigger_template(version integer)
     UNION ALL SELECT r.* FROM rights_template(version) AS r
 $$;
 COMMENT ON FUNCTION trigger_template(integer) IS
-    'The trigger functions that attach() makes for HQ version 4 or 5, and where it puts them as '
-    'triggers vantage6_events_<name>.';
+    'The trigger functions of HQ version 4 or 5, and where attach() puts triggers that call them.';

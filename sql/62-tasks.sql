@@ -13,8 +13,7 @@ BEGIN -- not sql: with its SET it would cost four times as much
         'killed by user', 'not allowed', 'unknown error', 'dataframe not found',
         'depended on failed task', 'unexpected output');
 END $$;
-COMMENT ON FUNCTION has_ended(text) IS
-    'Whether a run with this status has ended, as HQ''s has_finished() says.';
+COMMENT ON FUNCTION has_ended(text) IS 'Whether a run has ended: as HQ''s has_finished().';
 
 CREATE FUNCTION note_run(run_id integer, task_id integer, organization_id integer, status text,
                          finished boolean) RETURNS void
@@ -83,16 +82,6 @@ END $$;
 COMMENT ON FUNCTION forget_dependency(integer, integer) IS
     'A task waits for another no more: keeps dependency.';
 
-CREATE FUNCTION change_dependency(old_task_id integer, old_depends_on_id integer, task_id integer,
-                                  depends_on_id integer) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
-BEGIN
-    PERFORM forget_dependency(old_task_id, old_depends_on_id);
-    PERFORM note_dependency(task_id, depends_on_id);
-END $$;
-COMMENT ON FUNCTION change_dependency(integer, integer, integer, integer) IS
-    'A row of task_depends_on was changed: keeps dependency.';
-
 -- At most half a second, less than deadlock_timeout: HQ's commit must not fail for our sake.
 CREATE FUNCTION queue_finishers() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -100,13 +89,12 @@ CREATE FUNCTION queue_finishers() RETURNS void
 BEGIN
     PERFORM pg_advisory_xact_lock(lock_space() + 2, 0);
 EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-    RAISE WARNING 'somebody holds advisory lock (%, 0) for long', lock_space() + 2
+    RAISE WARNING 'advisory lock (%, 0) is held for long', lock_space() + 2
         USING DETAIL = 'Two transactions that finish the last runs of a task at the same moment '
             'may both miss that the tasks which depend on it are ready.';
 END $$;
 COMMENT ON FUNCTION queue_finishers() IS
-    'Called when a transaction commits: one after the other until its end, but waits 0.5 s at '
-    'most.';
+    'Called at the end of a transaction: one after the other, but waits 0.5 s at most.';
 
 CREATE FUNCTION announce_ready(finished_task integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -136,7 +124,7 @@ BEGIN
                           WHERE d.task_id = k.id AND o.unfinished)
         ORDER BY k.id
     LOOP
-        CONTINUE WHEN cardinality(t.organizations) = 0; -- nobody has anything to run
+        CONTINUE WHEN cardinality(t.organizations) = 0; -- there is nothing to run
         INSERT INTO ready_task (task_id) VALUES (t.id) ON CONFLICT DO NOTHING;
         CONTINUE WHEN NOT FOUND;
         args := json_build_object('id', t.id, 'parent_id', t.parent_id);
@@ -152,9 +140,8 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION announce_ready(integer) IS
-    'A run of the task has got its finished_at, and the transaction commits: announces, once for '
-    'ever, each dependent that waits for no run any more and has unfinished runs itself, to their '
-    'organizations'' nodes and to users.';
+    'A run of the task has finished, and the transaction commits: announces, once for ever, to '
+    'nodes and users each dependent that has nothing left to wait for and has unfinished runs.';
 
 CREATE FUNCTION join_finishers(task_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
@@ -201,5 +188,4 @@ CREATE FUNCTION tidy_tasks() RETURNS void
         ORDER BY s.run_id LIMIT 1000 FOR UPDATE SKIP LOCKED)
 $$;
 COMMENT ON FUNCTION tidy_tasks() IS
-    'Forgets what transactions that have ended did once, and what nodes said of runs that are '
-    'over.';
+    'Forgets what ended transactions did once, and what nodes said of runs that are over.';

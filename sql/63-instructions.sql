@@ -25,7 +25,7 @@ CREATE FUNCTION instruct_rooms(id bigint, rooms text[], namespace text, event te
                                ttl interval) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
-    nobody text;
+    missing text;
 BEGIN
     INSERT INTO instruction (id, node_id, namespace, name, args, created_at, expires_at, told_at)
     SELECT instruct_rooms.id, n.node_id, instruct_rooms.namespace, event, instruct_rooms.args,
@@ -35,10 +35,10 @@ BEGIN
                 format('collaboration_%s_organization_%s/nodes', n.collaboration_id,
                        n.organization_id)] && rooms
     ORDER BY n.node_id;
-    SELECT string_agg(DISTINCT r, ', ') INTO nobody FROM unnest(rooms) AS r
+    SELECT string_agg(DISTINCT r, ', ') INTO missing FROM unnest(rooms) AS r
     WHERE r ~ '^node_' AND NOT EXISTS (SELECT FROM node_at AS n WHERE 'node_' || n.node_id = r);
-    IF nobody IS NOT NULL THEN
-        RAISE WARNING 'there is no node of a collaboration for %', nobody
+    IF missing IS NOT NULL THEN
+        RAISE WARNING 'there is no node of a collaboration for %', missing
             USING DETAIL = 'Nothing is kept for it.';
     END IF;
 END $$;
@@ -180,9 +180,8 @@ END $$;
 COMMENT ON FUNCTION ack(bigint, json) IS
     'What became of events with an ack, in order: up to 1000 of {"id" (ack of events_since, or of '
     'a greeting), "principal", "sid", "acked": false when it was sent to that connection, true '
-    'when that acknowledged it}. What was acknowledged is sent no more; of others than the '
-    'addressed principal nothing counts. Returns those to be said again later, since somebody '
-    'holds their rows, or NULL. V6010.';
+    'when that acknowledged it}. What was acknowledged is sent no more; only the addressed '
+    'principal counts. Returns those whose rows are locked, to be said again, or NULL. V6010.';
 
 -- The rows are held for this transaction only, and nothing is waited for: HQ may delete them.
 CREATE FUNCTION repeat_dataframes() RETURNS void
@@ -250,5 +249,4 @@ CREATE FUNCTION tidy_instructions() RETURNS void
     DELETE FROM killed_run AS k USING gone AS g WHERE k.instruction_id = g.id
 $$;
 COMMENT ON FUNCTION tidy_instructions() IS
-    'Forgets instructions that have expired, or were acknowledged a day ago, and which runs they '
-    'list.';
+    'Forgets instructions that expired, or were acknowledged a day ago, and their runs.';

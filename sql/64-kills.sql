@@ -111,8 +111,7 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION spare_run(integer) IS
-    'A run that was marked as killed is so no more: it leaves all lists that still may be sent, '
-    'and may be killed again.';
+    'A run is not marked as killed any more: it leaves all lists, and may be killed again.';
 
 CREATE FUNCTION kill_reported(node integer, runs integer[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
@@ -136,8 +135,7 @@ BEGIN
                    ORDER BY j.id FOR NO KEY UPDATE SKIP LOCKED);
 END $$;
 COMMENT ON FUNCTION kill_reported(integer, integer[]) IS
-    'A node has said that these runs are over on it: a list of which nothing is left is not sent '
-    'to it again.';
+    'A node has said that these runs are over: an instruction of which nothing is left is done.';
 
 -- Tells first, by one list a node: the triggers of the rows then find that all is told.
 CREATE FUNCTION mark_killed(runs integer[]) RETURNS integer
@@ -164,7 +162,7 @@ BEGIN
                     DETAIL = 'No run was marked, and no node told.',
                     HINT = 'Do it again when that transaction has ended; pg_locks shows it.';
             END IF;
-            PERFORM pg_sleep(0.01 + 0.04 * random()); -- in step with nobody
+            PERFORM pg_sleep(0.01 + 0.04 * random()); -- not in step with others
         END;
     END LOOP;
     PERFORM send_kills(held.runs, held.tasks, held.organizations);
@@ -192,7 +190,7 @@ END $$;
 COMMENT ON FUNCTION kill_task_logic(integer) IS
     'Marks the runs of the task and of all its descendants that have not ended as killed by user, '
     'and tells their nodes to kill them, online or not. Returns how many runs; 0 and a warning if '
-    'there is no such task. 55P03 if somebody holds one of the runs for 10 s.';
+    'there is no such task. 55P03 if one of the runs is locked for 10 s.';
 
 CREATE FUNCTION kill_node_logic(id integer) RETURNS integer
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -212,7 +210,7 @@ BEGIN
         JOIN vantage6_events.task AS t ON t.id = o.task_id
         WHERE o.organization_id = home.organization_id AND o.alive
           AND t.collaboration_id = home.collaboration_id));
-    -- Never kept: late, it would kill runs of which nobody spoke.
+    -- Never kept: late, it would kill innocent runs.
     IF EXISTS (SELECT FROM lease AS l
                WHERE l.principal_id = kill_node_logic.id AND l.nsp = '/tasks') THEN
         PERFORM announce('kill_containers', json_build_object(
@@ -223,4 +221,4 @@ END $$;
 COMMENT ON FUNCTION kill_node_logic(integer) IS
     'Marks the runs of the node that have not ended as killed by user, and tells it to kill them, '
     'online or not; if it is online, also to kill everything else, once. Returns how many runs; 0 '
-    'and a warning if there is no such node. 55P03 if somebody holds one of the runs for 10 s.';
+    'and a warning if there is no such node. 55P03 if one of the runs is locked for 10 s.';

@@ -16,8 +16,7 @@ CREATE FUNCTION joined_lines(lines text[], ends text) RETURNS text
     FROM unnest(lines) WITH ORDINALITY AS x (line, n)
 $$;
 COMMENT ON FUNCTION joined_lines(text[], text) IS
-    'What is to be put after a log that ends with this character (NULL or empty: there is none '
-    'yet), so that the lines are in it.';
+    'The lines as they continue a log that ends with this character; NULL or empty: there is none.';
 
 CREATE FUNCTION fold_log(run_id integer, bytes bigint, idle boolean) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
@@ -32,7 +31,7 @@ BEGIN
         IF NOT EXISTS (SELECT FROM vantage6_events.run AS x WHERE x.id = fold_log.run_id) THEN
             DELETE FROM log_line AS l WHERE l.run_id = fold_log.run_id;
         END IF;
-        RETURN; -- or somebody writes the row now: later
+        RETURN; -- or the row is being written: later
     END IF;
     IF NOT (idle OR r.ended OR bytes > greatest(4096, r.size / 4)) THEN
         RETURN;
@@ -49,8 +48,8 @@ BEGIN
     PERFORM set_config('vantage6_events.folding', 'off', true);
 END $$;
 COMMENT ON FUNCTION fold_log(integer, bigint, boolean) IS
-    'Puts the lines of the run, which are so many bytes, after its log, if they are due and nobody '
-    'holds HQ''s row.';
+    'Puts the lines of the run, which are so many bytes, after its log, if they are due and '
+    'HQ''s row is not locked.';
 
 CREATE FUNCTION fold_logs() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off AS $$

@@ -12,8 +12,7 @@ BEGIN
     INSERT INTO rights_change (scopes) VALUES (rights_changed.scopes);
     PERFORM ring();
 END $$;
-COMMENT ON FUNCTION rights_changed(text[]) IS
-    'Notes that the rights of all in these scopes change.';
+COMMENT ON FUNCTION rights_changed(text[]) IS 'Notes that rights change in these scopes.';
 
 CREATE FUNCTION rights_changed_of(scope text, ids integer[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
@@ -80,5 +79,4 @@ CREATE FUNCTION rights_template(version integer)
     FROM unnest(ARRAY['UserPermission', 'Permission', 'role_rule_association', 'rule', 'Member',
                       'collaboration', 'user', 'node', 'authenticatable']) AS x
 $$;
-COMMENT ON FUNCTION rights_template(integer) IS
-    'The part of trigger_template() that notes changes of rights.';
+COMMENT ON FUNCTION rights_template(integer) IS 'The triggers that note changes of rights.';

@@ -2,18 +2,17 @@
 --
 -- The leases say who is connected, the announced rows what was last told. presence() reconciles the
 -- two, one principal at a time under the lock of its announced row, and tells the difference. So
--- the late end of an old connection harms nobody, and two daemons tell nothing twice.
+-- the late end of an old connection does no harm, and two daemons tell nothing twice.
 --
 -- grace  a principal without a lease counts as present while a row of pending for it is not yet due
 --
--- Rows of HQ are taken if nobody else holds them, else the principal's turn comes a second later:
+-- Rows of HQ are taken if they are not locked, else the principal's turn comes a second later:
 -- neither side ever waits for the other.
 
 CREATE FUNCTION utc_now() RETURNS timestamp
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT clock_timestamp() AT TIME ZONE 'UTC' $$;
-COMMENT ON FUNCTION utc_now() IS
-    'The time as HQ keeps it: UTC, without time zone, whatever the setting TimeZone.';
+COMMENT ON FUNCTION utc_now() IS 'The time as HQ keeps it: UTC without time zone.';
 
 CREATE FUNCTION expect(principals integer[], grace interval) RETURNS void
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
@@ -57,7 +56,6 @@ END $$;
 COMMENT ON FUNCTION announce_node(text, announced, text[]) IS
     'Sends node-online or node-offline to rooms of the node, not to the node.';
 
--- Takes the row of HQ and writes the status; false if somebody else holds it.
 CREATE FUNCTION write_status(principal integer, online boolean) RETURNS boolean
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
@@ -101,16 +99,15 @@ BEGIN
     WHERE p.id = ANY (principals);
 END $$;
 COMMENT ON FUNCTION states(integer[], integer[]) IS
-    'What there is to announce of the principals, of whom some are online; none for those that HQ '
-    'has removed.';
+    'What there is to announce of the principals, some online; none for those HQ removed.';
 
--- Locks the announced rows of the principals, made where missing, as far as nobody else holds them.
+-- Missing rows are made, those that are locked passed over.
 CREATE FUNCTION lock_announced(principals integer[]) RETURNS integer[]
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     missing integer[];
 BEGIN
-    -- An insert waits for whoever changes a row that is there already.
+    -- An insert would wait for a transaction that changes a row that is there already.
     missing := ARRAY(SELECT unnest(principals)
                      EXCEPT SELECT a.principal_id FROM announced AS a
                      WHERE a.principal_id = ANY (principals));
@@ -172,7 +169,7 @@ DECLARE
     done integer[] := '{}';
     item record;
 BEGIN
-    -- After the locks: nobody has told anything since.
+    -- After the locks: nothing has been told since.
     present := ARRAY(SELECT DISTINCT l.principal_id FROM lease AS l
                     WHERE l.principal_id = ANY (locked) AND l.nsp = '/tasks');
     FOR item IN

@@ -55,7 +55,7 @@ COMMENT ON FUNCTION end_leases(text[], text[]) IS
     'Ends the leases of the sids, and returns them; forgotten are those that cannot be resumed.';
 
 -- The daemons of connections that seemed to live are told by rights_since(): without a subject they
--- are nobody's.
+-- have no principal.
 CREATE FUNCTION resume(sockets socket[]) RETURNS resumable[]
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
@@ -89,7 +89,7 @@ COMMENT ON FUNCTION resume(socket[]) IS
     'Gives the sockets what they resume, each once, and returns that: with the new holder, and '
     'when it ended, which is now if it seemed to live.';
 
--- Bounded by what the log has had since, whoever it was for: that is what it costs. And by what
+-- Bounded by what the log has had since, for all clients: that is what it costs. And by what
 -- fits into the client's queue: the frame of an event is its payload, the namespace and the offset,
 -- which is two snapshots, an id and a signature.
 CREATE FUNCTION missed_events(principal integer, namespace text, rooms text[], prev pg_snapshot,

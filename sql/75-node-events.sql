@@ -4,7 +4,7 @@
 -- verdict  NULL = it had its effect, or needs none; "locked" = it could not yet; else the reason
 --          why it has none or not all, for the daemon's metric and log: see receive()
 --
--- Rows of HQ that somebody holds are waited for 10 ms at most.
+-- Rows of HQ that are locked are waited for 10 ms at most.
 
 CREATE TYPE node AS (id integer, organization_id integer, collaboration_id integer);
 COMMENT ON TYPE node IS 'A node that says something, and where HQ has it';
@@ -44,8 +44,7 @@ BEGIN
         verdict := 'run';
     END IF;
 END $$;
-COMMENT ON FUNCTION given_run(node, json) IS
-    'The run that the argument names, if it is one of the node''s.';
+COMMENT ON FUNCTION given_run(node, json) IS 'The run of the node that the argument names.';
 
 CREATE FUNCTION on_status(n node, arg json) RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
@@ -116,20 +115,13 @@ COMMENT ON FUNCTION on_log(node, json) IS
 -- What HQ stores of a node's configuration: of a list its items, of an object its own members.
 CREATE FUNCTION config_rows(config json) RETURNS TABLE (key text, value text, item json)
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH outer_member AS (
-        SELECT m.key, m.value, m.n FROM json_each(config) WITH ORDINALITY AS m (key, value, n)
-    ), member AS (
-        SELECT o.key, o.value, o.n, 0::bigint AS inner_n FROM outer_member AS o
-        WHERE json_typeof(o.value) <> 'object'
-        UNION ALL
-        SELECT i.key, i.value, o.n, i.n FROM outer_member AS o,
-             json_each(CASE json_typeof(o.value) WHEN 'object' THEN o.value ELSE '{}' END)
-                 WITH ORDINALITY AS i (key, value, n)
-    )
-    SELECT m.key, v.item #>> '{}', v.item FROM member AS m, json_array_elements(
-        CASE json_typeof(m.value) WHEN 'array' THEN m.value ELSE json_build_array(m.value) END)
-        WITH ORDINALITY AS v (item, n)
-    ORDER BY m.n, m.inner_n, v.n
+    SELECT m.key, v.item #>> '{}', v.item
+    FROM json_each(config) WITH ORDINALITY AS o (key, value, n),
+         json_each(CASE json_typeof(o.value) WHEN 'object' THEN o.value
+                   ELSE json_build_object(o.key, o.value) END) WITH ORDINALITY AS m (key, value, n),
+         json_array_elements(CASE json_typeof(m.value) WHEN 'array' THEN m.value
+                             ELSE json_build_array(m.value) END) WITH ORDINALITY AS v (item, n)
+    ORDER BY o.n, m.n, v.n
 $$;
 COMMENT ON FUNCTION config_rows(json) IS 'The rows of nodeconfig that a configuration makes.';
 
@@ -153,8 +145,7 @@ BEGIN
 EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
     RETURN 'locked';
 END $$;
-COMMENT ON FUNCTION replace_config(node, json) IS
-    'Replaces what HQ has of the node''s configuration.';
+COMMENT ON FUNCTION replace_config(node, json) IS 'Replaces the node''s configuration in HQ.';
 
 CREATE FUNCTION on_info(n node, arg json) RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
@@ -169,8 +160,7 @@ BEGIN
     END IF;
     RETURN replace_config(n, arg);
 END $$;
-COMMENT ON FUNCTION on_info(node, json) IS
-    'node_info_update: the configuration that the node shares.';
+COMMENT ON FUNCTION on_info(node, json) IS 'node_info_update: the node''s configuration.';
 
 CREATE FUNCTION on_dataframe(n node, arg json) RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp

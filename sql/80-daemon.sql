@@ -21,8 +21,7 @@ COMMENT ON FUNCTION lock_space() IS
 CREATE FUNCTION lock_key(incarnation bigint) RETURNS integer
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT (incarnation % 2147483647)::integer $$;
-COMMENT ON FUNCTION lock_key(bigint) IS
-    'Second key of the advisory lock that the incarnation holds.';
+COMMENT ON FUNCTION lock_key(bigint) IS 'Second key of the incarnation''s advisory lock.';
 
 CREATE FUNCTION end_instance(incarnation bigint) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
@@ -141,8 +140,7 @@ COMMENT ON FUNCTION start_epoch() IS
 CREATE FUNCTION last_id() RETURNS bigint
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$ SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END FROM event_id_seq AS s $$;
-COMMENT ON FUNCTION last_id() IS
-    'An id that no event to come is below: the greatest given out, 0 = none.';
+COMMENT ON FUNCTION last_id() IS 'The greatest id given out, or 0: no event to come is below.';
 
 CREATE FUNCTION open(instance text, version text)
     RETURNS TABLE (incarnation bigint, system_id text, tli integer, epoch text,
@@ -182,7 +180,7 @@ COMMENT ON FUNCTION open(text, text) IS
 CREATE FUNCTION check_incarnation(incarnation bigint) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
-    -- Whoever ends it now waits for us, and then finds the leases that we write.
+    -- What ends it now waits for us, and then finds the leases that we write.
     PERFORM FROM instance AS i WHERE i.incarnation = check_incarnation.incarnation FOR KEY SHARE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'incarnation % has ended', incarnation
@@ -244,7 +242,7 @@ BEGIN
             PERFORM end_instance(other.incarnation);
         END IF;
     END LOOP;
-    -- There should be none. But a lease that nobody keeps would hold its principal online for ever.
+    -- There should be none. But a lease without an instance would hold its principal online.
     PERFORM end_instance(o.incarnation)
     FROM (SELECT DISTINCT l.incarnation FROM lease AS l
           WHERE NOT EXISTS (SELECT FROM instance AS i WHERE i.incarnation = l.incarnation)) AS o;
@@ -262,8 +260,7 @@ BEGIN
     RETURN true;
 END $$;
 COMMENT ON FUNCTION beat_logic(bigint, text[]) IS
-    'The incarnation lives; false if it was ended: open again. upgraded: sids of clients whose '
-    'transport is a WebSocket now. Ends dead ones, refreshes last_seen of its nodes when older '
-    'than 30 s, folds logs that are due, tries again what had to wait for locks, repeats what '
-    'nodes are told to do, and calls upkeep(). To be called every 5 s. 55P03 if HQ''s tables are '
-    'locked for 0.5 s.';
+    'The incarnation lives; false if it was ended: open again. upgraded: sids of clients that use '
+    'a WebSocket now. Ends dead ones, refreshes last_seen of its nodes when older than 30 s, folds '
+    'logs that are due, tries again what waited for locks, repeats what nodes are told to do, and '
+    'calls upkeep(). To be called every 5 s. 55P03 if HQ''s tables are locked for 0.5 s.';

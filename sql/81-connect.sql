@@ -28,7 +28,7 @@ BEGIN
                    WHEN s.expires > 0 THEN 'infinity' END), s.pid
         FROM proven AS s JOIN named AS n USING (subject) ORDER BY s.sid
         RETURNING l.*
-    ), kept AS ( -- of two under one key nobody knows which one lives: the first holds it
+    ), kept AS ( -- of two under one key it is not known which one lives: the first holds it
         INSERT INTO resumable AS r (key, principal_id, subject, nsp, since, holder)
         SELECT DISTINCT ON (l.key) l.key, l.principal_id, l.subject, l.nsp,
                CASE WHEN s.again IS NOT TRUE THEN pg_current_snapshot() END, l.sid
@@ -41,8 +41,7 @@ BEGIN
     RETURN known;
 END $$;
 COMMENT ON FUNCTION register(bigint, socket[], resumable[]) IS
-    'Writes the leases of the sockets, some of which have resumed what was taken for them, and '
-    'returns their principals.';
+    'Writes the leases of the sockets; taken is what they have resumed. Returns their principals.';
 
 -- One statement: the snapshot is that of the rooms, of the instructions and of what was missed.
 CREATE FUNCTION answer(sockets socket[], taken resumable[], known integer[])

@@ -1,7 +1,7 @@
 -- receive: what clients sent takes effect, once, and within their rights.
 --
 -- stream    one life of a pushd, which numbers what it passes on from 1
--- deferred  an item whose effect had to wait, since somebody holds rows of HQ that it needs. Later
+-- deferred  an item whose effect had to wait, since rows of HQ that it needs were locked. Later
 --           items of the same node that need such rows wait behind it; all others go on
 --
 -- An item is judged by the rights of its sender as they are now.
@@ -17,7 +17,7 @@ END $$;
 COMMENT ON FUNCTION without_nul(json) IS 'The same with U+FFFD in place of each character 0.';
 
 -- handler   a function of 75-node-events.sql; or what becomes of the event in receive() itself
--- locks     it needs rows of HQ that somebody may hold, and may be deferred
+-- locks     it needs rows of HQ that may be locked, and then is deferred
 -- replaces  it counts as a whole: one that waits is replaced by the next
 CREATE FUNCTION received_events()
     RETURNS TABLE (name text, sender text, handler text, locks boolean, replaces boolean)
@@ -63,8 +63,7 @@ BEGIN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION defer(integer, text, json, boolean) IS
-    'Keeps an item for retry_deferred(), maybe in place of earlier ones; the verdict "locked" if '
-    'too many of this node wait.';
+    'Keeps an item for retry_deferred(); the verdict "locked" if too many of this node wait.';
 
 CREATE FUNCTION retry_deferred() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
@@ -91,11 +90,6 @@ END $$;
 COMMENT ON FUNCTION retry_deferred() IS
     'Tries again what had to wait for rows that others held, of each node in order.';
 
-CREATE FUNCTION said_text(arg json) RETURNS text
-    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT left(arg #>> '{}', 200) $$;
-COMMENT ON FUNCTION said_text(json) IS 'What a client wants to be read, at most 200 characters.';
-
 CREATE FUNCTION report(gauges json[], said json[], refused json[]) RETURNS json
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT nullif(json_strip_nulls(json_build_object(
@@ -106,8 +100,7 @@ CREATE FUNCTION report(gauges json[], said json[], refused json[]) RETURNS json
                    r ->> 'reason' AS reason, count(*) AS n
             FROM unnest(refused) AS r GROUP BY 1, 2, 3 ORDER BY 1, 2, 3) AS x)))::text, '{}')::json
 $$;
-COMMENT ON FUNCTION report(json[], json[], json[]) IS
-    'The report of receive(); NULL if there is nothing to report.';
+COMMENT ON FUNCTION report(json[], json[], json[]) IS 'The report of receive(), or NULL.';
 
 CREATE FUNCTION take_items(incarnation bigint, last bigint, items json) RETURNS json
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
@@ -129,7 +122,7 @@ BEGIN
                (p.id, p.organization_id, p.collaboration_id)::node AS node
         FROM json_to_recordset(items)
                  AS x (seq bigint, sid text, principal integer, nsp text, event json)
-        JOIN received_events() AS e ON e.name = x.event ->> 0 -- what nobody knows has no effect
+        JOIN received_events() AS e ON e.name = x.event ->> 0 -- all others have no effect
         LEFT JOIN vantage6_events.principal AS p ON p.id = x.principal
         LEFT JOIN lease AS l ON l.sid = x.sid AND l.principal_id = x.principal
             AND l.incarnation = take_items.incarnation
@@ -145,7 +138,7 @@ BEGIN
             END IF;
         WHEN item.handler = 'say' THEN
             said := said || json_build_object('principal', item.principal, 'event', item.name,
-                                              'text', coalesce(said_text(item.arg), ''));
+                                              'text', left(coalesce(item.arg #>> '{}', ''), 200));
         WHEN item.handler = 'measure' THEN
             IF json_typeof(item.arg) = 'object' THEN
                 gauges := gauges || json_build_object('sid', item.sid, 'gauges',
@@ -177,8 +170,7 @@ BEGIN
     RETURN report(gauges, said, refused);
 END $$;
 COMMENT ON FUNCTION take_items(bigint, bigint, json) IS
-    'Lets the items after the last one taken have their effect, in order; returns the report of '
-    'receive().';
+    'Lets the items after the last one have their effect, in order; returns the report.';
 
 CREATE FUNCTION receive_logic(incarnation bigint, stream text, items json)
     RETURNS TABLE (taken bigint, report json)
@@ -219,5 +211,4 @@ CREATE FUNCTION tidy_received() RETURNS void
         SELECT s.stream FROM received AS s WHERE s.taken_at < now() - interval '7 days'
         FOR UPDATE SKIP LOCKED)
 $$;
-COMMENT ON FUNCTION tidy_received() IS
-    'Forgets streams that have ended: nothing was received from them for a week.';
+COMMENT ON FUNCTION tidy_received() IS 'Forgets streams from which nothing came for a week.';

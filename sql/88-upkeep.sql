@@ -47,9 +47,8 @@ BEGIN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION empty_slot() IS
-    'Empties one slot of the log whose events are all older than the retention, and returns it; '
-    'NULL: there is none, or somebody else had it locked for lock_timeout. Not the slot that is '
-    'written now.';
+    'Empties one slot whose events are all older than the retention, and returns it; not the one '
+    'that is written now. NULL: there is none, or it was locked for lock_timeout.';
 
 CREATE FUNCTION upkeep() RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -72,5 +71,4 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION upkeep() IS
     'Removes what is old from the extension''s own tables, and touches none of HQ''s; returns the '
-    'slot of the log that it has emptied, or NULL. At most one at a time; waits at most '
-    'upkeep_lock_timeout for a lock.';
+    'slot that it emptied, or NULL. One at a time; waits upkeep_lock_timeout for a lock at most.';

@@ -113,8 +113,7 @@ CREATE FUNCTION made_functions() RETURNS TABLE (name text, oid oid, owner oid, w
     LEFT JOIN pg_proc AS f ON f.proname = w.name AND f.proargtypes = w.arguments
         AND f.pronamespace = 'vantage6_events'::regnamespace
 $$;
-COMMENT ON FUNCTION made_functions() IS
-    'The wrappers and the trigger functions, as made() has them.';
+COMMENT ON FUNCTION made_functions() IS 'Wrappers and trigger functions, as made() has them.';
 
 CREATE FUNCTION made_triggers() RETURNS TABLE (name text, oid oid, owner oid, whole boolean)
     LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off AS $$
@@ -141,8 +140,7 @@ CREATE FUNCTION made_triggers() RETURNS TABLE (name text, oid oid, owner oid, wh
         AND g.tgname = 'vantage6_events_' || t.name AND g.tgparentid = 0
         AND g.tgrelid = to_regclass(quote_ident(att.hq_schema) || '.' || quote_ident(t.on_table))
 $$;
-COMMENT ON FUNCTION made_triggers() IS
-    'The triggers, as made() has them. Each counts as its function''s owner''s.';
+COMMENT ON FUNCTION made_triggers() IS 'The triggers, owned as their functions are.';
 
 CREATE FUNCTION made() RETURNS TABLE (what text, name text, oid oid, owner oid, whole boolean)
     LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp SET jit = off AS $$
@@ -169,8 +167,7 @@ BEGIN
             USING ERRCODE = 'V6004', HINT = format('Do it as %I or as a superuser.', owner);
     END IF;
 END $$;
-COMMENT ON FUNCTION check_asker(name) IS
-    'V6004 unless the session''s user is a member of the owner.';
+COMMENT ON FUNCTION check_asker(name) IS 'V6004 unless the asker is a member of the owner.';
 
 CREATE FUNCTION unmake() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -251,8 +248,7 @@ CREATE FUNCTION lock_holders(schema name, version integer, mode text) RETURNS te
     FROM (SELECT * FROM holder AS n ORDER BY n.began LIMIT 5) AS o
 $$;
 COMMENT ON FUNCTION lock_holders(name, integer, text) IS
-    'Who is in the way of attach(), the oldest transactions first, as far as the asker may know; '
-    'NULL if nobody is.';
+    'What is in the way of attach(), oldest first, as far as the asker may know; or NULL.';
 
 -- All locks together, and given up together: HQ may hold one table and want another, and must
 -- neither lose its transaction to us nor queue behind us for long. Our deadlock_timeout is the
@@ -289,7 +285,7 @@ BEGIN
                 HINT = 'Nothing was changed. Do it again when these transactions have ended; '
                     'pg_terminate_backend(process) ends one that stays idle in transaction.';
         END IF;
-        PERFORM pg_sleep(0.05 + 0.1 * random()); -- in step with nobody
+        PERFORM pg_sleep(0.05 + 0.1 * random()); -- not in step with others
     END LOOP;
 END $$;
 COMMENT ON FUNCTION unmake_locked(name, integer, text, interval) IS
@@ -324,8 +320,7 @@ BEGIN
     EXECUTE format('ALTER FUNCTION %s DEPENDS ON EXTENSION vantage6_events', signature);
     EXECUTE format('ALTER FUNCTION %s OWNER TO %I', signature, agent);
 END $$;
-COMMENT ON FUNCTION own_function(text, name, text) IS
-    'Gives a function that attach() made to the agent.';
+COMMENT ON FUNCTION own_function(text, name, text) IS 'Gives the agent a function of attach().';
 
 -- Before PostgreSQL 18 a deferred trigger runs, at commit, with the rights of the user by then: not
 -- the agent any more but our caller, maybe a superuser. The owner of HQ's tables may have made one.
@@ -338,7 +333,7 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION fire_deferred() IS
-    'The end of what writes rows of HQ for somebody else than the agent: deferred triggers run '
+    'The end of what writes rows of HQ for others than the agent: deferred triggers run '
     'now, as the agent. Those that can be deferred are so for the rest of the transaction.';
 
 CREATE FUNCTION make_functions(version integer, agent name) RETURNS void
@@ -383,8 +378,7 @@ BEGIN
             format('Trigger: AFTER %s on %I. Owned by the agent.', f.after, f.on_table));
     END LOOP;
 END $$;
-COMMENT ON FUNCTION make_functions(integer, name) IS
-    'Makes the wrappers and the trigger functions.';
+COMMENT ON FUNCTION make_functions(integer, name) IS 'Makes wrappers and trigger functions.';
 
 CREATE FUNCTION make_triggers(schema name, version integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -15,9 +15,8 @@ CREATE FUNCTION purpose_of(function name) RETURNS text
         WHERE function = ANY (p.names)), 'agent')
 $$;
 COMMENT ON FUNCTION purpose_of(name) IS
-    'Whose the function of this name is to call: hq, pushd (the roles of grant_hq() and '
-    'grant_pushd()), superuser, or else agent. What is granted follows it, and so do the comments '
-    'of functions.';
+    'Whose it is to call the function: hq, pushd (the roles of grant_hq() and grant_pushd()), '
+    'superuser, or else agent. Grants and the comments of functions follow it.';
 
 CREATE FUNCTION audience(function name, owner text) RETURNS text
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
@@ -75,8 +74,7 @@ CREATE FUNCTION agent_lacks(schema name, version integer, agent name) RETURNS SE
     ORDER BY line
 $$;
 COMMENT ON FUNCTION agent_lacks(name, integer, name) IS
-    'The privileges that the agent should have and has not, one line each: lost by a REVOKE, or by '
-    'a restore without privileges.';
+    'The privileges that the agent needs and lacks, one line each: after a REVOKE or a restore.';
 
 CREATE FUNCTION agent_is_open(agent name) RETURNS boolean
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -84,7 +82,7 @@ CREATE FUNCTION agent_is_open(agent name) RETURNS boolean
     FROM pg_roles AS r WHERE r.rolname = agent
 $$;
 COMMENT ON FUNCTION agent_is_open(name) IS
-    'Whether somebody but a superuser could act as the role.';
+    'Whether a role that is no superuser could act as it.';
 
 CREATE FUNCTION agent_privileges(schema name, version integer, agent name, give boolean)
     RETURNS void
@@ -168,8 +166,7 @@ CREATE FUNCTION grant_pushd(role name) RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$ SELECT remember_grant(role, 'pushd') $$;
 COMMENT ON FUNCTION grant_pushd(name) IS
-    'Lets the role be that of vantage6-pushd: the daemon''s functions and nothing else. Before or '
-    'after attach().';
+    'Lets the role be vantage6-pushd''s: its functions and no more. Before or after attach().';
 
 CREATE FUNCTION make(schema name) RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -241,8 +238,7 @@ BEGIN
     PERFORM expect(stale, setting('epoch_grace')::interval);
 END $$;
 COMMENT ON FUNCTION refill_logic() IS
-    'The part of attach() that reads HQ''s rows: fills node_at and what is noted of tasks, and '
-    'announced with whom HQ calls online.';
+    'The part of attach() that reads HQ''s rows: fills what is noted of them, and announced.';
 
 CREATE FUNCTION attach(schema name) RETURNS text
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$

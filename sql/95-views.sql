@@ -13,8 +13,7 @@ COMMENT ON COLUMN connections.principal_id IS 'Principal: a row of HQ''s authent
 COMMENT ON COLUMN connections.kind IS 'node or user';
 COMMENT ON COLUMN connections.name IS 'Name of the principal; NULL until it was announced';
 COMMENT ON COLUMN connections.namespace IS 'Socket.IO namespace';
-COMMENT ON COLUMN connections.transport IS
-    'websocket or polling; an upgrade is seen some seconds later';
+COMMENT ON COLUMN connections.transport IS 'websocket or polling; an upgrade is seen seconds later';
 COMMENT ON COLUMN connections.address IS 'Network address of the client';
 COMMENT ON COLUMN connections.connected_at IS 'When it was registered';
 COMMENT ON COLUMN connections.expires_at IS 'When its token expires';
@@ -24,10 +23,8 @@ CREATE VIEW recent_events AS
            octet_length(e.payload) AS bytes, left(e.payload, 200) AS payload
     FROM event AS e ORDER BY e.id DESC LIMIT 1000;
 COMMENT ON VIEW recent_events IS 'The last 1000 rows of the log, newest first';
-COMMENT ON COLUMN recent_events.id IS
-    'Id: a transaction that saw another event committed drew a greater one';
-COMMENT ON COLUMN recent_events.emitted_at IS
-    'When it was emitted; its transaction committed later';
+COMMENT ON COLUMN recent_events.id IS 'Id: what saw another event committed has a greater one';
+COMMENT ON COLUMN recent_events.emitted_at IS 'When it was emitted; it was committed later';
 COMMENT ON COLUMN recent_events.namespace IS 'Socket.IO namespace';
 COMMENT ON COLUMN recent_events.name IS 'Name';
 COMMENT ON COLUMN recent_events.rooms IS 'Rooms that it went to';
@@ -46,8 +43,7 @@ CREATE VIEW pending_instructions AS
     FROM unwanted_dataframe AS u;
 COMMENT ON VIEW pending_instructions IS
     'What nodes are told to do, and will be told again until they have acknowledged or done it';
-COMMENT ON COLUMN pending_instructions.id IS
-    'Id; NULL for a row of HQ''s dataframetobedeletedatnode';
+COMMENT ON COLUMN pending_instructions.id IS 'Id; NULL: a row of dataframetobedeletedatnode';
 COMMENT ON COLUMN pending_instructions.node_id IS 'Node';
 COMMENT ON COLUMN pending_instructions.name IS 'Name of the event';
 COMMENT ON COLUMN pending_instructions.args IS 'Beginning of its argument or list of arguments';

@@ -11,7 +11,7 @@
  * box         the part of it that belongs to one database
  *
  * Each transaction takes the doorbell if a worker lives or can be had, else the plain bell. Workers
- * are started by whoever needs one, and by the end of one that leaves a bell unrung.
+ * are started by what needs one, and by the end of one that leaves a bell unrung.
  */
 #include "postgres.h"
 
@@ -137,7 +137,7 @@ static bool doorbell(void)
     return works;
 }
 
-/* Somebody has asked, and the bell will ring after this: by the worker, or by its successor. */
+/* A bell was asked for, and the bell will ring after this: by the worker, or by its successor. */
 static bool is_asked(void)
 {
     const volatile struct box *b = mine;

@@ -1,5 +1,5 @@
 /*
- * bell: see bell.c. v6e_ring() is for whoever emits, the boxes are for the worker.
+ * bell: see bell.c. v6e_ring() is for what emits, the boxes are for the worker.
  */
 #ifndef V6E_BELL_H
 #define V6E_BELL_H
@@ -19,7 +19,7 @@ extern bool v6e_box_enter(Oid database, Latch *worker);
 /* With replace, another worker rings what was asked for. */
 extern void v6e_box_leave(Oid database, bool replace);
 /* Whether a bell was asked for; it is the caller's to ring now, and to ask again after a moment.
- * Else whoever asks for one sets the latch. */
+ * Else what asks for one sets the latch. */
 extern bool v6e_box_take(Oid database);
 /* It could not be. */
 extern void v6e_box_put_back(Oid database);

@@ -223,7 +223,7 @@ static int64 emit(const struct event *e, int at_most)
                  errhint("Send less, or raise vantage6_events.max_payload.")));
     v6e_ring();
     /* The bell rings before an asynchronous commit is on disk: a crash would undo what clients
-     * heard, and give the ids out again. */
+     * received, and give the ids out again. */
     ForceSyncCommit();
     return insert_event(e, cstring_to_text_with_len(payload.data, payload.len));
 }
