@@ -5,8 +5,8 @@ import re
 from .report import TOP
 
 COLUMNS = 100
-KINDS = {"documents": (".md", ".8", ".ini"), "SQL": (".sql", ".psql", ".spec"), "C": (".c", ".h"),
-         "Python": (".py",), "shell": (".sh",),
+KINDS = {"documents": (".md", ".8", ".ini"), "SQL": (".sql", ".psql", ".spec"),
+         "C": (".c", ".h", ".def"), "Python": (".py",), "shell": (".sh",),
          "other files": (".mk", ".service", ".yaml", "Makefile", "Dockerfile")}
 PROGRAMS = {"python3": "Python", "sh": "shell", "bash": "shell"}
 # What is made, what came from elsewhere, and what is compared byte for byte.
