@@ -28,7 +28,7 @@ def emit(world, *ns):
 
 
 def recoveries(world):
-    """How many claims were good, and how many not, at both instances."""
+    """How many resumes were good, and how many not, at both instances."""
     found = [world.reasons("claims", instance, "result")
              for instance in range(len(world.lab.facts["http"]))]
     return tuple(sum(one[result] for one in found) for result in ("recovered", "not_recovered"))
@@ -46,7 +46,7 @@ def offset_of(client, name):
     return json.loads(packet.split(",", 1)[1])[-1]
 
 
-def claim(world, client, offset=None, **more):
+def resume(world, client, offset=None, **more):
     """Another connection that goes on as this one."""
     return Raw(world, client.ident, headers=PAGE,
                auth={"pid": answer(client)["pid"], **({"offset": offset} if offset else {})},
@@ -115,7 +115,7 @@ def test_one_whose_rights_have_changed_gets_offsets_as_before(v5, clients):
     assert OFFSET.fullmatch(offset_of(page, "x")) and OFFSET.fullmatch(offset_of(page, "y"))
     page.close()
     emit(v5, 1)
-    second = clients(claim(v5, page, offset_of(page, "y")))
+    second = clients(resume(v5, page, offset_of(page, "y")))
     v5.joined(second)
     assert numbers(second) == [1] and answer(second)["pid"] == answer(page)["pid"]
 
@@ -129,20 +129,20 @@ def test_with_an_offset_it_goes_on_there_and_without_one_at_its_beginning(v5, cl
     v5.settled(page)
     offset = offset_of(page, "mark")
     page.close()
-    second = clients(claim(v5, page, offset))
+    second = clients(resume(v5, page, offset))
     v5.joined(second)
     assert numbers(second) == [2] and answer(second)["pid"] == answer(page)["pid"]
     assert [p[:10] for p in second.packets
             if p[:2] in ("40", "42")].index("40/tasks,{") > 0, "before it is connected"
     second.close()
-    third = clients(claim(v5, second, "1:1:/2:2:/3/00000000000000000000000000000000"))
+    third = clients(resume(v5, second, "1:1:/2:2:/3/00000000000000000000000000000000"))
     v5.joined(third)
     assert (answer(third)["pid"] != answer(page)["pid"]
             and numbers(third) == []), "a forged one is none"
     emit(v5, 3)
     v5.settled(third)
     third.close()
-    fourth = clients(claim(v5, third))
+    fourth = clients(resume(v5, third))
     v5.joined(fourth)
     assert numbers(fourth) == [3] and answer(fourth)["pid"] == answer(third)["pid"]
 
@@ -158,7 +158,7 @@ def test_the_replay_may_be_cut_off_too(v5, clients):
     emit(v5, 2, 3, 4)
     expected = [2, 3, 4]
     while expected:
-        page = clients(claim(v5, page, offset))
+        page = clients(resume(v5, page, offset))
         v5.joined(page)
         assert numbers(page) == expected
         offset = offset_of(page, "n")
@@ -170,7 +170,7 @@ def test_who_seems_to_live_still_is_taken_over(limited, clients):
     world = limited("--refused-grace", "1s")
     page = clients(Raw(world, USER, headers=PAGE))
     world.joined(page)
-    second = clients(claim(world, page))
+    second = clients(resume(world, page))
     world.joined(second)
     emit(world, 1)
     world.settled(second)
@@ -179,7 +179,7 @@ def test_who_seems_to_live_still_is_taken_over(limited, clients):
     assert not second.closed
 
 
-def test_a_claim_that_meets_the_end_of_its_connection_is_good(v5, clients):
+def test_a_resume_that_meets_the_end_of_its_connection_is_good(v5, clients):
     """Its lease is being ended by a transaction that has not committed yet."""
     page = clients(Raw(v5, USER, headers=PAGE))
     v5.joined(page)
@@ -194,7 +194,7 @@ def test_a_claim_that_meets_the_end_of_its_connection_is_good(v5, clients):
     wait_for(lambda: v5.sql(
         "SELECT FROM pg_stat_activity WHERE usename = 'pushd' AND wait_event_type = 'Lock'",
         user="postgres"),
-             "the claim to wait")
+             "the resume to wait")
     db.commit()
     db.close()
     second.wait_connected()
@@ -234,17 +234,17 @@ def test_after_a_crash_of_the_database_nobody_is_recovered_by_halves(own_lab, cl
     world.forget_connection()
     world.lab.cluster.start()
     wait_for(world.ready, "the daemon to be ready")
-    second = clients(claim(world, page, offset))
+    second = clients(resume(world, page, offset))
     world.joined(second)
     assert answer(second)["pid"] != answer(page)["pid"] and numbers(second) == []
 
 
-def claim_unanswered(world, client, clients, instance=0):
-    """A claim that the daemon has, and has not answered."""
+def resume_unanswered(world, client, clients, instance=0):
+    """A resume that the daemon has, and has not answered."""
     before = world.metric("sockets", instance)
     second = clients(Raw(world, USER, headers=PAGE, instance=instance, connect=False))
     second.send("40/tasks," + json.dumps({"pid": answer(client)["pid"]}))
-    wait_for(lambda: world.metric("sockets", instance) > before, "the claim to arrive")
+    wait_for(lambda: world.metric("sockets", instance) > before, "the resume to arrive")
     return second
 
 
@@ -257,10 +257,10 @@ def test_a_page_that_is_back_before_the_database_waits_for_it(own_lab, clients):
     world.lab.cluster.stop()
     world.forget_connection()
     world.start(path="/livez")
-    late = claim_unanswered(world, other, clients)
+    late = resume_unanswered(world, other, clients)
     late.wait_connected()
     assert answer(late)["pid"] != answer(other)["pid"], "its patience is over"
-    second = claim_unanswered(world, page, clients)
+    second = resume_unanswered(world, page, clients)
     fresh = clients(Raw(world, USER, headers=PAGE))  # is answered without the database
     assert not second.connects
     world.lab.cluster.start()
@@ -272,7 +272,7 @@ def test_a_page_that_is_back_before_the_database_waits_for_it(own_lab, clients):
     assert (numbers(second), numbers(fresh), numbers(late)) == ([1, 2], [2], [2])
 
 
-def test_a_claim_that_loses_its_link_is_made_again(v5, clients):
+def test_a_resume_that_loses_its_link_is_made_again(v5, clients):
     page = clients(Raw(v5, USER, headers=PAGE))
     v5.joined(page)
     page.close()
@@ -283,7 +283,7 @@ def test_a_claim_that_loses_its_link_is_made_again(v5, clients):
     with v5.connect("postgres") as db, db.cursor() as cursor:
         db.autocommit = False
         cursor.execute("LOCK TABLE vantage6_events.resumable IN EXCLUSIVE MODE")
-        second = claim_unanswered(v5, page, clients, instance=1)
+        second = resume_unanswered(v5, page, clients, instance=1)
         waiting = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                      WHERE usename = 'pushd' AND wait_event_type = 'Lock'"""
         wait_for(lambda: v5.sql(waiting, user="postgres"), "it to wait")
@@ -302,7 +302,7 @@ def test_one_that_has_heard_nothing_yet_goes_on_at_its_beginning_though_a_link_w
            user="postgres")
     wait_for(lambda: v5.ready(0) and v5.ready(1), "the links to be back")
     emit(v5, 2)
-    second = claim_unanswered(v5, page, clients, 1)
+    second = resume_unanswered(v5, page, clients, 1)
     second.wait_connected()
     assert answer(second)["pid"] == answer(page)["pid"] and numbers(second) == [1, 2]
 
@@ -314,14 +314,14 @@ def test_a_replay_of_which_a_part_may_have_come_is_not_sent_again(v5, clients):
     v5.joined(page)
     page.close()
     for _ in range(2):  # of nothing no part can have come
-        page = clients(claim(v5, page))
+        page = clients(resume(v5, page))
         page.wait_connected()
         page.close()
     emit(v5, 1)
-    second = clients(claim(v5, page, instance=1))
+    second = clients(resume(v5, page, instance=1))
     v5.joined(second)
     second.close()
-    third = clients(claim(v5, page))
+    third = clients(resume(v5, page))
     v5.joined(third)
     assert (answer(second)["pid"], numbers(second)) == (answer(page)["pid"], [1])
     assert answer(third)["pid"] != answer(page)["pid"] and numbers(third) == []
@@ -363,7 +363,7 @@ def test_what_does_not_fit_into_the_queue_is_not_sent_again(limited, clients):
         page.close()
         for n in range(events):
             world.emit("n", [n, "x" * 11000], ROOM)
-        before, page = page, clients(claim(world, page))
+        before, page = page, clients(resume(world, page))
         world.joined(page)
         assert (answer(page)["pid"] == answer(before)["pid"]) == recovered
         assert numbers(page) == (list(range(events)) if recovered else [])
@@ -379,7 +379,7 @@ def test_an_expired_token_is_good_as_long_as_its_bearer_proves_himself(limited, 
     wait_for(lambda: time.time() > end + 1, "the token to expire")
     page.close()
     emit(world, 1)
-    second = clients(claim(world, page, token=token))
+    second = clients(resume(world, page, token=token))
     world.joined(second)
     emit(world, 2)
     world.settled(second)
@@ -391,7 +391,7 @@ def test_an_expired_token_is_good_as_long_as_its_bearer_proves_himself(limited, 
               user="postgres")
     wait_for(world.ready, "the links to be back")
     second.close()
-    fourth = clients(claim(world, second, token=token))
+    fourth = clients(resume(world, second, token=token))
     fourth.wait("expired_token")
     world.sql("ALTER DATABASE hq RESET vantage6_events.resume_identity", user="postgres")
 
