@@ -151,13 +151,9 @@ def test_clients_of_a_daemon_that_died_for_good_are_announced_offline_by_another
         world, restart, clients):
     user, node = clients(Raw(world, USER, instance=1)), clients(Raw(world, N5))
     world.joined(user, node)
-
-    def links():
-        return world.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'pushd'",
-                         user="postgres")[0][0]
-    both = links()
+    both = world.links()
     world.lab.kill_pushd(0)
-    wait_for(lambda: links() <= both / 2, "its links to end, and its last beat with them")
+    wait_for(lambda: world.links() <= both / 2, "its links to end, and its last beat with them")
     # As if 20 s had passed.
     world.sql("UPDATE vantage6_events.instance SET beat_at = beat_at - interval '20 s' "
               "WHERE name = 'lab-0'", user="postgres")

@@ -63,6 +63,7 @@ def as_superuser(world, statement, *values):
 def old(lab):
     """The same lab with 1.0.0 installed, attached and in use."""
     lab.lab.stop_pushd(0)  # what it asks might meet the DROP in a deadlock
+    wait_for(lambda: lab.links() == 0, "its sessions to end")
     lab.sql("SELECT vantage6_events.detach()")
     as_superuser(lab, "DROP EXTENSION vantage6_events; DROP SCHEMA vantage6_events;"
                  "CREATE EXTENSION vantage6_events VERSION '1.0.0';"

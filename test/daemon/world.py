@@ -100,6 +100,11 @@ class World:
         return self.sql("SELECT vantage6_events.emit(%s, %s::json, %s::text[])", name,
                         json.dumps(args), list(rooms))[0][0]
 
+    def links(self):
+        """How many sessions the daemons have. One that has ended may still work for a moment."""
+        return self.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'pushd'",
+                        user="postgres")[0][0]
+
     def rooms(self, ident):
         """All rooms of a principal."""
         return {room for room, in self.sql("SELECT vantage6_events.rooms(%s)", ident)}
