@@ -44,7 +44,6 @@ ORDERS = """SELECT i.id, i.node_id, extract(epoch FROM i.acked_at)::float8
 # long again.
 LATE = 2.0
 HIT = 0.5   # seconds within which a fault strikes that has begun
-AGAIN = 0.5  # seconds in which a daemon that is ready again has registered who was connected
 NOBODY = frozenset()
 # Those of the changes that are no excuse for others.
 NARROW = ["node", "organization", "role", "rule"]
@@ -320,8 +319,8 @@ class Oracle:
                    for since, _ in self.weather.away)
 
     def _unknown(self, opened):
-        return opened is not None and any(since <= opened + HIT and until + AGAIN >= opened
-                                          for since, until in self.weather.away)
+        return opened is not None and any(since <= opened + HIT
+                                          and until >= opened for since, until in self.weather.away)
 
     def _lost(self, one):
         chapter = []
