@@ -14,8 +14,8 @@ chapter   a stretch of a client's story in which it received everything: a conne
 excuse    why a client that came back may be told that it is not recovered: the database has
           crashed, which forgets who was connected; rights may have changed; an earlier try of it
           was under way when a fault began, which may have cut off the answer after a part of what
-          it had missed; or its connection was made while the database was away, and ended before
-          the database could know it
+          it had missed; or nothing came on the connection that it resumes, and the database did not
+          know that yet: CONNECT is answered before
 order     a durable event to nodes. Each connection receives it until it is acknowledged; by its key
           a node knows one that it has carried out
 """
@@ -40,10 +40,21 @@ ROOMS = "SELECT a.id, ARRAY(SELECT vantage6_events.rooms(a.id)) FROM authenticat
 ORDERS = """SELECT i.id, i.node_id, extract(epoch FROM i.acked_at)::float8
     FROM vantage6_events.instruction i
             WHERE i.name = 'order' AND i.id > %s"""
+# Each connection that the database knew, and since when, in a table that a crash does not empty.
+KNOWN = "SELECT sid, extract(epoch FROM at)::float8 FROM public.known_connection"
+KEEP_KNOWN = """
+CREATE TABLE public.known (sid text);
+CREATE FUNCTION public.know() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+    BEGIN INSERT INTO public.known VALUES (new.sid); RETURN NULL; END $$;
+CREATE TRIGGER know AFTER INSERT ON vantage6_events.lease
+    FOR EACH ROW EXECUTE FUNCTION public.know();
+CREATE VIEW public.known_connection AS
+    SELECT sid, min(pg_xact_commit_timestamp(xmin)) AS at FROM public.known GROUP BY sid"""
 # Seconds between an acknowledgement's time and its commit, at most; what is repeated may take as
 # long again.
 LATE = 2.0
 HIT = 0.5   # seconds within which a fault strikes that has begun
+SEEN = 0.2  # seconds between the time of a commit and when others see it, at most
 NOBODY = frozenset()
 # Those of the changes that are no excuse for others.
 NARROW = ["node", "organization", "role", "rule"]
@@ -211,6 +222,7 @@ class Oracle:
         self.orders = defaultdict(dict)  # of each node: the order's id, when it was acknowledged
         for ident, node, acked in ledger.world.sql(ORDERS, after, user="postgres"):
             self.orders[node][ident] = acked
+        self.known = dict(ledger.world.sql(KNOWN, user="postgres"))
         self.heard = self.sure = 0
         self.opens = Counter()
 
@@ -259,21 +271,21 @@ class Oracle:
 
     def _unrecovered(self, one):
         """An excuse must be newer than the read before that of what it has received."""
-        found, before, tries, silent_since = [], None, [], None
+        found, before, tries, silent = [], None, [], None
         for at, kind, *what in one.story:
             if kind == "receive":
-                before, silent_since = self._read_after(at), None
+                before, silent = self._read_after(at), None
             if kind == "try":
                 tries.append(at)
             if kind != "open":
                 continue
-            recovered, resuming = what
+            recovered, resuming, sid = what
             self.opens["recovered" if recovered else "not recovered" if resuming else "new"] += 1
             if resuming and not recovered and not (
                     self._excused(one.ident, before, at) or self._cut_off(tries)
-                    or self._unknown(silent_since)):
+                    or silent and self._unknown(silent, (tries or [at])[0])):
                 found.append(f"{before:.3f} to {at:.3f}; before that: {self._before(one, at)}")
-            before, tries, silent_since = before or at, [], at
+            before, tries, silent = before or at, [], sid
         return self._say("not recovered, without an excuse", found, "its connections")
 
     def _read_after(self, heard):
@@ -318,13 +330,12 @@ class Oracle:
         return any(begin <= since + HIT and since <= end for begin, end in zip(tries, tries[1:])
                    for since, _ in self.weather.away)
 
-    def _unknown(self, opened):
-        return opened is not None and any(since <= opened + HIT
-                                          and until >= opened for since, until in self.weather.away)
+    def _unknown(self, sid, tried):
+        return self.known.get(sid, math.inf) + SEEN > tried
 
     def _lost(self, one):
         chapter = []
-        for at, kind, *what in [*one.story, (math.inf, "open", False, False)]:
+        for at, kind, *what in [*one.story, (math.inf, "open", False, False, "")]:
             if kind == "open" and not what[0]:
                 yield self._lost_in(one, chapter)
                 chapter = []

@@ -3,7 +3,7 @@ instances.
 
 story    what a client lived through, in its order: (time, kind, ...), where kind is
          try      it sends CONNECT, or is about to
-         open     CONNECT was answered; is it recovered, and did it ask to resume?
+         open     CONNECT was answered; is it recovered, did it ask to resume, and its sid
          receive  an event of the storm came, by its key
 key      (writer, number) of an event, which names it: see storm.py
 resume   a browser names its pid and offset, as socket.io-client does; others begin anew each time
@@ -121,9 +121,9 @@ class Bare(ReconnectingClient):
         """The data of CONNECT."""
         return {}
 
-    def opened(self, _):
+    def opened(self, answer):
         """CONNECT was answered."""
-        self.note("open", False, False)
+        self.note("open", False, False, answer["sid"])
 
     def come(self):
         """Connect, if it is not, however long that takes."""
@@ -203,7 +203,7 @@ class Page(Bare):
         resuming = self.pid is not None
         recovered = resuming and answer.get("pid") == self.pid
         self.pid = answer.get("pid")
-        self.note("open", recovered, resuming)
+        self.note("open", recovered, resuming, answer["sid"])
 
     def receive(self, name, *args):
         super().receive(name, *args)
@@ -235,7 +235,7 @@ class Browser(ReconnectingClient, Node):
         elif kind == "open":
             self.note("try")
         elif kind == "connect":
-            self.note("open", what[3], self.opens > 0)
+            self.note("open", what[3], self.opens > 0, what[4])
             self.opens += 1
 
     def come(self):

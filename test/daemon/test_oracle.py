@@ -16,7 +16,7 @@ from collections import Counter
 from background import Background
 from lablib.facts import wait_for
 from lablib.postgres import DOORBELL
-from oracle import Ledger, Oracle, Rights
+from oracle import KEEP_KNOWN, Ledger, Oracle, Rights
 from storm import cast_rooms
 from reconnecting_clients import Bare, Browser, Page, Poller, Worker
 
@@ -32,7 +32,7 @@ GRANTED = ["collaboration_9", "collaboration_9/users", "collaboration_2_organiza
            "collaboration_2_organization_1/users"]
 OPTIONS = ["--beat-interval", "500ms", "--ack-timeout", "2s", "--retry-max", "500ms",
            "--drain-time", "0s"]
-SETTINGS = "vantage6_events.instruction_repeat = 3s\n"
+SETTINGS = "vantage6_events.instruction_repeat = 3s\ntrack_commit_timestamp = on\n"
 TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'pushd'"
 ALL_DONE = ("SELECT NOT EXISTS (SELECT FROM vantage6_events.instruction WHERE name = 'order' "
             "AND acked_at IS NULL)")
@@ -145,6 +145,7 @@ def test_each_client_hears_what_its_rights_allow_once_and_in_order(own_lab, clie
     seed, left = int(os.environ.get("ORACLE_SEED") or random.randrange(1 << 32)), SECONDS
     world = own_lab(hq=("v5", "v4")[seed // 2 % 2], instances=2, options=OPTIONS,
                     settings=SETTINGS + DOORBELL * (seed % 2))
+    world.sql(KEEP_KNOWN, user="postgres")
     while left > 0:
         print(f"ORACLE_SEED={seed}", flush=True)
         mine = []

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from oracle import Entry, Oracle
+from oracle import KNOWN, Entry, Oracle
 
 IDENT, ROOM = 7, "a"
 
@@ -13,8 +13,9 @@ class MockLedger:
     """A ledger, rights and weather that somebody wrote."""
 
     def __init__(self):
-        self.log, self.acked = {}, []
-        self.world = SimpleNamespace(sql=lambda *_, **__: self.acked)
+        self.log, self.acked, self.known = {}, [], [("new", 0), ("again", 2.3)]
+        self.world = SimpleNamespace(
+            sql=lambda statement, *_, **__: self.known if statement == KNOWN else self.acked)
         self.changes, self.away, self.crashes = [], [], []
         for n in range(1, 6):  # event n was emitted at n and committed at n + 0.1
             self.event(n, n)
@@ -58,7 +59,8 @@ def wrong(ledger, *story):
             for text in ledger.oracle().judge(client(*story))]
 
 
-NEW, BACK, LOST = (0, "open", False, False), (3.5, "open", True, True), (3.5, "open", False, True)
+NEW, BACK = (0, "open", False, False, "new"), (3.5, "open", True, True, "back")
+LOST = (3.5, "open", False, True, "back")
 ALL = [(n + 0.2, n) for n in range(1, 6)]
 
 
@@ -116,12 +118,14 @@ def test_a_fault_excuses_what_it_may_have_cut_off(tries, fault, is_one):
         [] if is_one else ["not recovered, without an excuse"])
 
 
-@pytest.mark.parametrize("fault, is_one", [(2.5, True), (2.7, True), (2.8, False), (3.3, False)])
-def test_what_was_connected_during_a_fault_and_heard_nothing_may_be_unknown(fault, is_one):
+@pytest.mark.parametrize("known, tried, is_one", [
+    ([], 3.4, True), ([("again", 2.3)], 3.4, False), ([("again", 3.25)], 3.4, True),
+    ([("again", 3.1)], 3.4, False), ([("again", 3.1)], 3.2, True), ([("new", 0)], 3.4, True)])
+def test_what_heard_nothing_and_was_not_known_yet_is_not_recovered(known, tried, is_one):
     ledger = MockLedger()
-    ledger.away = [(fault, 3.4)]
-    again = (2.25, "open", False, False)
-    assert wrong(ledger, NEW, *ALL[:2], again, LOST,
+    ledger.known = known
+    again, tries = (2.25, "open", False, False, "again"), [(tried, "try"), (3.45, "try")]
+    assert wrong(ledger, NEW, *ALL[:2], again, *tries, LOST,
                  *ALL[3:]) == ([] if is_one else ["not recovered, without an excuse"])
     assert wrong(ledger, NEW, again, *ALL[:2], LOST,
                  *ALL[3:]) == ["not recovered, without an excuse"]

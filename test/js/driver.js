@@ -4,7 +4,7 @@
 // arrays, as JSON has them.
 //
 //   options  {url, namespaces, io: options of socket.io-client}; one connection for all namespaces
-//   happens  [connect, namespace, sid of the connection, transport, was it recovered?]  [disconnect, namespace, reason]
+//   happens  [connect, namespace, sid of the connection, transport, was it recovered?, sid]  [disconnect, namespace, reason]
 //            [error, namespace, message]  [open]: CONNECT is sent  [upgrade, transport]
 //            [event, namespace, name, argument...]  [ack, number, argument...]
 //            An offset, which comes as one more argument where connections are recovered, is left out.
@@ -45,7 +45,7 @@ function drive(io, options, say) {
         let connected = false;
         socket.on("connect", () => {
             connected = true;
-            tell("connect", namespace, engine().id, engine().transport.name, Boolean(socket.recovered));
+            tell("connect", namespace, engine().id, engine().transport.name, Boolean(socket.recovered), socket.id);
         });
         // It says so too when the connection ends while CONNECT is not answered yet.
         socket.on("disconnect", (reason) => {
