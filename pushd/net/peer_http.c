@@ -14,7 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "engineio/http_head.h"
+#include "http/answer_head.h"
 #include "net/peer.h"
 
 /* How long writing an answer may take; how long the rest of a refused request is read. */
@@ -32,7 +32,7 @@ static struct server_scope *scope_of(struct lws *wsi)
 static void compose(const struct config *config, struct peer *peer, int status, const char *type,
                     const void *body, size_t len)
 {
-    struct http_answer a = {
+    struct answer a = {
         .status = status,
         .type = type,
         .len = len,
@@ -43,8 +43,8 @@ static void compose(const struct config *config, struct peer *peer, int status, 
         .cookie = peer->cookie,
         .close = peer->close_after,
     };
-    char head[HTTP_HEAD_MAX];
-    size_t n = http_head(head, &a);
+    char head[ANSWER_HEAD_MAX];
+    size_t n = answer_head(head, &a);
     if (peer->headless)
         len = 0;
     free(peer->answer);

@@ -8,7 +8,7 @@
 #include "base/base64.h"
 #include "base/log.h"
 #include "base/utf8.h"
-#include "engineio/http_head.h"
+#include "http/answer_head.h"
 #include "net/peer.h"
 
 /* --- the handshake --- */
@@ -17,7 +17,7 @@ static int refuse(struct server_scope *scope, struct lws *wsi, const struct requ
                   const struct refusal *no)
 {
     engine_refused(scope->engine, no->metric);
-    struct http_answer a = {
+    struct answer a = {
         .status = no->status,
         .type = "application/json",
         .len = strlen(no->body),
@@ -26,8 +26,8 @@ static int refuse(struct server_scope *scope, struct lws *wsi, const struct requ
                       : NULL,
         .close = true,
     };
-    unsigned char answer[LWS_PRE + HTTP_HEAD_MAX + 128];
-    size_t n = http_head((char *)answer + LWS_PRE, &a);
+    unsigned char answer[LWS_PRE + ANSWER_HEAD_MAX + 128];
+    size_t n = answer_head((char *)answer + LWS_PRE, &a);
     memcpy(answer + LWS_PRE + n, no->body, a.len);
     lws_write(wsi, answer + LWS_PRE, n + a.len, LWS_WRITE_HTTP_HEADERS);
     return -1;

@@ -1,5 +1,5 @@
-/* http_head: see http_head.h. */
-#include "engineio/http_head.h"
+/* answer_head: see answer_head.h. */
+#include "http/answer_head.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -17,9 +17,9 @@ __attribute__((format(printf, 2, 3))) static void add(struct head *t, const char
 {
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(t->out + t->len, HTTP_HEAD_MAX - t->len, format, args);
+    int n = vsnprintf(t->out + t->len, ANSWER_HEAD_MAX - t->len, format, args);
     va_end(args);
-    if (n > 0 && (size_t)n < HTTP_HEAD_MAX - t->len)
+    if (n > 0 && (size_t)n < ANSWER_HEAD_MAX - t->len)
         t->len += (size_t)n;
 }
 
@@ -52,19 +52,29 @@ static const char *phrase(int status)
         return "Length Required";
     case 413:
         return "Content Too Large";
+    case 414:
+        return "URI Too Long";
     case 429:
         return "Too Many Requests";
+    case 431:
+        return "Request Header Fields Too Large";
+    case 501:
+        return "Not Implemented";
     case 503:
         return "Service Unavailable";
+    case 505:
+        return "HTTP Version Not Supported";
     default:
         return "Internal Server Error";
     }
 }
 
-size_t http_head(char *out, const struct http_answer *a)
+size_t answer_head(char *out, const struct answer *a)
 {
     struct head t = {out, 0};
     add(&t, "HTTP/1.1 %d %s\r\n", a->status, phrase(a->status));
+    if (a->date)
+        add(&t, "Date: %s\r\n", a->date);
     if (a->type)
         add(&t, "Content-Type: %s\r\n", a->type);
     if (a->status != 204)
@@ -87,4 +97,13 @@ size_t http_head(char *out, const struct http_answer *a)
         add(&t, "Connection: close\r\n");
     add(&t, "\r\n");
     return t.len;
+}
+
+void answer_date(char out[ANSWER_DATE], time_t seconds)
+{
+    struct tm utc;
+    /* The names are English: the daemon never sets a locale. */
+    if (!gmtime_r(&seconds, &utc) ||
+        strftime(out, ANSWER_DATE, "%a, %d %b %Y %H:%M:%S GMT", &utc) == 0)
+        out[0] = '\0';
 }

@@ -10,8 +10,8 @@
 #include <strings.h>
 
 #include "engineio/engine.h"
-#include "engineio/http_head.h"
 #include "fuzz.h"
+#include "http/answer_head.h"
 
 /* The value of the one line of this name; NULL if there is none. */
 static char *header(const char *head, const char *name)
@@ -30,7 +30,7 @@ static char *header(const char *head, const char *name)
 
 static void check_form(const char *head, size_t len)
 {
-    expect(len < HTTP_HEAD_MAX && strlen(head) == len, "expected %zu bytes, found %zu", len,
+    expect(len < ANSWER_HEAD_MAX && strlen(head) == len, "expected %zu bytes, found %zu", len,
            strlen(head));
     const char *end = strstr(head, "\r\n\r\n");
     expect(end && end + 4 == head + len, "expected one end, found %s", head);
@@ -53,10 +53,10 @@ static bool echoed(const char *text)
     return text && strlen(text) <= 256 && is_one_line(text);
 }
 
-static void check_head(const struct http_answer *a)
+static void check_head(const struct answer *a)
 {
-    char *head = malloc(HTTP_HEAD_MAX), number[32], start[32];
-    size_t len = http_head(head, a);
+    char *head = malloc(ANSWER_HEAD_MAX), number[32], start[32];
+    size_t len = answer_head(head, a);
     check_form(head, len);
     snprintf(start, sizeof start, "HTTP/1.1 %d ", a->status);
     snprintf(number, sizeof number, "%zu", a->len);
@@ -68,6 +68,7 @@ static void check_head(const struct http_answer *a)
     check_value(head, "Access-Control-Allow-Credentials", origin ? "true" : NULL);
     check_value(head, "Access-Control-Allow-Headers",
                 origin && a->preflight && echoed(a->request_headers) ? a->request_headers : NULL);
+    check_value(head, "Date", a->date);
     check_value(head, "Connection", a->close ? "close" : NULL);
     free(head);
 }
@@ -85,23 +86,26 @@ static bool listed(const char *list, const char *origin)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const int statuses[] = {200, 204, 400, 403, 404, 411, 413, 500, 503, 777};
+    static const int statuses[] = {200, 204, 400, 403, 404, 411, 414, 431, 505, 777};
     static const char *const types[] = {NULL, "text/html", "application/json",
                                         "text/plain; charset=UTF-8"};
     struct input in = {data, size};
     unsigned flags = take_number(&in);
+    char date[ANSWER_DATE];
     char *texts[3] = {NULL, NULL, NULL};
     const uint8_t *line;
     size_t len;
     for (int i = 0; i < 3 && take_line(&in, &line, &len); i++)
         texts[i] = text_of(line, len);
-    struct http_answer a = {.status = statuses[flags % 10],
+    struct answer a = {.status = statuses[flags % 10],
                             .type = types[flags >> 4 & 3],
                             .len = flags & 0x40 ? SIZE_MAX : flags,
                             .origin = texts[0],
                             .preflight = flags & 0x80,
                             .request_headers = texts[1],
-                            .close = flags & 0x100};
+                            .close = flags & 0x100,
+                       .date = flags & 0x200 ? date : NULL};
+    answer_date(date, (time_t)flags << (flags & 31));
     check_head(&a);
     const char *list = texts[2] ? texts[2] : "";
     expect(engine_origin_allowed(list, texts[0]) == listed(list, texts[0]),
