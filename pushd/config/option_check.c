@@ -3,12 +3,11 @@
  */
 #include "config/option_check.h"
 
-#include <arpa/inet.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "base/address.h"
-#include "base/decimal.h"
+#include "base/listen.h"
 #include "base/units.h"
 #include "base/url.h"
 #include "base/words.h"
@@ -17,32 +16,15 @@
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
 
-enum { ADDRESS_MAX = 64, NAMESPACE_MAX = 64 };
-
-static bool is_port(const char *text)
-{
-    uint64_t port;
-    return decimal(text, strlen(text), 65535, &port);
-}
+enum { NAMESPACE_MAX = 64 };
 
 /* A name would have to be looked up, at a time when the resolver may not answer yet. */
 const char *wrong_address(const char *text)
 {
-    static const char expected[] =
-        "a numeric address and a port such as 127.0.0.1:7602, 0.0.0.0:7602 or [::1]:7602";
-    const char *colon = strrchr(text, ':');
-    bool bracketed = *text == '[';
-    char host[ADDRESS_MAX];
-    struct in6_addr address;
-    if (colon == NULL || !is_port(colon + 1))
-        return expected;
-    size_t skip = bracketed ? 1 : 0;
-    size_t len = (size_t)(colon - text);
-    if (len < 2 * skip + 1 || len >= sizeof host || (bracketed && colon[-1] != ']'))
-        return expected;
-    memcpy(host, text + skip, len - 2 * skip);
-    host[len - 2 * skip] = '\0';
-    return inet_pton(bracketed ? AF_INET6 : AF_INET, host, &address) == 1 ? NULL : expected;
+    struct sockaddr_storage address;
+    return listen_parse(text, &address)
+               ? NULL
+               : "a numeric address and a port such as 127.0.0.1:7602, 0.0.0.0:7602 or [::1]:7602";
 }
 
 const char *wrong_path(const char *text)

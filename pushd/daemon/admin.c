@@ -6,6 +6,7 @@
  */
 #include "daemon/admin.h"
 #include "base/alloc.h"
+#include "base/listen.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -248,22 +249,6 @@ static void on_connection(uv_stream_t *listener, int status)
 
 /* --- the port --- */
 
-static int parse_address(const char *address, struct sockaddr_storage *out)
-{
-    char host[64];
-    const char *colon = strrchr(address, ':');
-    size_t skip = *address == '[';
-    if (colon == NULL || (size_t)(colon - address) >= sizeof host ||
-        (size_t)(colon - address) < 2 * skip)
-        return UV_EINVAL;
-    size_t len = (size_t)(colon - address) - 2 * skip;
-    memcpy(host, address + skip, len);
-    host[len] = '\0';
-    int port = (int)strtol(colon + 1, NULL, 10);
-    return skip ? uv_ip6_addr(host, port, (struct sockaddr_in6 *)out)
-                : uv_ip4_addr(host, port, (struct sockaddr_in *)out);
-}
-
 static void on_listener_closed(uv_handle_t *handle)
 {
     struct admin *a = handle->data;
@@ -283,7 +268,7 @@ struct admin *admin_open(uv_loop_t *loop, const char *address, const struct admi
     a->source = *source;
     uv_tcp_init(loop, &a->listener);
     a->listener.data = a;
-    int status = parse_address(address, &where);
+    int status = listen_parse(address, &where) ? 0 : UV_EINVAL;
     if (status == 0)
         status = uv_tcp_bind(&a->listener, (struct sockaddr *)&where, 0);
     if (status == 0)
