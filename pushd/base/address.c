@@ -59,6 +59,14 @@ void address_print(const struct address *a, char out[ADDRESS_TEXT])
         out[0] = '\0';
 }
 
+struct address address_to_count(const struct address *a)
+{
+    enum { V6_BYTES = 8 };
+    struct address counted = {.v4 = a->v4};
+    memcpy(counted.bytes, a->bytes, a->v4 ? sizeof counted.bytes : V6_BYTES);
+    return counted;
+}
+
 /* --- nets --- */
 
 bool address_net_parse(const char *text, size_t len, struct address_net *out)

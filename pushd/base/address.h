@@ -23,6 +23,15 @@ struct address {
 bool address_parse(const char *text, size_t len, struct address *out);
 void address_print(const struct address *a, char out[ADDRESS_TEXT]);
 
+/*
+ * The address by which the limits of one address count a.
+ *
+ * Of an IPv6 address only the first 64 bits count, the net that a site gives to one link. A host may
+ * use any address of it and changes it daily (privacy extensions), so counting whole addresses would
+ * limit nobody.
+ */
+struct address address_to_count(const struct address *a);
+
 struct address_net {
     struct address address;
     unsigned bits;

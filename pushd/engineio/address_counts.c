@@ -3,7 +3,6 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 #include <uthash.h>
 #include <utlist.h>
 
@@ -11,7 +10,7 @@
 #include "base/bucket.h"
 
 /* A bucket without debt is full again after a second. */
-enum { FULL_MS = 1000, V6_BYTES = 8 };
+enum { FULL_MS = 1000 };
 
 struct entry {
     UT_hash_handle hh;
@@ -62,13 +61,6 @@ static void forget(struct address_counts *c, uint64_t now)
     }
 }
 
-static struct address key_of(const struct address *a)
-{
-    struct address key = {.v4 = a->v4};
-    memcpy(key.bytes, a->bytes, a->v4 ? sizeof key.bytes : V6_BYTES);
-    return key;
-}
-
 static struct entry *find(struct address_counts *c, const struct address *key)
 {
     struct entry *e;
@@ -89,14 +81,14 @@ static enum address_answer judge(const struct address_counts *c, const struct en
 enum address_answer address_counts_ask(struct address_counts *c, const struct address *a,
                                        uint64_t now)
 {
-    struct address key = key_of(a);
+    struct address key = address_to_count(a);
     return judge(c, find(c, &key), now);
 }
 
 enum address_answer address_counts_enter(struct address_counts *c, const struct address *a,
                                          uint64_t now)
 {
-    struct address key = key_of(a);
+    struct address key = address_to_count(a);
     forget(c, now);
     struct entry *e = find(c, &key);
     enum address_answer answer = judge(c, e, now);
@@ -117,7 +109,7 @@ enum address_answer address_counts_enter(struct address_counts *c, const struct 
 
 void address_counts_leave(struct address_counts *c, const struct address *a)
 {
-    struct address key = key_of(a);
+    struct address key = address_to_count(a);
     struct entry *e = find(c, &key);
     if (!e || e->sessions == 0 || --e->sessions > 0)
         return;

@@ -4,8 +4,7 @@
  * An address is kept while it has a session, and for one second after its last handshake, until its
  * bucket is full again. So memory is bounded by the sessions and by the handshakes of a second.
  *
- * IPv6 is counted by /64, the net that a site gives to one link. A host may use any address of it
- * and changes it daily (privacy extensions), so counting whole addresses would limit nobody.
+ * IPv6 is counted by /64: see address_to_count().
  */
 #ifndef PUSHD_ADDRESS_COUNTS_H
 #define PUSHD_ADDRESS_COUNTS_H

@@ -6,7 +6,7 @@
  * its next request is idle. If its address wants another connection, that which has been idle
  * longest makes room (RFC 9112, 9.5, allows a server to close it at any time).
  *
- * IPv6 is counted by /64, as address_counts.h says.
+ * IPv6 is counted by /64: see address_to_count().
  */
 #ifndef PUSHD_CONNECTION_LIMIT_H
 #define PUSHD_CONNECTION_LIMIT_H
@@ -24,13 +24,13 @@ struct counted {
     bool idle;
 };
 
-/* most: connections of one address. */
+/* most: connections of one address, at least 1. */
 struct connection_limit *connection_limit_new(unsigned most);
 /* Nothing may count any more. */
 void connection_limit_free(struct connection_limit *l);
 
-/* c counts, and is not idle. False: its address has its most, and none of them is idle. *over is
- * the one that is to be closed for it, which counts no more; or NULL. */
+/* c, which did not count, counts and is not idle. False: its address has its most, and none of them
+ * is idle. *over is the one that is to be closed for it, which counts no more; or NULL. */
 bool connection_limit_enter(struct connection_limit *l, struct counted *c, const struct address *a,
                             struct counted **over);
 /* It waits for its next request, or does so no more. */
