@@ -26,9 +26,9 @@ void address_print(const struct address *a, char out[ADDRESS_TEXT]);
 /*
  * The address by which the limits of one address count a.
  *
- * Of an IPv6 address only the first 64 bits count, the net that a site gives to one link. A host may
- * use any address of it and changes it daily (privacy extensions), so counting whole addresses would
- * limit nobody.
+ * Of an IPv6 address only the first 64 bits count, the net that a site gives to one link. A host
+ * may use any address of it and changes it daily (privacy extensions), so counting whole addresses
+ * would limit nobody.
  */
 struct address address_to_count(const struct address *a);
 

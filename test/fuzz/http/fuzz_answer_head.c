@@ -98,12 +98,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int i = 0; i < 3 && take_line(&in, &line, &len); i++)
         texts[i] = text_of(line, len);
     struct answer a = {.status = statuses[flags % 10],
-                            .type = types[flags >> 4 & 3],
-                            .len = flags & 0x40 ? SIZE_MAX : flags,
-                            .origin = texts[0],
-                            .preflight = flags & 0x80,
-                            .request_headers = texts[1],
-                            .close = flags & 0x100,
+                       .type = types[flags >> 4 & 3],
+                       .len = flags & 0x40 ? SIZE_MAX : flags,
+                       .origin = texts[0],
+                       .preflight = flags & 0x80,
+                       .request_headers = texts[1],
+                       .close = flags & 0x100,
                        .date = flags & 0x200 ? date : NULL};
     answer_date(date, (time_t)flags << (flags & 31));
     check_head(&a);

@@ -80,9 +80,9 @@ static void browsers_get_their_origin_echoed(void **state)
     assert_null(strstr(out, "Allow-Methods"));
 
     a = (struct answer){.status = 204,
-                             .origin = "https://ui.example",
-                             .preflight = true,
-                             .request_headers = "authorization"};
+                        .origin = "https://ui.example",
+                        .preflight = true,
+                        .request_headers = "authorization"};
     out[answer_head(out, &a)] = '\0';
     assert_non_null(strstr(out, "\r\nAccess-Control-Allow-Headers: authorization\r\n"));
     assert_non_null(strstr(out, "\r\nAccess-Control-Allow-Methods: GET, POST, OPTIONS\r\n"));
