@@ -52,8 +52,8 @@ struct request_head {
     bool persistent;       /* the connection may serve another request (RFC 9112, 9.3) */
     bool expects_continue; /* Expect: 100-continue */
     bool version_1_0;
-    bool has_length;     /* Content-Length is present */
-    uint64_t length;     /* of the body */
+    bool has_length;      /* Content-Length is present */
+    uint64_t length;      /* of the body */
     uint16_t path, query; /* where in text they begin; each ends in a zero byte. query: without '?',
                              an empty text if there is none */
     uint16_t n;
@@ -69,10 +69,10 @@ enum head_step { HEAD_PART, HEAD_WHOLE, HEAD_WRONG };
  * Reads the head at the beginning of text, which may be followed by more. seen: so many bytes were
  * there at the last call for the same head; 0 at the first.
  *
- * HEAD_PART: it has not arrived completely; text is unchanged. HEAD_WHOLE: h is filled, and text has
- * zero bytes where its texts end. HEAD_WRONG: *status is the answer (400, 411, 414, 431, 501 or 505)
- * and *why a static text for the log; the connection cannot be used any more, but the values of h
- * that were read until then may be used (for CORS).
+ * HEAD_PART: it has not arrived completely; text is unchanged. HEAD_WHOLE: h is filled, and text
+ * has zero bytes where its texts end. HEAD_WRONG: *status is the answer (400, 411, 414, 431, 501 or
+ * 505) and *why a static text for the log; the connection cannot be used any more, but the values
+ * of h that were read until then may be used (for CORS).
  */
 enum head_step request_head_read(struct request_head *h, char *text, size_t len, size_t seen,
                                  int *status, const char **why);
@@ -80,9 +80,9 @@ enum head_step request_head_read(struct request_head *h, char *text, size_t len,
 /* The first value of this header, NULL if there is none. */
 const char *request_header(const struct request_head *h, enum header header);
 /*
- * All values of this header, joined by ", ". NULL if there is none. Points into the head if there is
- * one value, else to out. Of what does not fit into out, the right end is kept: there the nearest
- * proxy has written.
+ * All values of this header, joined by ", ". NULL if there is none. Points into the head if there
+ * is one value, else to out. Of what does not fit into out, the right end is kept: there the
+ * nearest proxy has written.
  */
 const char *request_values(const struct request_head *h, enum header header, char *out,
                            size_t size);

@@ -1,0 +1,50 @@
+/* characters: see characters.h. */
+#include "http/characters.h"
+
+enum {
+    VISIBLE = IN_VALUE | IN_TARGET,
+    TOKEN = VISIBLE | IN_TOKEN,
+    HOST = VISIBLE | IN_HOST,
+    BOTH = TOKEN | HOST
+};
+
+const uint8_t characters[256] = {
+    ['\t'] = IN_VALUE,
+    [' '] = IN_VALUE,
+    ['!'] = BOTH,
+    ['"'] = VISIBLE,
+    ['#'] = IN_TOKEN | IN_VALUE,
+    ['$'] = BOTH,
+    ['%'] = BOTH,
+    ['&'] = BOTH,
+    ['\''] = BOTH,
+    ['('] = HOST,
+    [')'] = HOST,
+    ['*'] = BOTH,
+    ['+'] = BOTH,
+    [','] = HOST,
+    ['-'] = BOTH,
+    ['.'] = BOTH,
+    ['/'] = VISIBLE,
+    ['0' ... '9'] = BOTH,
+    [':'] = VISIBLE,
+    [';'] = HOST,
+    ['<'] = VISIBLE,
+    ['='] = HOST,
+    ['>'] = VISIBLE,
+    ['?'] = VISIBLE,
+    ['@'] = VISIBLE,
+    ['A' ... 'Z'] = BOTH,
+    ['['] = VISIBLE,
+    ['\\'] = VISIBLE,
+    [']'] = VISIBLE,
+    ['^'] = TOKEN,
+    ['_'] = BOTH,
+    ['`'] = TOKEN,
+    ['a' ... 'z'] = BOTH,
+    ['{'] = VISIBLE,
+    ['|'] = TOKEN,
+    ['}'] = VISIBLE,
+    ['~'] = BOTH,
+    [0x80 ... 0xff] = IN_VALUE,
+};
