@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "base/metrics.h"
+#include "http/request_head.h"
 
 struct net {
     /* Answers a request. An empty body has the type NULL. The network adds the CORS headers. */
@@ -26,8 +27,6 @@ struct net {
     /* Stops reading from a WebSocket, or continues. */
     void (*pause)(void *ws, bool paused);
 };
-
-enum method { METHOD_GET, METHOD_POST, METHOD_OPTIONS, METHOD_OTHER };
 
 /* Strings are valid during the call. NULL = the header is absent. */
 struct request {
