@@ -7,13 +7,16 @@
 #include "daemon/admin.h"
 #include "base/alloc.h"
 #include "base/listen.h"
+#include "http/answer_head.h"
+#include "http/request_head.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { HEAD_MAX = 8192, VISITS_MAX = 32, VISIT_MS = 5000, BACKLOG = 16 };
+enum { VISITS_MAX = 32, VISIT_MS = 5000, BACKLOG = 16 };
 
 static const char PLAIN[] = "text/plain; charset=utf-8";
 static const char OPENMETRICS[] = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -36,12 +39,13 @@ struct connection {
     unsigned open_handles;
     bool answered;
     char *answer;
-    size_t len;
-    char head[HEAD_MAX + 1];
+    size_t len; /* of the head, as far as it was read */
+    char head[REQUEST_HEAD_MAX];
 };
 
-struct answer {
-    const char *status, *type;
+struct page {
+    int status;
+    const char *type;
     char *body; /* malloc'd */
     size_t len;
 };
@@ -82,18 +86,18 @@ static void on_timeout(uv_timer_t *timer)
     end_connection(timer->data);
 }
 
-/* --- answers --- */
+/* --- pages --- */
 
-static struct answer text_answer(const char *status, const char *text)
+static struct page text_page(int status, const char *text)
 {
-    char *body = alloc_text(text);
-    return (struct answer){status, PLAIN, body, body == NULL ? 0 : strlen(body)};
+    char *body = alloc_format("%s\n", text);
+    return (struct page){status, PLAIN, body, strlen(body)};
 }
 
-static struct answer answer_livez(const struct admin *a)
+static struct page livez(const struct admin *a)
 {
     (void)a;
-    return text_answer("200 OK", "ok\n");
+    return text_page(200, "ok");
 }
 
 static void write_reason(void *to, const char *reason)
@@ -101,46 +105,45 @@ static void write_reason(void *to, const char *reason)
     fprintf(to, "%s\n", reason);
 }
 
-static struct answer answer_readyz(const struct admin *a)
+static struct page readyz(const struct admin *a)
 {
-    struct answer answer = {"503 Service Unavailable", PLAIN, NULL, 0};
-    FILE *out = open_memstream(&answer.body, &answer.len);
+    struct page page = {503, PLAIN, NULL, 0};
+    FILE *out = open_memstream(&page.body, &page.len);
     if (out == NULL)
-        return text_answer("500 Internal Server Error", "no memory\n");
+        return text_page(500, "no memory");
     a->source.reasons(a->source.ctx, write_reason, out);
     fclose(out);
-    if (answer.len > 0)
-        return answer;
-    free(answer.body);
-    return text_answer("200 OK", "ready\n");
+    if (page.len > 0)
+        return page;
+    free(page.body);
+    return text_page(200, "ready");
 }
 
-static struct answer answer_metrics(const struct admin *a)
+static struct page metrics(const struct admin *a)
 {
-    struct answer answer = {"200 OK", OPENMETRICS, NULL, 0};
-    answer.body = a->source.metrics(a->source.ctx, &answer.len);
-    return answer.body != NULL ? answer : text_answer("500 Internal Server Error", "no memory\n");
+    struct page page = {200, OPENMETRICS, NULL, 0};
+    page.body = a->source.metrics(a->source.ctx, &page.len);
+    return page.body != NULL ? page : text_page(500, "no memory");
 }
 
 static const struct {
     const char *path;
-    struct answer (*answer)(const struct admin *a);
+    struct page (*page)(const struct admin *a);
 } ROUTES[] = {
-    {"/livez", answer_livez},
-    {"/readyz", answer_readyz},
-    {"/metrics", answer_metrics},
+    {"/livez", livez},
+    {"/readyz", readyz},
+    {"/metrics", metrics},
 };
 
-static struct answer answer_to(const struct admin *a, const char *method, const char *path)
+static struct page page_of(const struct admin *a, const struct request_head *h)
 {
     for (size_t i = 0; i < sizeof ROUTES / sizeof *ROUTES; i++) {
-        if (strcmp(path, ROUTES[i].path) != 0)
+        if (strcmp(h->text + h->path, ROUTES[i].path) != 0)
             continue;
-        if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-            return text_answer("405 Method Not Allowed", "use GET or HEAD\n");
-        return ROUTES[i].answer(a);
+        return h->method == METHOD_GET || h->bodiless ? ROUTES[i].page(a)
+                                                      : text_page(405, "use GET or HEAD");
     }
-    return text_answer("404 Not Found", "there are /livez, /readyz and /metrics\n");
+    return text_page(404, "there are /livez, /readyz and /metrics");
 }
 
 static void on_shutdown(uv_shutdown_t *request, int status)
@@ -156,47 +159,30 @@ static void on_written(uv_write_t *request, int status)
         end_connection(v);
 }
 
-static void send_answer(struct connection *v, struct answer answer, bool head_only)
+static void send_page(struct connection *v, struct page page, bool head_only)
 {
-    char *text = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&text, &len);
+    char date[ANSWER_DATE];
+    answer_date(date, time(NULL));
+    struct answer a = {.status = page.status,
+                       .type = page.type,
+                       .len = page.len,
+                       .allow = page.status == 405 ? "GET, HEAD" : NULL,
+                       .close = true,
+                       .date = date};
     v->answered = true;
-    if (out != NULL) {
-        fprintf(out,
-                "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s"
-                "Cache-Control: no-store\r\nConnection: close\r\n\r\n",
-                answer.status, answer.type, answer.len,
-                strncmp(answer.status, "405", 3) == 0 ? "Allow: GET, HEAD\r\n" : "");
-        if (!head_only && answer.body != NULL)
-            fwrite(answer.body, 1, answer.len, out);
-        fclose(out);
+    v->answer = alloc(ANSWER_HEAD_MAX + page.len);
+    size_t n = answer_head(v->answer, &a);
+    if (!head_only) {
+        memcpy(v->answer + n, page.body, page.len);
+        n += page.len;
     }
-    free(answer.body);
-    v->answer = text;
-    uv_buf_t buf = uv_buf_init(text, (unsigned)len);
-    if (text == NULL || uv_write(&v->write, (uv_stream_t *)&v->tcp, &buf, 1, on_written) != 0)
+    free(page.body);
+    uv_buf_t buf = uv_buf_init(v->answer, (unsigned)n);
+    if (uv_write(&v->write, (uv_stream_t *)&v->tcp, &buf, 1, on_written) != 0)
         end_connection(v);
 }
 
 /* --- requests --- */
-
-/* Answers the head that was read: "METHOD /path?query HTTP/1.x". */
-static void take_request(struct connection *v)
-{
-    char method[16], path[64], version[16];
-    char *line_end = v->head + strcspn(v->head, "\r\n");
-    *line_end = '\0';
-    /* A method or a path that is cut off here is not one of ours. */
-    int n = sscanf(v->head, "%15[A-Z] %63[^ ?]%*[^ ] %15s", method, path, version);
-    if (n < 3)
-        n = sscanf(v->head, "%15[A-Z] %63[^ ?] %15s", method, path, version);
-    if (n != 3 || strncmp(version, "HTTP/1.", 7) != 0) {
-        send_answer(v, text_answer("400 Bad Request", "expected GET /readyz HTTP/1.1\n"), false);
-        return;
-    }
-    send_answer(v, answer_to(v->admin, method, path), strcmp(method, "HEAD") == 0);
-}
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
@@ -204,23 +190,31 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     (void)suggested;
     if (v->answered)
         v->len = 0; /* what arrives from now on is dropped */
-    *buf = uv_buf_init(v->head + v->len, (unsigned)(HEAD_MAX - v->len));
+    *buf = uv_buf_init(v->head + v->len, (unsigned)(sizeof v->head - v->len));
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct connection *v = stream->data;
+    struct request_head h = {0};
+    const char *why;
+    int wrong;
     (void)buf;
     if (n < 0)
         end_connection(v);
     if (n <= 0 || v->answered)
         return;
+    size_t seen = v->len;
     v->len += (size_t)n;
-    v->head[v->len] = '\0';
-    if (strstr(v->head, "\r\n\r\n") != NULL)
-        take_request(v);
-    else if (v->len == HEAD_MAX)
-        send_answer(v, text_answer("431 Request Header Fields Too Large", "too large\n"), false);
+    switch (request_head_read(&h, v->head, v->len, seen, &wrong, &why)) {
+    case HEAD_PART:
+        return;
+    case HEAD_WHOLE:
+        send_page(v, page_of(v->admin, &h), h.bodiless);
+        return;
+    case HEAD_WRONG:
+        send_page(v, text_page(wrong, why), h.bodiless);
+    }
 }
 
 static void on_connection(uv_stream_t *listener, int status)

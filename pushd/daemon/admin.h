@@ -2,7 +2,8 @@
  * admin: the HTTP/1.1 port for operators: /livez, /readyz and /metrics.
  *
  * It does not know what it shows: each request asks the source. /livez is answered as long as the
- * loop runs. Every answer closes its connection.
+ * loop runs. Requests are read as strictly as on the public port. Every answer closes its
+ * connection.
  */
 #ifndef PUSHD_ADMIN_H
 #define PUSHD_ADMIN_H

@@ -46,6 +46,8 @@ static const char *phrase(int status)
         return "Forbidden";
     case 404:
         return "Not Found";
+    case 405:
+        return "Method Not Allowed";
     case 408:
         return "Request Timeout";
     case 411:
@@ -80,6 +82,8 @@ size_t answer_head(char *out, const struct answer *a)
     if (a->status != 204)
         add(&t, "Content-Length: %zu\r\n", a->len);
     add(&t, "Cache-Control: no-store\r\n");
+    if (a->allow)
+        add(&t, "Allow: %s\r\n", a->allow);
     if (a->status == 429) /* rates are counted by the second */
         add(&t, "Retry-After: 1\r\n");
     if (a->cookie)

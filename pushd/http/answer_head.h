@@ -20,7 +20,8 @@ struct answer {
     const char *request_headers; /* of the preflight, repeated; NULL = none */
     const char *cookie;          /* Set-Cookie: name=value; NULL = none */
     bool close;
-    const char *date; /* of now, by answer_date(); NULL = none */
+    const char *allow; /* the methods, of a response 405; NULL = none */
+    const char *date;  /* of now, by answer_date(); NULL = none */
 };
 
 enum { ANSWER_HEAD_MAX = 1024, ANSWER_DATE = 32 };

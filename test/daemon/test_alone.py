@@ -3,6 +3,8 @@ import os
 import re
 import select
 import signal
+import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -138,7 +140,7 @@ def test_metrics_are_openmetrics(start):
     assert (answer.headers["content-type"]
             == "application/openmetrics-text; version=1.0.0; charset=utf-8")
     assert answer.text.endswith("\n# EOF\n") and "\nvantage6_pushd_ready 0\n" in answer.text
-    head = daemon.raw(b"HEAD /metrics HTTP/1.1\r\n\r\n")
+    head = daemon.raw(b"HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
     assert (head.startswith("HTTP/1.1 200 ") and "\r\nContent-Length: " in head
             and head.endswith("\r\n\r\n"))
 
@@ -149,10 +151,16 @@ def test_other_paths_methods_and_nonsense_are_refused(start):
         assert daemon.get(path).status == 404
     answer = daemon.get("/livez", "POST")
     assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+    date = parsedate_to_datetime(answer.headers["date"]).timestamp()
+    assert abs(date - time.time()) < 60
     for data, status in (
-            (b"\x16\x03\x01\r\n\r\n", 400), (b"GET /livez\r\n\r\n", 400), (b"\r\n\r\n", 400),
-            (b"GET /livez HTTP/1.1\r\nX: " + b"x" * 9000 + b"\r\n\r\n", 431),
-            (b"POST /livez HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100000, 405)):
+            (b"\x16\x03\x01", 400), (b"GET /livez\r\n\r\n", 400),
+            (b"GET /livez HTTP/1.1\r\n\r\n", 400), (b"GET /livez HTTP/2.0\r\nHost: x\r\n\r\n", 505),
+            (b"\r\nGET http://x/livez?y HTTP/1.0\r\n\r\n", 200),
+            (b"GET /livez HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 20000, 431),
+            (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+            (b"POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100000,
+             405)):
         assert daemon.raw(data).startswith(f"HTTP/1.1 {status} "), data[:40]
 
 

@@ -21,6 +21,7 @@ static void every_status_has_its_phrase(void **state)
                  {400, "Bad Request"},
                  {403, "Forbidden"},
                  {404, "Not Found"},
+                 {405, "Method Not Allowed"},
                  {408, "Request Timeout"},
                  {411, "Length Required"},
                  {413, "Content Too Large"},
@@ -63,6 +64,18 @@ static void the_date_is_that_of_http(void **state)
     a.date = NULL;
     out[answer_head(out, &a)] = '\0';
     assert_null(strstr(out, "Date"));
+}
+
+static void a_method_that_is_not_allowed_is_told_those_that_are(void **state)
+{
+    char out[ANSWER_HEAD_MAX];
+    struct answer a = {.status = 405, .allow = "GET, HEAD"};
+    (void)state;
+    out[answer_head(out, &a)] = '\0';
+    assert_non_null(strstr(out, "\r\nAllow: GET, HEAD\r\n"));
+    a.allow = NULL;
+    out[answer_head(out, &a)] = '\0';
+    assert_null(strstr(out, "\r\nAllow:"));
 }
 
 static void browsers_get_their_origin_echoed(void **state)
@@ -114,6 +127,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_status_has_its_phrase),
         cmocka_unit_test(the_date_is_that_of_http),
+        cmocka_unit_test(a_method_that_is_not_allowed_is_told_those_that_are),
         cmocka_unit_test(browsers_get_their_origin_echoed),
         cmocka_unit_test(nothing_hostile_is_echoed),
     };
