@@ -143,7 +143,9 @@ static enum head_step read_request_line(struct reader *r, size_t *at)
 {
     const char *method = r->text + *at, *end = r->text + r->len;
     const char *blank = memchr(method, ' ', (size_t)(end - method));
-    if (blank == method || run(r, method, blank ? blank : end, IN_TOKEN) != (blank ? blank : end))
+    const char *method_end = blank ? blank : end;
+    /* A CR was seen, but could have been half of an empty line. */
+    if (*method == '\r' || blank == method || run(r, method, method_end, IN_TOKEN) != method_end)
         return wrong(r, 400, "no method at the beginning");
     if (!blank)
         return HEAD_PART;
