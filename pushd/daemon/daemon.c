@@ -98,9 +98,12 @@ static void flush(void *ctx)
 static void reasons(void *ctx, void (*say)(void *to, const char *reason), void *to)
 {
     struct daemon *d = ctx;
+    const char *listen = server_reason(d->server);
     const char *keys = keys_reason(d->keys), *db = db_reason(d->db);
     if (d->draining)
         say(to, "stopping: clients are being closed");
+    if (listen)
+        say(to, listen);
     if (keys)
         say(to, keys);
     if (db)
@@ -200,16 +203,17 @@ static void on_hangup(uv_signal_t *handle, int number)
 
 /* --- the beginning --- */
 
-static void raise_file_limit(const struct config *config)
+/* Downwards too: libwebsockets allocates by it, and in containers it may be 2^30. */
+static void set_file_limit(const struct config *config)
 {
     struct rlimit limit;
     rlim_t want = (rlim_t)config->max_connections + OTHER_FILES;
+    /* A polling client may have a second connection. */
+    rlim_t best = want + (rlim_t)config->max_polling;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return;
-    if (limit.rlim_cur < want) {
-        limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
+    limit.rlim_cur = limit.rlim_max < best ? limit.rlim_max : best;
+    setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_cur < want)
         log_warning(
             "only %llu files may be open, %d connections need %llu: raise the limit of open "
@@ -245,7 +249,7 @@ static int open_all(struct daemon *d, char *err, size_t size)
 {
     struct admin_source source = {.ctx = d, .reasons = reasons, .metrics = metrics};
     struct keys_env keys = {d->config, &d->loop, &d->metrics, use_keys, d};
-    d->server = server_open(d->config, &d->loop, d->engine, err, size);
+    d->server = server_open(d->config, &d->loop, d->wheel, d->engine, err, size);
     if (!d->server)
         return -1;
     d->admin = admin_open(&d->loop, d->config->admin_listen, &source, err, size);
@@ -267,7 +271,7 @@ int daemon_run(const struct config *config)
     static struct daemon d;
     char err[512] = "";
     d.config = config;
-    raise_file_limit(config);
+    set_file_limit(config);
     start_loop(&d);
     d.wheel = wheel_new(uv_now(&d.loop));
     d.engine = engine_new(config, &d.metrics, d.wheel);

@@ -2,7 +2,6 @@
 #include "engineio/admission.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "engineio/address_counts.h"
@@ -21,7 +20,6 @@ static const struct refusal FAST = {
 struct admission {
     const struct config *config;
     struct address_counts *counts;
-    struct address_list trusted;
     unsigned sessions, polling;
 };
 
@@ -31,23 +29,13 @@ struct admission *admission_new(const struct config *config)
     g->config = config;
     g->counts = address_counts_new((unsigned)config->max_connections_per_address,
                                    (unsigned)config->handshake_rate);
-    address_list_parse(config->trusted_proxies, &g->trusted);
     return g;
 }
 
 void admission_free(struct admission *g)
 {
     address_counts_free(g->counts);
-    address_list_free(&g->trusted);
     free(g);
-}
-
-struct address admission_address(const struct admission *g, const struct request *rq)
-{
-    struct address peer = {0};
-    if (!rq->peer || !address_parse(rq->peer, strlen(rq->peer), &peer))
-        return (struct address){0};
-    return address_behind(&g->trusted, &peer, rq->forwarded_for);
 }
 
 const struct refusal *admission_refuses(struct admission *g, const struct address *a, bool polling,

@@ -2,8 +2,7 @@
  * admission: admission control: may another session begin?
  *
  * It limits all sessions, the polling ones, those of one address, and the handshake rate of an
- * address. Every session enters once and leaves once. It also finds the address of a client behind
- * proxies.
+ * address. Every session enters once and leaves once.
  */
 #ifndef PUSHD_ADMISSION_H
 #define PUSHD_ADMISSION_H
@@ -21,9 +20,6 @@ struct admission;
 struct admission *admission_new(const struct config *config);
 /* All sessions must have left. */
 void admission_free(struct admission *g);
-
-/* The client's address. If the peer has no IP address, it is ::. */
-struct address admission_address(const struct admission *g, const struct request *rq);
 
 /* NULL if a session may begin. Counts nothing. */
 const struct refusal *admission_refuses(struct admission *g, const struct address *a, bool polling,

@@ -1,7 +1,6 @@
 /* engine: see engine.h. */
 #include "engineio/engine.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,19 +59,11 @@ bool engine_origin_allowed(const char *list, const char *origin)
     return !origin || words_have(list, "*", 1) || words_have(list, origin, strlen(origin));
 }
 
-static bool printable(const char *origin)
-{
-    for (; origin && *origin; origin++)
-        if (iscntrl((unsigned char)*origin))
-            return false;
-    return true;
-}
-
 /* A well-formed request may still exceed a limit. */
 static const struct refusal *admit(struct engine *e, const struct request *rq, uint64_t now)
 {
-    struct address from = admission_address(e->admission, rq);
-    return e->draining ? &STOPPING : admission_refuses(e->admission, &from, !rq->websocket, now);
+    return e->draining ? &STOPPING
+                       : admission_refuses(e->admission, &rq->from, !rq->websocket, now);
 }
 
 /* The checks of every request, in the order of the reference server. *s is the session that sid
@@ -86,8 +77,6 @@ static const struct refusal *check(struct engine *e, const struct request *rq,
     wheel_advance(e->wheel, now); /* a late loop delivers requests before timers */
     if (!polling && !websocket)
         return &UNKNOWN_TRANSPORT;
-    if (!printable(rq->origin))
-        return &BAD_REQUEST;
     if (p->sid[0]) {
         *s = session_find(e, p->sid);
         if (!*s)
@@ -111,8 +100,7 @@ static const struct refusal *check(struct engine *e, const struct request *rq,
 /* Begins a session of a polling client; answers its request. */
 static void open_polling(struct engine *e, const struct request *rq, void *request, uint64_t now)
 {
-    struct address from = admission_address(e->admission, rq);
-    struct session *s = session_new(e, &from, NULL, now);
+    struct session *s = session_new(e, &rq->from, NULL, now);
     struct frame *open = session_open_packet(s);
     size_t len;
     const void *text = frame_text(open, &len);
@@ -125,8 +113,7 @@ static void open_polling(struct engine *e, const struct request *rq, void *reque
 
 static struct session *open_ws(struct engine *e, const struct request *rq, void *ws, uint64_t now)
 {
-    struct address from = admission_address(e->admission, rq);
-    struct session *s = session_new(e, &from, ws, now);
+    struct session *s = session_new(e, &rq->from, ws, now);
     struct frame *open = session_open_packet(s);
     session_queue(s, open);
     frame_unref(open);
@@ -178,11 +165,9 @@ const struct refusal *engine_refuses_post(struct engine *e, const struct request
     return NULL;
 }
 
-void engine_gone(struct engine *e, void *request, const char *query, uint64_t now)
+void engine_gone(struct engine *e, void *request, const char *sid)
 {
-    (void)now;
-    struct parameters p = query_parse(query);
-    struct session *s = session_find(e, p.sid);
+    struct session *s = session_find(e, sid);
     if (!s)
         return;
     if (s->post == request)

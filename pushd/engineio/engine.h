@@ -53,8 +53,8 @@ void engine_request(struct engine *e, const struct request *rq, void *request, u
  */
 const struct refusal *engine_refuses_post(struct engine *e, const struct request *rq, void *request,
                                           uint64_t now);
-/* The client of an unanswered request has gone. */
-void engine_gone(struct engine *e, void *request, const char *query, uint64_t now);
+/* The client of an unanswered request of this session has gone. */
+void engine_gone(struct engine *e, void *request, const char *sid);
 
 /* NULL if this request may become a WebSocket. */
 const struct refusal *engine_refuses_ws(struct engine *e, const struct request *rq, uint64_t now);

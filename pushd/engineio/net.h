@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/address.h"
 #include "base/metrics.h"
 #include "http/request_head.h"
 
@@ -35,11 +36,10 @@ struct request {
     const char *origin;
     const char *authorization;
     const char *user_agent;
-    const char *peer;          /* address of the other end of the connection, perhaps a proxy */
-    const char *forwarded_for; /* X-Forwarded-For; several are joined by commas */
-    bool websocket;            /* asks for an upgrade to WebSocket */
-    bool octet_stream;         /* Content-Type: application/octet-stream */
-    const char *body;          /* of a POST, complete */
+    struct address from; /* the client's, also behind proxies that are trusted */
+    bool websocket;      /* asks for an upgrade to WebSocket */
+    bool octet_stream;   /* Content-Type: application/octet-stream */
+    const char *body;    /* of a POST, complete */
     size_t body_len;
 };
 

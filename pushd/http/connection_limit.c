@@ -60,15 +60,23 @@ bool connection_limit_enter(struct connection_limit *l, struct counted *c, const
     return true;
 }
 
-void connection_limit_idle(struct counted *c, bool idle)
+void connection_limit_idle(struct counted *c, bool served)
 {
-    if (!c->of || c->idle == idle)
+    if (!c->of || c->idle)
         return;
-    c->idle = idle;
-    if (idle)
+    c->idle = true;
+    if (served)
         DL_APPEND(c->of->idle, c);
     else
-        DL_DELETE(c->of->idle, c);
+        DL_PREPEND(c->of->idle, c);
+}
+
+void connection_limit_busy(struct counted *c)
+{
+    if (!c->idle)
+        return;
+    c->idle = false;
+    DL_DELETE(c->of->idle, c);
 }
 
 void connection_limit_leave(struct connection_limit *l, struct counted *c)
@@ -76,7 +84,7 @@ void connection_limit_leave(struct connection_limit *l, struct counted *c)
     struct counted_address *of = c->of;
     if (!of)
         return;
-    connection_limit_idle(c, false);
+    connection_limit_busy(c);
     c->of = NULL;
     if (--of->n > 0)
         return;

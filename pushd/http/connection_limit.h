@@ -33,8 +33,11 @@ void connection_limit_free(struct connection_limit *l);
  * is idle. *over is the one that is to be closed for it, which counts no more; or NULL. */
 bool connection_limit_enter(struct connection_limit *l, struct counted *c, const struct address *a,
                             struct counted **over);
-/* It waits for its next request, or does so no more. */
-void connection_limit_idle(struct counted *c, bool idle);
+/* It waits for its next request. If it has not served its client, it makes room before those that
+ * have. */
+void connection_limit_idle(struct counted *c, bool served);
+/* Its next request arrives. */
+void connection_limit_busy(struct counted *c);
 /* It counts no more. Does nothing if it does not count. */
 void connection_limit_leave(struct connection_limit *l, struct counted *c);
 

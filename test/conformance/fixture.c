@@ -307,7 +307,7 @@ static int serve(struct fixture *f, bool sockets)
     char err[512] = "";
     start_loop(f);
     start_core(f, sockets);
-    f->server = server_open(&f->config, &f->loop, f->engine, err, sizeof err);
+    f->server = server_open(&f->config, &f->loop, f->wheel, f->engine, err, sizeof err);
     if (!f->server) {
         fprintf(stderr, "fixture: %s\n", err);
         return 1;

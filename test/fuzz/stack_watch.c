@@ -213,10 +213,10 @@ static bool has_room(const char *address, bool websocket)
 }
 
 /* A session begins just if there is room for it. */
-static void check_room(const struct handle *h, const struct request *rq, bool room, bool begun)
+static void check_room(const struct handle *h, const char *from, bool room, bool begun)
 {
     expect(begun == room, "expected a %s handshake from %s to be %s",
-           h->websocket ? "WebSocket" : "polling", rq->forwarded_for, room ? "taken" : "refused");
+           h->websocket ? "WebSocket" : "polling", from, room ? "taken" : "refused");
 }
 
 void watch_request(const struct request *from, bool known, unsigned which)
@@ -232,16 +232,16 @@ void watch_request(const struct request *from, bool known, unsigned which)
     snprintf(query, sizeof query, "EIO=4&transport=%s%s%s", rq.websocket ? "websocket" : "polling",
              known ? "&sid=" : "", known ? stack.net.sids[which % SIDS] : "");
     rq.query = query;
-    rq.peer = "10.0.0.1";
-    rq.forwarded_for = clients[which % 3];
-    bool room = has_room(rq.forwarded_for, rq.websocket);
+    const char *client = clients[which % 3];
+    address_parse(client, strlen(client), &rq.from);
+    bool room = has_room(client, rq.websocket);
     struct handle *h = mock_net_open(&stack.net, n, &rq);
     if (rq.websocket)
         stack_upgrade(&stack, h, &rq);
     else
         engine_request(stack.engine, &rq, h, stack.now);
     if (!known && rq.method == METHOD_GET)
-        check_room(h, &rq, room, rq.websocket ? h->session != NULL : h->status == 200);
+        check_room(h, client, room, rq.websocket ? h->session != NULL : h->status == 200);
 }
 
 /* --- the end --- */

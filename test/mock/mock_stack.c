@@ -86,14 +86,26 @@ void stack_request(struct mock_stack *m, int n, const struct request *rq)
     engine_flush(m->engine);
 }
 
+/* As the network finds it. */
+static struct address from(const struct mock_stack *m)
+{
+    struct address_list trusted;
+    struct address peer = {0};
+    if (!address_parse(m->peer, strlen(m->peer), &peer))
+        return peer;
+    address_list_parse(m->config.trusted_proxies, &trusted);
+    struct address client = address_behind(&trusted, &peer, m->forwarded_for);
+    address_list_free(&trusted);
+    return client;
+}
+
 static struct request get(struct mock_stack *m, const char *query, const char *authorization)
 {
     return (struct request){.method = METHOD_GET,
                             .query = query,
                             .authorization = authorization,
                             .user_agent = m->user_agent,
-                            .peer = m->peer,
-                            .forwarded_for = m->forwarded_for};
+                            .from = from(m)};
 }
 
 void stack_get_as(struct mock_stack *m, int n, const char *query, const char *authorization)

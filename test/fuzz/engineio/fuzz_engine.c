@@ -113,7 +113,7 @@ static void request_gone(const struct step *s)
     if (!h)
         return;
     h->state = HANDLE_DONE;
-    engine_gone(stack.engine, h, h->query, stack.now);
+    engine_gone(stack.engine, h, query_parse(h->query).sid);
 }
 
 static void stall(const struct step *s)

@@ -173,7 +173,7 @@ static void an_aborted_get_ends_the_session(void **state)
     (void)state;
     const char *sid = stack_handshake(&m, NULL);
     stack_get(&m, 0, with_sid(sid));
-    engine_gone(m.engine, &m.net.handle[0], with_sid(sid), m.now);
+    engine_gone(m.engine, &m.net.handle[0], sid);
     engine_flush(m.engine);
     assert_int_equal(engine_sessions(m.engine), 0);
     assert_int_equal(m.net.handle[0].status, 0); /* nobody to answer */

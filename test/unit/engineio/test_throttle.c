@@ -233,7 +233,7 @@ static void a_post_given_up_still_counts(void **state)
     start_polling();
     stack_post(&m, 1, query, SMALL "\x1e" SMALL);
     assert_int_equal(m.net.handle[1].status, 0);
-    engine_gone(m.engine, &m.net.handle[1], query, m.now);
+    engine_gone(m.engine, &m.net.handle[1], strstr(query, "sid=") + 4);
     stack_post(&m, 2, query, SMALL);
     assert_int_equal(m.net.handle[2].status, 400);
     assert_int_equal(metric(METRIC_RECEIVED), 2);

@@ -91,12 +91,28 @@ static void the_one_that_is_idle_longest_makes_room(void **state)
     connection_limit_idle(&c[1], true);
     connection_limit_idle(&c[2], true); /* it has been since before the others */
     enters_for(l, &c[3], "192.0.2.1", &c[2]);
-    connection_limit_idle(&c[0], false); /* a request: it is the last when it waits again */
+    connection_limit_busy(&c[0]); /* a request: it is the last when it waits again */
     connection_limit_idle(&c[0], true);
     enters_for(l, &c[4], "192.0.2.1", &c[1]);
     enters_for(l, &c[5], "192.0.2.1", &c[0]);
     is_full(l, "192.0.2.1");
     leave(l, c, MOST + 3);
+    connection_limit_free(l);
+}
+
+static void one_that_has_not_served_its_client_makes_room_first(void **state)
+{
+    struct connection_limit *l = connection_limit_new(MOST);
+    struct counted c[MOST + 2] = {0};
+    (void)state;
+    for (int i = 0; i < MOST; i++)
+        enters(l, &c[i], "192.0.2.1");
+    connection_limit_idle(&c[0], true);
+    connection_limit_idle(&c[1], false);
+    connection_limit_idle(&c[2], true);
+    enters_for(l, &c[MOST], "192.0.2.1", &c[1]);
+    enters_for(l, &c[MOST + 1], "192.0.2.1", &c[0]);
+    leave(l, c, MOST + 2);
     connection_limit_free(l);
 }
 
@@ -165,7 +181,8 @@ static void many_addresses_leave_nothing_behind(void **state)
     for (unsigned i = 0; i < 2 * MANY; i++) {
         snprintf(text, sizeof text, "192.%u.%u.1", i % MANY >> 8, i % MANY & 255);
         enters(l, &c[i], text);
-        connection_limit_idle(&c[i], i % 3 == 0);
+        if (i % 3 == 0)
+            connection_limit_idle(&c[i], true);
     }
     leave(l, c, 2 * (size_t)MANY);
     connection_limit_free(l);
@@ -177,6 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_has_so_many_connections_and_no_more),
         cmocka_unit_test(the_one_that_is_idle_longest_makes_room),
+        cmocka_unit_test(one_that_has_not_served_its_client_makes_room_first),
         cmocka_unit_test(idle_ones_stay_while_there_is_room),
         cmocka_unit_test(one_that_holds_a_poll_does_not_count),
         cmocka_unit_test(ipv6_is_counted_by_its_net),
