@@ -101,7 +101,7 @@ static void read_on(struct connection *c)
 static void keep(struct connection *c, const char *data, size_t len)
 {
     char *kept = c->kept;
-    if (len == 0) {
+    if (!data || len == 0) {
         free(kept);
         c->kept = NULL;
     } else if (kept && data >= kept && data < kept + c->kept_len) {

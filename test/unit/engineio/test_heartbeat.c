@@ -145,7 +145,8 @@ static void a_polling_client_that_has_gone_is_noticed(void **state)
         assert_string_equal(m.net.handle[2].text, "2");
     }
     stack_get(&m, 2, query);
-    engine_gone(m.engine, &m.net.handle[1], strstr(query, "sid=") + 4); /* its other connection has broken */
+    engine_gone(m.engine, &m.net.handle[1],
+                strstr(query, "sid=") + 4); /* its other connection has broken */
     stack_pass(&m, 3000);
     assert_int_equal(engine_sessions(m.engine), 1);
     stack_pass(&m, 2999); /* it does not come for this ping */
