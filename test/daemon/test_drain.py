@@ -132,6 +132,7 @@ def test_sigterm_without_a_database_ends_too(world, restart, clients):
 
 def test_after_a_kill_and_a_restart_only_those_who_stay_away_are_announced_offline(
         world, restart, clients):
+    world.alone()
     user = clients(Raw(world, USER, instance=1))
     comes_back, stays_away = clients(Python(world, N3)), clients(Raw(world, N4))
     world.joined(user, comes_back, stays_away)
@@ -149,6 +150,7 @@ def test_after_a_kill_and_a_restart_only_those_who_stay_away_are_announced_offli
 
 def test_clients_of_a_daemon_that_died_for_good_are_announced_offline_by_another(
         world, restart, clients):
+    world.alone()
     user, node = clients(Raw(world, USER, instance=1)), clients(Raw(world, N5))
     world.joined(user, node)
     both = world.links()
