@@ -212,24 +212,30 @@ static void leave(struct connection *c)
         read_on(c);
 }
 
+/* Its next request has arrived already. It is read in a turn of its own: the core is at work. */
+static void make_ready(struct connection *c)
+{
+    forget_ready(c); /* it may be answered twice in a turn */
+    c->next_ready = c->scope->ready;
+    c->scope->ready = c;
+    uv_idle_start(&c->scope->again, on_again);
+}
+
 static void answered(struct connection *c)
 {
     if (c->last) {
         leave(c);
         return;
     }
+    connection_wait(c, STAGE_HEAD, c->scope->config->request_timeout);
+    if (c->kept && !c->working) {
+        make_ready(c);
+        return;
+    }
     c->idle = true;
     connection_limit_idle(&c->counted, c->served);
-    connection_wait(c, STAGE_HEAD, c->scope->config->request_timeout);
-    if (c->working)
-        return;
-    if (c->kept) {
-        c->next_ready = c->scope->ready;
-        c->scope->ready = c;
-        uv_idle_start(&c->scope->again, on_again);
-    } else if (c->ended) {
+    if (c->ended && !c->working)
         connection_end(c);
-    }
 }
 
 static void on_written(uv_write_t *write, int status)
