@@ -51,6 +51,10 @@ class Attacks:
             text = line.replace("SHORT", str(self.short))
             made[f"before: {line!r}"] = self.post(text, self.whole)
             made[f"behind: {line!r}"] = self.post(self.whole, text)
+            # Without its length, the body of a GET is the next request.
+            made[f"GET, before: {line!r}"] = raw(
+                "GET", POLLING, "Host: x", text, f"Content-Length: {len(self.hidden)}",
+                body=self.hidden)
         for value in LENGTHS:
             made[f"a length: {value!r}"] = self.post("Content-Length: " + value.format(self.size))
         return made
