@@ -375,16 +375,16 @@ class Refused(Exception):
 class Crowd:
     """All of them."""
 
-    def __init__(self, url):
+    def __init__(self, url, harm=Hostile):
         self.address = (urlsplit(url).hostname, urlsplit(url).port)
-        self.found = Counter()
+        self.harm, self.found = harm, Counter()
         self.released = asyncio.Event()
         self.begun = asyncio.Semaphore(0)  # has as many as wait
 
     async def one(self, kind, number, source, rounds):
         """One connection of a kind, again and again."""
         for turn in range(rounds):
-            hostile = Hostile(self, source, number + turn)
+            hostile = self.harm(self, source, number + turn)
             try:
                 outcome = await getattr(hostile, kind)()
             except Exception as error:  # pylint: disable=broad-except

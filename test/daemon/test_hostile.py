@@ -58,9 +58,9 @@ FAMILY = {"refused": "refused_requests", "closed": "closed_sessions"}
 class Hostile:
     """One process of them."""
 
-    def __init__(self, world, kinds, rounds, tokens):
+    def __init__(self, world, kinds, rounds, tokens, program="hostile.py"):
         self.lines = []
-        self.process = subprocess.Popen([f"{HERE}/hostile.py", world.url()], text=True,
+        self.process = subprocess.Popen([f"{HERE}/{program}", world.url()], text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.say(json.dumps({"tokens": tokens, "rounds": rounds, "flood": FLOOD, "kinds": {
             kind: [count, f"127.0.0.{address}"] for kind, (count, address) in kinds.items()}}))
