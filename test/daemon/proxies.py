@@ -53,7 +53,7 @@ defaults
     timeout connect 5s
     timeout client 1m
     timeout server 1m
-    option forwardfor
+    {forwarded}
     http-reuse always
     default_backend pushd
 frontend http
@@ -149,7 +149,7 @@ class Nginx(Proxy):
 
 
 class HAProxy(Proxy):
-    """The backend of doc/operate.md, with `option forwardfor`. http2: without TLS."""
+    """The backend of doc/operate.md. http2: without TLS."""
 
     name, ports = "haproxy", ("http", "http2", "https")
     program = "-db", "-f", "{config}"
@@ -157,9 +157,9 @@ class HAProxy(Proxy):
     def configuration(self, behind):
         backend = documented("operate.md", r"^    (backend pushd\n.*?server a .*?)\n")
         self._certificate()
-        return HAPROXY.format(folder=self.folder,
-                              backend=backend.replace("10.0.0.11:7602", f"127.0.0.1:{behind}"),
-                              **self.port)
+        return HAPROXY.format(
+            folder=self.folder, forwarded=documented("configuration.md", r"^    (option .*?)\n"),
+            backend=backend.replace("10.0.0.11:7602", f"127.0.0.1:{behind}"), **self.port)
 
     def _certificate(self):
         base = f"{self.folder}/https"
