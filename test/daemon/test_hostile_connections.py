@@ -1,11 +1,16 @@
 """A thousand connections that never become what they began to be (hostile_connections.py), beside
 a hundred honest clients that notice nothing."""
 import json
+import os
+import signal
 
 import pytest
 
 from clients import Python, Raw
+from http_connection import Poll
 from lablib.facts import wait_for
+from rawlib.blocking import Http
+from rawlib.wire import POLLING, request
 from storm import Storm, Watch, cast_rooms, new_seed
 from test_hostile import CAST, Hostile, files
 
@@ -67,3 +72,27 @@ def test_a_thousand_connections_that_come_to_nothing_harm_nobody(world, clients)
         "slow_head", "silent", "endless_lines", "many"))
     assert world.lab.daemon(0).pid() == pid and world.ready()
     world.joined(clients(Python(world, 12)))
+
+
+def test_a_connection_may_be_answered_twice_in_a_turn(v5):
+    """The others are heard before and after it, all in one turn, since pushd was stopped."""
+    pid = v5.lab.daemon(0).pid()
+    polls = [Poll(v5) for _ in range(3)]
+    wire = Http(v5, b"".join(request("GET", poll.path) for poll in polls)).taken()
+    others = [Http(v5, request("OPTIONS", POLLING)) for _ in polls[:2]]
+    assert [other.status() for other in others] == [204, 204]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        others[0].send(request("GET", polls[0].path))
+        wire.send("GET")
+        others[1].send(request("GET", polls[1].path))
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert [other.reply().said for other in others] == [(400, "")] * 2
+    assert [wire.reply().said for _ in others] == [(200, "1")] * 2
+    assert polls[2].post("40/tasks,{}") == (200, "ok")
+    assert wire.reply().text.startswith("40/tasks,{")
+    wire.close()
+    for other in others:
+        other.close()
+    assert Poll(v5).works()
