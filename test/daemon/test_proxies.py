@@ -79,54 +79,56 @@ def same_process(world):
 
 
 class Http1:
-    """A client that comes from an address of its own."""
+    """The clients of a route, each from an address of its own."""
 
-    def __init__(self, route, source):
-        self.connection = Http(route, source=source)
+    def __init__(self, route):
+        self.route, self.connections = route, {}
 
-    def ask(self, method, path, lines, body=None):
+    def ask(self, source, method, path, lines, body=None):
         """(status, text)"""
-        return self.connection.request(method, path, body, lines).said
+        if source not in self.connections:
+            self.connections[source] = Http(self.route, source=source)
+        return self.connections[source].request(method, path, body, lines).said
 
     def close(self):
-        """End the connection."""
-        self.connection.close()
+        """End their connections."""
+        for connection in self.connections.values():
+            connection.close()
 
 
 class Http2:
     """The same over HTTP/2."""
 
-    def __init__(self, route, source):
-        self.source = source
+    def __init__(self, route):
         self.process = subprocess.Popen(["node", f"{TOP}/test/js/http2.js", str(route.address[1])],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def ask(self, method, path, lines, body=None):
+    def ask(self, source, method, path, lines, body=None):
         """(status, text)"""
         headers = {}
         for line in lines:
             name, _, value = line.partition(":")
             headers.setdefault(name.lower(), []).append(value.strip())
-        self.process.stdin.write(json.dumps({"source": self.source, "method": method, "path": path,
+        self.process.stdin.write(json.dumps({"source": source, "method": method, "path": path,
                                              "headers": headers, "body": body}) + "\n")
         self.process.stdin.flush()
         answer = json.loads(self.process.stdout.readline())
         return answer["status"], answer["body"]
 
     def close(self):
-        """End the connection."""
+        """End their connections."""
         self.process.terminate()
         self.process.wait()
         self.process.stdin.close()
         self.process.stdout.close()
 
 
-def begin(client, lines):
+def begin(asking, source, lines):
     """Connect by polling; the path of the session."""
-    status, text = client.ask("GET", POLLING, lines)
+    status, text = asking.ask(source, "GET", POLLING, lines)
     assert status == 200, text
     path = f"{POLLING}&sid={json.loads(text[1:])['sid']}"
-    assert client.ask("POST", path, lines, "40/tasks,{}") == (200, "ok")
+    assert asking.ask(source, "POST", path, lines, "40/tasks,{}") == (200, "ok")
     return path
 
 
@@ -136,28 +138,27 @@ def test_no_client_chooses_its_address(world, routes, clients, name):
     route, ident = routes[name], 11 + list(ROUTES).index(name)
     authorization = f"Authorization: Bearer {world.token(ident)}"
     kind, tricks = (Http2, TRICKS) if "HTTP/2" in name else (Http1, {**TRICKS, **HOP_BY_HOP})
-    sessions, sources = [], []
+    asking, sessions, sources = clients(kind(route)), [], []
     for number, (before, after) in enumerate(tricks.values()):
         lines = [authorization, *before, LIE, *after]
         sources.append(f"127.0.1.{number + 1}")
-        client = clients(kind(route, sources[-1]))
-        sessions.append((client, begin(client, lines)))
+        sessions.append((sources[-1], begin(asking, sources[-1], lines)))
         if kind is Http1:
             sources.append(f"127.0.2.{number + 1}")
-            socket = clients(Http(route, handshake(WEBSOCKET, *lines), source=sources[-1]))
-            assert socket.status() == 101, lines
-            socket.send(frame(TEXT, "40/tasks,{}"))
+            wire = clients(Http(route, handshake(WEBSOCKET, *lines), source=sources[-1]))
+            assert wire.status() == 101, lines
+            wire.send(frame(TEXT, "40/tasks,{}"))
     wait_for(lambda: len(addresses(world, ident)) >= len(sources), "all to be in the database")
     assert sorted(addresses(world, ident)) == sorted(sources)
-    for client, path in sessions:
-        assert client.ask("POST", path, [], "1") == (200, "ok")
+    for source, path in sessions:
+        assert asking.ask(source, "POST", path, [], "1") == (200, "ok")
 
 
 @pytest.mark.parametrize("name", ROUTES)
 def test_the_log_says_the_true_address(world, routes, clients, name):
     token, source = world.token(3, forged=True), f"127.0.3.{1 + list(ROUTES).index(name)}"
-    client = clients((Http2 if "HTTP/2" in name else Http1)(routes[name], source))
-    begin(client, [f"Authorization: Bearer {token}", LIE, "x-f: 1"])
+    asking = clients((Http2 if "HTTP/2" in name else Http1)(routes[name]))
+    begin(asking, source, [f"Authorization: Bearer {token}", LIE, "x-f: 1"])
     wait_for(lambda: f"address={source}" in world.log(), f"address={source} in the log")
     assert WRONG not in world.log()
 
