@@ -44,7 +44,7 @@ http {{
 HAPROXY = """
 global
     nbthread 1
-    maxconn 2000
+    maxconn 1000
     log stdout format raw local0
 defaults
     mode http
