@@ -71,7 +71,8 @@ static const struct option PROTOCOL[] = {
              "After that, the session continues by polling."),
     DURATION(request_timeout, "10s", 1, 10 * MINUTE, "how long a request may take to arrive",
              "This holds for its head, and for its body, which gets one second more for each 10 kB "
-             "that has arrived. A connection may wait as long for its next request."),
+             "that has arrived. A connection may wait as long for its next request, one of "
+             "trusted_proxies 75 s, so that the proxy ends it and not pushd."),
     DURATION(ack_timeout, "10s", 0.1, HOUR,
              "how long a client may take to acknowledge an event that others wait behind",
              "After that, the others are sent, and no event waits for this client until it "

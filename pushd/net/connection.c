@@ -15,6 +15,9 @@
 enum { ANSWER_MS = 30000, LEAVE_MS = 2000 };
 /* The least rate at which an answer must be read: each further second needs this many bytes. */
 enum { BYTES_PER_SECOND = 10000 };
+/* How long a proxy's idle connection stays: longer than nginx keeps it (60 s), so that the proxy
+ * closes it. If we did, a POST might be under way, which a proxy must not repeat. */
+enum { PROXY_IDLE_MS = 75000 };
 /* Refused connections that may leave slowly, and how often that is logged. */
 enum { LEAVING_MAX = 32, LOG_MS = 60000 };
 
@@ -232,6 +235,8 @@ static void answered(struct connection *c)
         make_ready(c);
         return;
     }
+    if (c->trusted)
+        connection_wait(c, STAGE_HEAD, PROXY_IDLE_MS);
     c->idle = true;
     connection_limit_idle(&c->counted, c->served);
     if (c->ended && !c->working)

@@ -11,7 +11,7 @@ from lablib.facts import wait_for
 from lablib.lab import TOP
 from proxies import connections_to, running
 from rawlib.blocking import Http
-from rawlib.wire import POLLING, TEXT, WEBSOCKET, frame, handshake
+from rawlib.wire import POLLING, TEXT, WEBSOCKET, frame, handshake, request
 from test_admission import addresses
 from test_real_clients import KINDS, NEWS, TASKS, TRANSPORTS, check_hearing, joined
 
@@ -214,3 +214,14 @@ def test_every_client_works_over_every_transport(world, routes, clients, route_o
 def test_a_browser_speaks_http2_to_haproxy(proxies):
     """So the test before has tried that."""
     assert {"GET HTTP/2.0 200", "POST HTTP/2.0 200"} <= set(proxies["haproxy"].log().splitlines())
+
+
+def test_a_connection_of_a_proxy_waits_longer_for_its_next_request(own_lab):
+    """A proxy must not repeat a POST that met the end of a connection."""
+    world = own_lab(options=["--trusted-proxies", "127.0.0.1", "--request-timeout", "1s"])
+    proxy, client = (Http(world, request("GET", POLLING), source=source)
+                     for source in ("127.0.0.1", "127.0.0.2"))
+    assert (proxy.status(), client.status()) == (200, 200)
+    assert client.rest() == b"", "this one has waited long enough"
+    assert proxy.send(request("GET", POLLING)).status() == 200
+    proxy.close()
