@@ -9,7 +9,6 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "net/exchange.h"
 
 /* How long an answer may take; how long one that leaves is read without a byte from the client. */
 enum { ANSWER_MS = 30000, LEAVE_MS = 2000 };
@@ -56,7 +55,7 @@ void connection_end(struct connection *c)
 {
     if (c->stage == STAGE_CLOSED)
         return;
-    exchange_gone(c);
+    c->scope->user->gone(c);
     c->stage = STAGE_CLOSED;
     timer_stop(&c->timer);
     connection_limit_leave(c->scope->limit, &c->counted);
@@ -70,7 +69,7 @@ static void on_late(struct timer *timer, uint64_t now)
 {
     struct connection *c = container_of(timer, struct connection, timer);
     (void)now;
-    exchange_late(c);
+    c->scope->user->late(c);
     connection_end(c);
 }
 
@@ -128,7 +127,7 @@ static void take(struct connection *c, char *data, size_t len)
     size_t used = 1;
     c->working = true;
     while (len > 0 && used > 0 && takes(c)) {
-        used = exchange_take(c, data, len);
+        used = c->scope->user->take(c, data, len);
         data += used;
         len -= used;
     }
@@ -170,7 +169,7 @@ static void read_leaving(struct connection *c)
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct connection *c = stream->data;
-    if (n == UV_EOF && exchange_ended(c)) {
+    if (n == UV_EOF && c->scope->user->ended(c)) {
         c->ended = true;
         uv_read_stop(stream);
     } else if (n < 0) {
@@ -344,7 +343,7 @@ static void refuse(struct connection *c, const struct refusal *no)
     bool many = scope->leaving >= LEAVING_MAX;
     c->refused = true;
     scope->leaving++;
-    exchange_refuse(c, no);
+    scope->user->refuse(c, no);
     if (many)
         connection_end(c);
 }

@@ -20,6 +20,7 @@
 #include "base/address.h"
 #include "base/sid.h"
 #include "base/wheel.h"
+#include "engineio/net.h"
 #include "http/connection_limit.h"
 #include "http/request_head.h"
 #include "net/scope.h"
@@ -60,6 +61,23 @@ struct connection {
     uint64_t since;                  /* when it began to leave */
     char *kept;
     size_t kept_len, seen; /* seen: bytes of the head that were looked at */
+};
+
+/* The layer above, which reads requests and answers them. */
+struct connection_user {
+    /*
+     * Takes a head or a part of a body from the beginning of data, which the connection has read.
+     * Returns how many bytes were used; 0: a head has not arrived completely.
+     */
+    size_t (*take)(struct connection *c, char *data, size_t len);
+    /* The connection is refused when it is accepted. */
+    void (*refuse)(struct connection *c, const struct refusal *no);
+    /* The client sends no more. True if its request is still to be answered. */
+    bool (*ended)(struct connection *c);
+    /* The stage has taken too long; the connection is about to be closed. */
+    void (*late)(struct connection *c);
+    /* The connection is being closed. */
+    void (*gone)(struct connection *c);
 };
 
 /* Takes the next connection of a listener. */

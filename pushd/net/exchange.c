@@ -1,14 +1,13 @@
 /* exchange: see exchange.h. */
 #include "net/exchange.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "engineio/query.h"
-#include "http/answer_head.h"
 #include "http/handshake.h"
+#include "net/reply.h"
 #include "net/store.h"
 #include "net/upgrade.h"
 
@@ -45,103 +44,9 @@ static void drop_post(struct connection *c)
     c->post = NULL;
 }
 
-/* --- answers --- */
-
-static const char *origin_of(const struct connection *c)
-{
-    const char *origin = c->head ? request_header(c->head, HEADER_ORIGIN) : c->origin;
-    return engine_origin_allowed(c->scope->config->cors_allowed_origins, origin) ? origin : NULL;
-}
-
-/* It serves no session any more. Its address may have too many like it. */
-static void count(struct connection *c)
-{
-    struct counted *over = NULL;
-    if (c->trusted || c->counted.of || c->refused)
-        return;
-    if (!connection_limit_enter(c->scope->limit, &c->counted, &c->peer, &over))
-        c->last = true;
-    if (over)
-        connection_end(container_of(over, struct connection, counted));
-}
-
-void exchange_reply(void *request, int status, const char *type, const void *body, size_t len)
-{
-    struct connection *c = request;
-    char head[ANSWER_HEAD_MAX];
-    count(c);
-    c->last |= c->scope->draining;
-    c->served = status == 200;
-    struct answer a = {
-        .status = status,
-        .type = type,
-        .len = len,
-        .origin = origin_of(c),
-        .preflight = c->preflight,
-        .request_headers = c->head ? request_header(c->head, HEADER_REQUEST_HEADERS) : NULL,
-        .cookie = c->cookie,
-        .close = c->last,
-        .date = scope_date(c->scope),
-    };
-    size_t n = answer_head(head, &a);
-    free(c->origin);
-    free(c->cookie);
-    c->origin = c->cookie = NULL;
-    connection_write(c, head, n, body, c->bodiless ? 0 : len);
-}
-
-void exchange_cookie(void *request, const char *value)
-{
-    struct connection *c = request;
-    c->cookie = alloc_format("%s=%s", c->scope->config->cookie, value);
-}
-
-/* Answers immediately, without waiting for the body, and ends the connection. */
-void exchange_refuse(struct connection *c, const struct refusal *no)
-{
-    size_t len = strlen(no->body);
-    engine_refused(c->scope->engine, no->metric);
-    if (c->stage == STAGE_BODY)
-        engine_gone(c->scope->engine, c, c->sid);
-    c->last = true;
-    exchange_reply(c, no->status, len ? "application/json" : NULL, no->body, len);
-    drop_post(c);
-}
-
-static enum metric_id reason(int status)
-{
-    switch (status) {
-    case 404:
-        return METRIC_REFUSED_PATH;
-    case 408:
-        return METRIC_REFUSED_TIMEOUT;
-    case 411:
-        return METRIC_REFUSED_LENGTH;
-    case 413:
-        return METRIC_REFUSED_PAYLOAD;
-    case 503:
-        return METRIC_REFUSED_RECEIVE;
-    default:
-        return METRIC_REFUSED_MALFORMED;
-    }
-}
-
-/* why: a static text. */
-static void refuse_head(struct connection *c, int status, const char *why)
-{
-    char body[128];
-    snprintf(body, sizeof body, "{\"code\":3,\"message\":\"%s\"}", why);
-    exchange_refuse(c, &(struct refusal){status, body, reason(status)});
-}
-
-static void refuse(struct connection *c, int status)
-{
-    exchange_refuse(c, &(struct refusal){status, "", reason(status)});
-}
-
 /* --- requests --- */
 
-void exchange_describe(const struct connection *c, struct request *rq)
+static void describe(const struct connection *c, struct request *rq)
 {
     char forwarded[REQUEST_HEAD_MAX];
     const struct request_head *h = c->head;
@@ -169,14 +74,14 @@ static void hold(struct connection *c, const char *query)
 static void hand_over(struct connection *c, const char *body, size_t len)
 {
     struct request rq = {.body = body, .body_len = len};
-    exchange_describe(c, &rq);
+    describe(c, &rq);
     c->stage = STAGE_CORE;
     timer_stop(&c->timer);
     engine_request(c->scope->engine, &rq, c, now_of(c));
     if (c->stage != STAGE_CORE)
         return;
     hold(c, rq.query);
-    c->origin = alloc_text(origin_of(c));
+    c->origin = alloc_text(reply_origin(c));
     connection_limit_leave(c->scope->limit, &c->counted);
 }
 
@@ -187,11 +92,11 @@ static void begin_body(struct connection *c)
     const struct request_head *h = c->head;
     uv_buf_t interim = uv_buf_init((char *)go_on, sizeof go_on - 1);
     struct request rq = {0};
-    exchange_describe(c, &rq);
+    describe(c, &rq);
     const struct refusal *no =
         h->length > SMALL ? engine_refuses_post(c->scope->engine, &rq, c, now_of(c)) : NULL;
     if (no) {
-        exchange_refuse(c, no);
+        reply_refuse(c, no);
         return;
     }
     hold(c, rq.query);
@@ -210,9 +115,9 @@ static size_t take_body(struct connection *c, const char *data, size_t len)
     size_t left = post->head.length - post->body.len, used = len < left ? len : left;
     c->head = &post->head;
     if (is_late(c, post->since, post->body.len)) {
-        refuse(c, 408);
+        reply_refuse_as(c, 408, NULL);
     } else if (!store_add(c->scope, &post->body, data, used)) {
-        refuse(c, 503);
+        reply_refuse_as(c, 503, NULL);
     } else if (used == left) {
         c->post = NULL;
         hand_over(c, post->body.data, post->body.len);
@@ -221,6 +126,8 @@ static size_t take_body(struct connection *c, const char *data, size_t len)
     } else {
         connection_wait(c, STAGE_BODY, c->scope->config->request_timeout);
     }
+    if (c->stage != STAGE_BODY)
+        drop_post(c);
     c->head = NULL;
     return used;
 }
@@ -230,9 +137,9 @@ static size_t begin_post(struct connection *c, const char *data, size_t len)
 {
     const struct request_head *h = c->head;
     if (!h->has_length) {
-        refuse(c, 411);
+        reply_refuse_as(c, 411, NULL);
     } else if (h->length > c->scope->config->max_payload) {
-        refuse(c, 413);
+        reply_refuse_as(c, 413, NULL);
     } else if (h->length <= len) {
         hand_over(c, data, h->length);
         return h->length;
@@ -250,18 +157,20 @@ static size_t begin(struct connection *c, char *data, size_t len)
     bool ours = strncmp(h->text + h->path, path, strlen(path)) == 0;
     bool post = h->method == METHOD_POST;
     if (handshake_asked(h)) {
-        upgrade_begin(c, ours, data, len);
+        struct request rq = {.websocket = true};
+        describe(c, &rq);
+        upgrade_begin(c, &rq, ours, data, len);
         return len;
     }
     if (!ours && (h->length > 0 || post)) {
-        refuse(c, 404);
+        reply_refuse_as(c, 404, NULL);
     } else if (!ours) {
         engine_refused(c->scope->engine, METRIC_REFUSED_PATH);
-        exchange_reply(c, 404, NULL, NULL, 0);
+        reply_send(c, 404, NULL, NULL, 0);
     } else if (post) {
         return begin_post(c, data, len);
     } else if (h->length > 0) {
-        refuse(c, 400);
+        reply_refuse_as(c, 400, NULL);
     } else {
         hand_over(c, "", 0);
     }
@@ -296,33 +205,33 @@ static size_t take_head(struct connection *c, char *data, size_t len)
     if (step == HEAD_WHOLE) {
         used = h.len + begin(c, data + h.len, len - h.len);
     } else {
-        refuse_head(c, status, why);
+        reply_refuse_as(c, status, why);
     }
     c->head = NULL;
     return used;
 }
 
-size_t exchange_take(struct connection *c, char *data, size_t len)
+static size_t take(struct connection *c, char *data, size_t len)
 {
     return c->stage == STAGE_BODY ? take_body(c, data, len) : take_head(c, data, len);
 }
 
 /* --- the end --- */
 
-bool exchange_ended(struct connection *c)
+static bool ended(struct connection *c)
 {
     if (c->stage == STAGE_CORE)
         engine_flush(c->scope->engine);
     return c->stage == STAGE_ANSWER || (c->stage == STAGE_HEAD && c->kept && !c->seen);
 }
 
-void exchange_late(struct connection *c)
+static void late(struct connection *c)
 {
     if (c->stage == STAGE_BODY || (c->stage == STAGE_HEAD && !c->idle))
         engine_refused(c->scope->engine, METRIC_REFUSED_TIMEOUT);
 }
 
-void exchange_gone(struct connection *c)
+static void gone(struct connection *c)
 {
     if (c->stage == STAGE_CORE || c->stage == STAGE_BODY)
         engine_gone(c->scope->engine, c, c->sid);
@@ -331,3 +240,6 @@ void exchange_gone(struct connection *c)
     free(c->cookie);
     c->origin = c->cookie = NULL;
 }
+
+const struct connection_user exchange_user = {
+    .take = take, .refuse = reply_refuse, .ended = ended, .late = late, .gone = gone};

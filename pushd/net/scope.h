@@ -17,6 +17,7 @@
 #include "http/connection_limit.h"
 
 struct connection;
+struct connection_user;
 struct lws_vhost;
 struct websocket_request;
 
@@ -30,6 +31,7 @@ struct server_scope {
     struct wheel *wheel;
     struct address_list proxies;
     struct connection_limit *limit;
+    const struct connection_user *user;
     struct connection *connections; /* all */
     struct connection *ready;       /* those answered whose next request has arrived already */
     uv_idle_t again;                /* runs while there are ready ones */

@@ -9,6 +9,7 @@
 #include "net/connection.h"
 #include "net/exchange.h"
 #include "net/listener.h"
+#include "net/reply.h"
 #include "net/scope.h"
 #include "net/websocket.h"
 
@@ -18,20 +19,11 @@ struct server {
     struct lws_context *context;
 };
 
-static const struct net NET = {.reply = exchange_reply,
-                               .cookie = exchange_cookie,
+static const struct net NET = {.reply = reply_send,
+                               .cookie = reply_cookie,
                                .send = websocket_send,
                                .close = websocket_shut,
                                .pause = websocket_pause};
-
-const char *scope_date(struct server_scope *scope)
-{
-    time_t now = time(NULL);
-    if (now != scope->dated)
-        answer_date(scope->date, now);
-    scope->dated = now;
-    return scope->date;
-}
 
 /* The rest is for files of our own, and for connections that are refused. */
 static size_t most_open(void)
@@ -57,6 +49,7 @@ struct server *server_open(const struct config *config, uv_loop_t *loop, struct 
     scope->engine = engine;
     scope->config = config;
     scope->loop = loop;
+    scope->user = &exchange_user;
     scope->wheel = wheel;
     scope->most_open = most_open();
     scope->limit = connection_limit_new((unsigned)config->max_connections_per_address);

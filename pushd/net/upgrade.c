@@ -9,7 +9,7 @@
 
 #include "base/alloc.h"
 #include "http/handshake.h"
-#include "net/exchange.h"
+#include "net/reply.h"
 #include "net/websocket.h"
 
 static const struct refusal NOT_FOUND = {404, "{\"code\":3,\"message\":\"Not found\"}",
@@ -52,24 +52,23 @@ static void hand_over(struct connection *c, const struct request *rq, const char
         limit_silence(fd, scope->config);
         websocket_adopt(scope, fd, &upgrading, text, n + len);
     } else {
-        exchange_refuse(c, &NO_FILE);
+        reply_refuse(c, &NO_FILE);
     }
     free(text);
 }
 
-void upgrade_begin(struct connection *c, bool ours, const char *data, size_t len)
+void upgrade_begin(struct connection *c, const struct request *rq, bool ours, const char *data,
+                   size_t len)
 {
-    struct request rq = {.websocket = true};
     const struct refusal *no;
-    exchange_describe(c, &rq);
     if (!handshake_is_good(c->head))
         no = &NOT_WEBSOCKET;
     else if (!ours)
         no = &NOT_FOUND;
     else
-        no = engine_refuses_ws(c->scope->engine, &rq, uv_now(c->scope->loop));
+        no = engine_refuses_ws(c->scope->engine, rq, uv_now(c->scope->loop));
     if (no)
-        exchange_refuse(c, no);
+        reply_refuse(c, no);
     else
-        hand_over(c, &rq, data, len);
+        hand_over(c, rq, data, len);
 }

@@ -12,8 +12,9 @@
 
 #include "net/connection.h"
 
-/* The request at c->head asks for an upgrade. ours: its path is ours. data: what came with it. The
- * connection is refused, or ends here and goes on as a WebSocket. */
-void upgrade_begin(struct connection *c, bool ours, const char *data, size_t len);
+/* The request rq, at c->head, asks for an upgrade. ours: its path is ours. data: what came with it.
+ * The connection is refused, or ends here and goes on as a WebSocket. */
+void upgrade_begin(struct connection *c, const struct request *rq, bool ours, const char *data,
+                   size_t len);
 
 #endif

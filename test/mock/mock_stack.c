@@ -91,7 +91,7 @@ static struct address from(const struct mock_stack *m)
 {
     struct address_list trusted;
     struct address peer = {0};
-    if (!address_parse(m->peer, strlen(m->peer), &peer))
+    if (!m->peer || !address_parse(m->peer, strlen(m->peer), &peer))
         return peer;
     address_list_parse(m->config.trusted_proxies, &trusted);
     struct address client = address_behind(&trusted, &peer, m->forwarded_for);

@@ -1,0 +1,11 @@
+/* scope: see scope.h. */
+#include "net/scope.h"
+
+const char *scope_date(struct server_scope *scope)
+{
+    time_t now = time(NULL);
+    if (now != scope->dated)
+        answer_date(scope->date, now);
+    scope->dated = now;
+    return scope->date;
+}
