@@ -141,7 +141,7 @@ static void take(struct connection *c, char *data, size_t len)
     else if (!full && c->full && !c->ended)
         read_on(c);
     c->full = full;
-    if (c->ended && (c->stage == STAGE_HEAD || c->stage == STAGE_BODY))
+    if (c->ended && !c->scope->user->ended(c))
         connection_end(c);
 }
 
@@ -212,6 +212,7 @@ static void leave(struct connection *c)
     connection_wait(c, STAGE_LEAVING, LEAVE_MS);
     if (c->full)
         read_on(c);
+    c->full = false;
 }
 
 /* Its next request has arrived already. It is read in a turn of its own: the core is at work. */
