@@ -28,7 +28,7 @@ SOAK = PUSHD=$(CURDIR)/$(PUSHD) $(PYTHON) -m pytest -q -p no:cacheprovider
 
 .PHONY: all extension pushd pushd-asan install installcheck unit unit-programs check check-now
 .PHONY: check-fast demo demo-now deps docs fuzz format format-check tidy soak soak-log bench
-.PHONY: bench-writes clean
+.PHONY: bench-writes bench-connects clean
 
 all: extension pushd
 
@@ -111,6 +111,10 @@ format-check tidy:
 # The long runs, as root or with what `make install` installs.
 soak soak-log bench bench-writes: all
 	test/$@
+
+# BASE=COMMIT compares with that commit, not with the one before.
+bench-connects: all
+	test/$@ $(if $(BASE),--base $(BASE))
 
 soak: soak-rights soak-log soak-behind soak-oracle
 .PHONY: soak-rights soak-behind soak-oracle
