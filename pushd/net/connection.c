@@ -361,7 +361,6 @@ void connection_accept(struct server_scope *scope, uv_stream_t *listener)
         connection_end(c);
         return;
     }
-    uv_tcp_nodelay(&c->tcp, 1);
     c->peer = peer_of(&c->tcp);
     c->trusted = address_list_has(&scope->proxies, &c->peer);
     connection_wait(c, STAGE_HEAD, scope->config->request_timeout);

@@ -37,6 +37,8 @@ static int try_to_listen(struct listener *l)
     if (status == 0)
         status = uv_tcp_bind(&l->tcp, (struct sockaddr *)&where, 0);
     if (status == 0)
+        status = uv_tcp_nodelay(&l->tcp, 1); /* connections inherit it */
+    if (status == 0)
         status = uv_listen((uv_stream_t *)&l->tcp, BACKLOG, on_connection);
     return status;
 }
