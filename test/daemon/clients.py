@@ -184,11 +184,12 @@ class Python(Client):
     """python-socketio as the node uses it: headers=, wait=False, ClientNamespace.
 
     It handles each message in a thread of its own, so that one may overtake another, and
-    attachments their event; in_order has the reading thread handle them.
+    attachments their event; in_order has the reading thread handle them. headers: others, sent
+    before the token's.
     """
 
     def __init__(self, world, ident, token=None, instance=0, transports=None, wait=False,
-                 namespaces=("/tasks",), auth=None, in_order=False):
+                 namespaces=("/tasks",), auth=None, in_order=False, headers=()):
         super().__init__(world, ident, instance, namespaces)
         outer = self
 
@@ -213,8 +214,11 @@ class Python(Client):
         for nsp in namespaces:
             self.sio.register_namespace(Space(nsp))
         token = token or world.token(ident)
-        self.sio.connect(world.url(instance), headers={"Authorization": f"Bearer {token}"}
-                         if token else {}, auth=auth, transports=transports, wait=wait)
+        headers = dict(headers)
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        self.sio.connect(world.url(instance), headers=headers, auth=auth, transports=transports,
+                         wait=wait)
         self.wait_connected()
 
     @staticmethod
@@ -275,16 +279,18 @@ class Driven(Client):
 
     headers=False: a browser cannot send headers with a WebSocket, so the token goes into auth.
     early: orders that it has before it is connected, so that it sends them while it upgrades.
+    more: other options of socket.io-client; its extraHeaders are sent before the token's.
     """
 
     def __init__(self, world, ident, token=None, instance=0, transports=UPGRADE,
-                 namespaces=("/tasks",), auth=None, headers=True, early=()):
+                 namespaces=("/tasks",), auth=None, headers=True, early=(), more=()):
         super().__init__(world, ident, instance, namespaces)
         self.early, self.recovered = early, []
         token = token or world.token(ident)
-        options = {"withCredentials": True, "transports": list(transports), "auth": auth or {}}
+        options = {"withCredentials": True, "transports": list(transports), "auth": auth or {},
+                   **dict(more)}
         if token and headers:
-            options["extraHeaders"] = {"Authorization": f"Bearer {token}"}
+            options.setdefault("extraHeaders", {})["Authorization"] = f"Bearer {token}"
         elif token:
             options["auth"] = {"token": token, **options["auth"]}
         self.options = {"url": world.url(instance), "namespaces": self.namespaces, "io": options}

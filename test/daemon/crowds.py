@@ -71,3 +71,8 @@ def cpu(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as file:
         fields = file.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def files(world):
+    """How many files the daemon has open."""
+    return len(os.listdir(f"/proc/{world.lab.daemon(0).pid()}/fd"))

@@ -2,7 +2,7 @@
 import json
 
 from rawlib.blocking import Http
-from rawlib.wire import POLLING, TEXT, WEBSOCKET, frame, handshake
+from rawlib.wire import POLLING, TEXT, WEBSOCKET, frame, handshake, request
 
 USER = 11
 
@@ -57,15 +57,35 @@ class HttpConnection(Http):
         self.send(frame(TEXT, packet))
 
 
-class Poll:
-    """An Engine.IO session by polling, each request on a connection of its own."""
+def ends(wire):
+    """The status of the next answer, which says that the connection ends, as it then does."""
+    answer = wire.reply()
+    assert b"Connection: close\r\n" in answer.head and wire.rest() == b""
+    return answer.status
 
-    def __init__(self, world, ident=USER):
+
+def refused(world, reason):
+    """How many requests were refused for this reason."""
+    return world.metric("refused_requests", reason=reason)
+
+
+def bearer(world, ident=USER):
+    """The header line with a token."""
+    return f"Authorization: Bearer {world.token(ident)}"
+
+
+class Poll:
+    """An Engine.IO session by polling, each request on a connection of its own.
+
+    lines: the headers of its handshake, in their order, in place of the token of ident.
+    """
+
+    def __init__(self, world, ident=USER, lines=None):
         self.world = world
-        headers = {"Authorization": f"Bearer {world.token(ident)}"}
-        status, _, body = world.http("GET", POLLING, headers=headers)
-        assert status == 200
-        self.path = f"{POLLING}&sid={json.loads(body[1:])['sid']}"
+        lines = [bearer(world, ident)] if lines is None else lines
+        self.opening = Http(world, request("GET", POLLING, *lines)).reply()
+        assert self.opening.status == 200, self.opening
+        self.path = f"{POLLING}&sid={json.loads(self.opening.text[1:])['sid']}"
 
     def get(self):
         """(status, body)"""

@@ -9,7 +9,7 @@ from clients import Raw
 from crowds import cpu
 from lablib.facts import wait_for
 from forge import Forge
-from http_connection import USER, Poll
+from http_connection import USER, Poll, ends
 from rawlib.blocking import Http, WebSocket
 from rawlib.wire import BAD_FRAMES, BINARY, POLLING, WEBSOCKET, frame, handshake, request
 
@@ -44,24 +44,24 @@ def test_half_open_connections_keep_nobody_out(v5, half_open):
     assert Poll(v5).works()
 
 
-def test_a_chunked_post_is_refused_with_411(v5):
+def test_a_chunked_post_is_refused(v5):
     poll = Poll(v5)
     # With both, a proxy might see other requests than we do.
-    for more in ([], ["Content-Length: 4"]):
+    for more, status in (([], 411), (["Content-Length: 4"], 400)):
         behind = b"b\r\n40/tasks,{}\r\n0\r\n\r\n" + request("POST", poll.path, rest="1")
         connection = Http(v5, request("POST", poll.path, "Transfer-Encoding: chunked", *more,
                                       rest=behind))
-        assert connection.status() == 411
-        assert connection.rest() == b""
+        assert ends(connection) == status
     assert poll.works()
 
 
 def test_a_request_without_a_use_for_a_body_must_not_have_one(v5):
     before = v5.metric("handshakes")
-    for method, header in (("GET", "Content-Length: 5"), ("GET", "Transfer-Encoding: chunked"),
-                           ("OPTIONS", "Content-Length: 5")):
+    for method, header, status in (("GET", "Content-Length: 5", 400),
+                                   ("GET", "Transfer-Encoding: chunked", 411),
+                                   ("OPTIONS", "Content-Length: 5", 400)):
         connection = Http(v5, request(method, POLLING, header, rest="5\r\nx1x"))
-        assert connection.status() == 400
+        assert ends(connection) == status
         connection.close()
     assert v5.metric("handshakes") == before
     assert Http(v5, request("GET", POLLING, "Content-Length: 0")).status() == 200
@@ -160,7 +160,7 @@ def test_a_token_of_8_kb_passes_and_headers_of_more_than_16_are_refused(v5, clie
     assert 7500 < len(token) <= 8192
     v5.joined(clients(Raw(v5, USER, token=token)))
     for lines in (["X-Large: " + "x" * 40000], [f"X-{i}: {'x' * 100}" for i in range(400)]):
-        assert Http(v5, request("GET", POLLING, *lines)).status() in (0, 400, 413, 431)
+        assert Http(v5, request("GET", POLLING, *lines)).status() == 431
 
 
 def test_nonsense_before_any_request(v5):
@@ -178,13 +178,12 @@ def test_nonsense_before_any_request(v5):
 @pytest.mark.parametrize("name", ["nonsense", "h2c", "", "websocket2", "x" * 500],
                          ids=["nonsense", "h2c", "empty", "websocket2", "long"])
 def test_an_unknown_upgrade_on_a_connection_in_use_is_refused(v5, name):
-    """It was a use after free in libwebsockets (CVE-2025-11677)."""
+    """In libwebsockets it was a use after free (CVE-2025-11677)."""
     for more in ([], ["HTTP2-Settings: AAMAAABkAAQAAP__"], ["Sec-WebSocket-Protocol: none"]):
         connection = Http(v5, request("GET", POLLING))
         assert connection.status() == 200
         connection.send(handshake(WEBSOCKET, *more, upgrade=name))
-        assert connection.status() in (400, 403)
-        connection.close()
+        assert ends(connection) == 400
 
 
 def test_the_name_of_the_upgrade_is_compared_without_case(v5):

@@ -17,7 +17,7 @@ import time
 import pytest
 
 from clients import Python, Raw
-from crowds import rss
+from crowds import files, rss
 from lablib.facts import wait_for
 from forge import Forge
 from lablib.lab import TOP
@@ -87,11 +87,6 @@ def reasons(world):
     found = re.findall(r'^vantage6_pushd_(\w+)_total\{\w+="(\w+)"\} ([0-9.e+]+)$', text,
                        re.MULTILINE)
     return {(family, value): float(number) for family, value, number in found}
-
-
-def files(world):
-    """How many files the daemon has open."""
-    return len(os.listdir(f"/proc/{world.lab.daemon(0).pid()}/fd"))
 
 
 @pytest.fixture

@@ -1,17 +1,18 @@
-"""HTTP byte by byte: what is a request, when its connection may be used again, and what comes in
-part."""
-import os
-import signal
+"""HTTP byte by byte: one request after the other on a connection, and bodies and heads that come in
+part.
+
+Several requests at once are in test_front_order.py, heads in test_front_heads.py and
+test_front_refusals.py.
+"""
 import time
 
 import pytest
 
 from clients import Raw
-from crowds import cpu
-from http_connection import USER, Poll
+from http_connection import USER, Poll, ends, refused
 from lablib.facts import wait_for
 from rawlib.blocking import Http
-from rawlib.wire import POLLING, WEBSOCKET, handshake, request
+from rawlib.wire import POLLING, request
 
 MAX, SECONDS = 20000, 2
 
@@ -32,82 +33,12 @@ def honest(edge, clients):
     edge.joined(clients(Raw(edge, 12)))
 
 
-def refused(world, reason):
-    """How many requests were refused for this reason."""
-    return world.metric("refused_requests", reason=reason)
-
-
-# --- bytes behind a request ----------------------------------------------------------------------
-
 def post(path, body):
     """A POST."""
     return request("POST", path, body=body)
 
 
-@pytest.mark.parametrize("first, second", [
-    ("get", "get"), ("get", "post"), ("post", "get"), ("post", "post"), ("post", "large"),
-    ("post", "its own head"), ("post", "\r\n"), ("head", "get"), ("refused", "post"),
-    ("post", "upgrade"), ("upgrade", "post")])
-def test_a_second_request_in_one_segment_harms_nobody(edge, first, second):
-    """libwebsockets took the head of a second POST for its body, read freed memory, or went round
-    for ever."""
-    poll = Poll(edge)
-    head = f"POST {poll.path} HTTP/1.1\r\nHost: x\r\nContent-Length: "
-    own = head + f"{len(head) + 7}\r\n\r\n" + "6" * (len(head) + 7)
-    kinds = {"get": request("GET", POLLING), "post": post(poll.path, "6"),
-             "large": post(poll.path, "6" * 3000), "its own head": own.encode(),
-             "head": request("HEAD", POLLING), "refused": post("/elsewhere", "6"),
-             "upgrade": handshake(WEBSOCKET), "\r\n": b"\r\n"}
-    wires = [Http(edge, kinds[first] + kinds[second]) for _ in range(3)]
-    used, begun = cpu(edge.lab.daemon(0).pid()), time.monotonic()
-    assert Poll(edge).works()
-    wait_for(lambda: time.monotonic() > begun + 0.5, "half a second to look at")
-    assert cpu(edge.lab.daemon(0).pid()) - used < 0.4
-    for wire in wires:
-        wire.finish()
-        wire.close()
-
-
-def test_a_post_with_bytes_behind_it_closes_the_connection(edge):
-    for more in (post("/socket.io/", "6"), b"x", b"\r\n"):
-        poll = Poll(edge)
-        assert Http(edge, post(poll.path, "6") + more).answers() <= 1
-        assert poll.works()
-
-
-def test_bytes_behind_a_post_are_seen_before_its_answer_also_in_a_crowd(own_lab):
-    """With more than 1024 events libuv looks for others in the same turn: an answer could be
-    written too early."""
-    world = own_lab(options=["--event-rate", "0"])
-    poll, daemon = Poll(world), world.lab.daemon(0)
-    wires = [Http(world, request("GET", "/elsewhere")) for _ in range(1500)]
-    assert all(wire.status() == 404 for wire in wires)
-    os.kill(daemon.pid(), signal.SIGSTOP)
-    for wire in wires:
-        wire.send(post(poll.path, "6") * 2)
-    os.kill(daemon.pid(), signal.SIGCONT)
-    assert sum(wire.rest().count(b" 200 OK") for wire in wires) == 0
-    assert poll.works()
-
-
-def test_a_head_that_comes_while_a_get_is_held_is_no_second_request(edge):
-    poll = Poll(edge)
-    held = Http(edge, request("GET", poll.path))
-    held.send("X-More: 1\r\n\r\n")
-    held.send("X-More: 1\r\n\r\n")
-    poll.post("40/tasks,{}")
-    held.finish()
-    assert held.answers() <= 1
-
-
 # --- one after the other -------------------------------------------------------------------------
-
-def ends(wire):
-    """The status of the next answer, which says that the connection ends, as it then does."""
-    answer = wire.reply()
-    assert b"Connection: close\r\n" in answer.head and wire.rest() == b""
-    return answer.status
-
 
 def test_a_connection_serves_one_request_after_the_other(edge):
     poll = Poll(edge)
@@ -152,86 +83,53 @@ def test_expect_100_continue(edge):
     assert wire.status(interim=True) == 413, "no body is asked for that is not wanted"
 
 
-@pytest.mark.parametrize("head",
-                         ["Connection: close", "Connection: Close", "Connection: keep-alive, close",
-                          "X-Forwarded-For: 192.0.2.1", "Via: 1.1 proxy"])
-def test_a_connection_that_ends_says_so(edge, head):
-    """Of a proxy's, since one may carry several clients, and libwebsockets can be made to overlook
-    a header."""
-    assert ends(Http(edge, request("GET", POLLING, head))) == 200
-
-
-# --- heads ---------------------------------------------------------------------------------------
-
-def plain(*lines, path=POLLING, version="HTTP/1.1", end="\r\n"):
-    """A GET with exactly these lines."""
-    return end.join([f"GET {path} {version}".rstrip(), *lines, "", ""]).encode()
-
-
-HEADS = {
-    "HTTP/1.0 without a host": (plain(version="HTTP/1.0"), 200),
-    "HTTP/1.0": (plain("Host: x", version="HTTP/1.0"), 200), "no host": (plain(), 400),
-    "two hosts": (plain("Host: x", "Host: y"), 400),
-    "HTTP/1.2": (plain("Host: x", version="HTTP/1.2"), 400),
-    "HTTP/2.0": (plain("Host: x", version="HTTP/2.0"), 400),
-    "no version": (plain("Host: x", version=""), 400),
-    "lines end in LF": (plain("Host: x", end="\n"), 200),
-    "LF and CRLF": (plain("Host: x\nAccept: y"), 200),
-    "host in another case": (plain("hOsT: x"), 200), "3000 bytes of query": (
-        plain("Host: x", path=f"/socket.io/?x={'x' * 3000}&EIO=4&transport=polling"), 200),
-    "an encoded ampersand": (plain("Host: x", path=POLLING + "&t=%26EIO=3"), 200),
-    "the last counts": (plain("Host: x", path=POLLING + "&EIO=3"), 400),
-    "twice a slash": (plain("Host: x", path=POLLING.replace("io/", "io//")), 200),
-    "15 KB": (plain("Host: x", f"User-Agent: {'x' * 15000}"), 200),
-    "absolute form": (plain("Host: x", path="http://x" + POLLING), 403),
-    "an asterisk": (plain("Host: x", path="*"), 403),}
-
-
-@pytest.mark.parametrize("text, status", HEADS.values(),
-                         ids=[name.replace(" ", "_") for name in HEADS])
-def test_heads(edge, text, status):
-    answer = Http(edge, text).reply(bodiless=True)
-    assert answer.status == status, answer.head
-
-
-def test_a_head_of_more_than_16_kb_closes_the_connection_and_fills_no_log(edge):
-    size = len(edge.log())
-    for _ in range(20):
-        assert Http(edge, plain("Host: x", f"User-Agent: {'x' * 17000}")).rest() == b""
-    assert edge.log()[size:].count("libwebsockets") <= 1
-
-
-@pytest.mark.parametrize("lines", [
-    ["Content-Length: 1", "Content-Length: 1"], ["Content-Length: 1", "Content-Length: 2"],
-    ["Content-Length: 1", "Content-Length:"], ["Content-Length:", "Content-Length: 1"],
-    ["Content-Length: 1, 1"], ["Content-Length: +1"], ["Content-Length: 1x"],
-    ["Content-Length : 1"], ["Content-Length\t: 1"], [" Content-Length: 1"],
-    ["Content-Length: 0x1"], ["Content-Length: 1 1"],
-    ["Content-Length: 1", "Transfer-Encoding : chunked"],
-    ["Content-Length: 1", "Transfer-Encoding\t: chunked"], ["Content-Length: 18446744073709551617"],
-    ["Transfer-Encoding: chunked"], ["Transfer-Encoding: chunked", "Content-Length: 1"],
-    ["Content-Length: 1", "Transfer-Encoding: identity"],
-    ["Transfer-Encoding: chunked", "Transfer-Encoding: identity"],
-    ["Transfer-Encoding:", "Content-Length: 1"], ["Accept: x\rContent-Length: 1"]])
-def test_a_length_that_can_be_read_in_two_ways_is_refused(edge, lines):
+@pytest.mark.parametrize("length, statuses", [(1, (200,)), (9000, (100, 200))])
+def test_a_body_that_is_there_already_is_not_asked_for(edge, length, statuses):
+    """Of a large one the beginning may have come."""
     poll = Poll(edge)
-    kinds = {name: refused(edge, name) for name in ("malformed", "length", "max_payload")}
-    rest = b"1\r\n" + request("GET", POLLING)
-    assert ends(Http(edge, request("POST", poll.path, *lines, rest=rest))) in (400, 411, 413)
-    assert sum(refused(edge, name) for name in kinds) == sum(kinds.values()) + 1
-    assert poll.works()
+    wire = Http(edge, request("POST", poll.path, "Expect: 100-continue", body="6" * length))
+    assert wire.status(interim=True) in statuses
+    wire = Http(edge, request("POST", poll.path, "Content-Length: 0", "Expect: 100-continue"))
+    assert wire.status(interim=True) == 400, "an empty body is no packet"
 
 
-def test_a_header_that_libwebsockets_takes_for_two_opens_no_way_around_a_proxy(edge):
-    """X-A is the beginning of X-Auth-Token: the next header is taken for a part of it."""
-    wire = Http(edge, request("GET", POLLING, "X-Forwarded-For: 192.0.2.1", "X-A: 1",
-                              "Content-Length: 400", "Accept: x"))
-    assert wire.status() == 200
-    try:
-        wire.send(request("GET", POLLING))
-    except OSError:
-        pass
-    assert wire.rest() == b""
+@pytest.mark.parametrize("line", ["expect: 100-Continue", "Expect:\t100-continue "])
+def test_the_forms_of_an_expectation(edge, line):
+    poll = Poll(edge)
+    wire = Http(edge, request("POST", poll.path, "Content-Length: 1", line))
+    assert wire.status(interim=True) == 100
+    assert wire.send("6").status() == 200
+    wire = Http(edge, f"POST {poll.path} HTTP/1.0\r\nContent-Length: 1\r\n{line}\r\n\r\n")
+    assert wire.taken().send("6").status(interim=True) == 200, "HTTP/1.0 knows no such answer"
+
+
+def test_an_answer_to_head_has_the_length_of_a_body_that_does_not_come(edge):
+    for path in (POLLING, "/socket.io/?EIO=4", POLLING + "&sid=x"):
+        wire = Http(edge, request("HEAD", path) + request("OPTIONS", POLLING))
+        answer = wire.reply(bodiless=True)
+        assert answer.status == 400 and int(answer.headers["content-length"]) > 0
+        assert wire.status() == 204
+
+
+@pytest.mark.parametrize("line",
+                         ["Connection: close", "Connection: Close", "Connection: keep-alive, close",
+                          "Connection: ,close,", "Connection: x\r\nConnection: close"])
+def test_a_connection_that_ends_says_so(edge, line):
+    for method, path, status in (("GET", POLLING, 200), ("OPTIONS", POLLING, 204),
+                                 ("GET", "/elsewhere", 404), ("GET", "/socket.io/", 400)):
+        assert ends(Http(edge, request(method, path, line) + request("GET", POLLING))) == status
+
+
+@pytest.mark.parametrize("line", ["X-Forwarded-For: 192.0.2.1", "Via: 1.1 proxy", "Connection: ",
+                                  "Connection: Upgrade", "Connection: closed", "Keep-Alive: 1"])
+def test_a_connection_is_kept_also_behind_a_proxy(edge, line):
+    poll, wire = Poll(edge), Http(edge)
+    for text in (request("GET", POLLING, line),
+                 request("POST", poll.path, line, body="40/tasks,{}"),
+                 request("GET", poll.path, line), request("POST", poll.path, line, body="1")):
+        answer = wire.send(text).reply()
+        assert answer.status == 200 and "connection" not in answer.headers
+    assert wire.send(request("OPTIONS", POLLING)).status() == 204
 
 
 # --- bodies and heads that come in part -----------------------------------------------------------
@@ -258,12 +156,23 @@ def slowly(wire, text, seconds=20):
 
 
 def test_a_request_that_does_not_arrive_is_closed_and_counted(edge):
-    for what in (b"", b"GET /socket.io/?EI", plain("Host: x")[:-2]):
+    for what in (b"", b"GET /socket.io/?EI", request("GET", POLLING)[:-2]):
         before, begun = refused(edge, "request_timeout"), time.monotonic()
         wires = [Http(edge, what) for _ in range(5)]
         assert all(wire.rest() == b"" for wire in wires)
         assert SECONDS - 0.2 < time.monotonic() - begun < SECONDS + 5
         assert refused(edge, "request_timeout") == before + 5, what
+
+
+@pytest.mark.parametrize("what", [b"G", request("GET", POLLING)[:-2]], ids=["a letter", "most"])
+def test_a_request_that_does_not_arrive_on_a_connection_in_use_is_closed_and_counted(edge, what):
+    before = refused(edge, "request_timeout")
+    wire = Http(edge, request("OPTIONS", POLLING))
+    assert wire.status() == 204
+    begun = time.monotonic()
+    assert wire.send(what).rest() == b""
+    assert SECONDS - 0.5 < time.monotonic() - begun < SECONDS + 5
+    assert refused(edge, "request_timeout") == before + 1
 
 
 def test_a_head_that_comes_byte_by_byte_is_closed(edge):
@@ -282,8 +191,11 @@ def test_a_body_that_stops_is_closed_and_counted_and_its_session_goes_on(edge):
 
 def test_a_body_that_comes_byte_by_byte_is_refused_with_408(edge):
     poll, before = Poll(edge), refused(edge, "request_timeout")
-    wire = Http(edge, request("POST", poll.path, "Content-Length: 1000"))
-    assert slowly(wire, b"4" * 1000).startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    wire = Http(edge, request("POST", poll.path, "Content-Length: 1000", "Origin: http://a"))
+    answer = slowly(wire, b"4" * 1000)
+    assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    for line in (b"Connection: close", b"Access-Control-Allow-Origin: http://a\r\n", b"Date: "):
+        assert b"\r\n" + line in answer
     assert refused(edge, "request_timeout") == before + 1
     assert poll.works()
 
@@ -333,9 +245,9 @@ def test_a_slow_crowd_keeps_out_nobody_for_longer_than_the_time_for_a_request(fe
     world = few_files(options=["--request-timeout", f"{SECONDS}s"])
     crowd = [Http(world, b"POST /socket.io/ HTTP/1.1\r\nHo") for _ in range(250)]
     begun = time.monotonic()
+    wait_for(lambda: Http(world, request("OPTIONS", POLLING)).status() == 204, "room again")
+    assert time.monotonic() - begun < 2 * SECONDS + 5
     world.joined(clients(Raw(world, USER)))
-    assert (time.monotonic() - begun < 4 * SECONDS
-            + 5), "in two rounds: those taken at once, and those that waited"
     for wire in crowd:
         wire.close()
 

@@ -61,6 +61,14 @@ def alias():
         pass  # it was not made
 
 
+@pytest.mark.parametrize("host, client", [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"),
+                                          ("[::1]", "::1"), ("[::]", "::1")])
+def test_ipv4_and_ipv6(start, host, client):
+    port = free_ports(1)
+    start("--listen", f"{host}:{port}")
+    assert Http(Public(client, port), request("GET", POLLING)).status() == 200
+
+
 def test_an_address_that_comes_late_is_waited_for(start, alias):
     port = free_ports(1)
     daemon = start("--listen", f"{ADDRESS}:{port}")

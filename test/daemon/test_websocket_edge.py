@@ -84,6 +84,12 @@ GOOD = {
     "twice a slash": upgrade(path=WEBSOCKET.replace("io/", "io//")),
     "an empty body": upgrade("Content-Length: 0"),
     "another upgrade besides": upgrade("Upgrade: h2c"),
+    "Upgrade in a list": upgrade("-Upgrade", "Upgrade: h2c, websocket"),
+    "Connection in two lines": upgrade("-Connection", "Connection: keep-alive",
+                                       "Connection: upgrade"),
+    "blanks": upgrade("-Upgrade", VERSION, "Upgrade:\twebsocket ", "Sec-WebSocket-Version:13\t"),
+    "the absolute form": upgrade(path=f"http://x{WEBSOCKET}"),
+    "headers of others": upgrade("Cookie: a=b", "Sec-Fetch-Mode: websocket", "DNT: 1", "x-f: 1"),
 }
 BAD = {
     "no key": upgrade("-Sec-WebSocket-Key"),
@@ -98,10 +104,15 @@ BAD = {
     "no Connection": upgrade("-Connection"),
     "Connection keep-alive": upgrade("-Connection", "Connection: keep-alive"),
     "Connection up": upgrade("-Connection", "Connection: up"),
-    "a subprotocol": upgrade("Sec-WebSocket-Protocol: chat, superchat"),
+    "an empty version": upgrade(VERSION, "Sec-WebSocket-Version:"),
+    "a subprotocol that is no token": upgrade("Sec-WebSocket-Protocol: a/b"),
+    "a subprotocol in quotes": upgrade('Sec-WebSocket-Protocol: "chat"'),
+    "a subprotocol with a blank": upgrade("Sec-WebSocket-Protocol: chat one"),
+    "a bad subprotocol besides": upgrade("Sec-WebSocket-Protocol: chat, a{b"),
     "h2c": upgrade("-Upgrade", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"),
+    "HTTP/1.0": upgrade().replace("HTTP/1.1", "HTTP/1.0"), "an empty Upgrade": upgrade(
+        "-Upgrade", "Upgrade:"),
     "a body": upgrade("Content-Length: 5", body="40abc"),
-    "a chunked body": upgrade("Transfer-Encoding: chunked", body="0\r\n\r\n"),
     "POST": upgrade(method="POST"), "HEAD": upgrade(method="HEAD"), "PUT": upgrade(method="PUT"),
     "polling": upgrade(path=POLLING),}
 
@@ -116,22 +127,57 @@ def test_a_good_handshake(edge, text):
     connection.close()
 
 
+OFFERS = {"foo": "foo", "foo, bar": "foo", "chat,superchat": "chat", " \tfoo\t": "foo",
+          "a!#$%&'*+-.^_`|~9": "a!#$%&'*+-.^_`|~9", "foo\r\nSec-WebSocket-Protocol: bar": "foo",
+          "v10.stomp, v11.stomp": "v10.stomp", "default": "default"}
+
+
+@pytest.mark.parametrize("offer, first", OFFERS.items(), ids=range(len(OFFERS)))
+def test_the_first_subprotocol_is_spoken_as_by_ws_of_node(edge, offer, first):
+    connection = Http(edge, upgrade(f"Sec-WebSocket-Protocol: {offer}"))
+    answer = connection.answer()
+    assert answer.status == 101 and accepted(answer, NONCE)
+    assert answer.headers["sec-websocket-protocol"] == first
+    assert b'"sid"' in connection.until(b'"sid"')
+    connection.close()
+    poll = Poll(edge)
+    path = poll.path.replace("polling", "websocket")
+    connection = Http(edge, upgrade(f"Sec-WebSocket-Protocol: {offer}", path=path))
+    assert connection.answer().headers["sec-websocket-protocol"] == first
+    connection.close()
+    assert poll.works()
+
+
+@pytest.mark.parametrize("name", ["X-Auth", "Sec-Web", "Sec-WebSocket-", "Upgr", "Con", "ho", "X-F",
+                                  "Sec-WebSocket-Key1", "Sec-WebSocket-Version-"])
+def test_no_header_beside_hides_one_of_the_handshake(edge, name):
+    lines = upgrade().split("\r\n")
+    for at in range(1, len(lines) - 1):
+        text = "\r\n".join([*lines[:at], f"{name}: a", *lines[at:]])
+        connection = Http(edge, text)
+        assert accepted(connection.answer(), NONCE), text
+        connection.close()
+
+
 @pytest.mark.parametrize("text", BAD.values(), ids=[name.replace(" ", "_") for name in BAD])
 @pytest.mark.parametrize("reused", [False, True], ids=["new", "reused"])
 def test_a_bad_handshake_is_refused_in_json_with_cors(edge, text, reused):
-    before = edge.metric("sessions")
+    before = edge.metric("handshakes")
     connection = Http(edge)
     if reused:
         assert connection.request("OPTIONS", "/socket.io/").status == 204
     connection.send(text.replace("\r\n", "\r\nOrigin: https://ui.example\r\n", 1))
-    answer = connection.answer()
+    has_body = not text.startswith("HEAD")
+    answer = connection.answer(bodiless=not has_body)
     assert answer.status == 400
     for line in ("Access-Control-Allow-Origin: https://ui.example",
                  "Content-Type: application/json", "Connection: close"):
         assert f"\r\n{line}\r\n" in answer.head.decode()
-    assert json.loads(answer.text)["code"] in (2, 3)
+    assert "date" in answer.headers
+    if has_body:
+        assert json.loads(answer.text)["code"] == 3
     assert connection.rest() == b""
-    assert edge.metric("sessions") == before
+    assert edge.metric("handshakes") == before
 
 
 def test_upgrades_are_refused_as_polling_requests_are(edge):
