@@ -82,10 +82,13 @@ static const struct option PROTOCOL[] = {
 static const struct option LIMITS[] = {
     COUNT(max_connections, "50000", 1, 1000000, "connections at the same time",
           "More are refused with status 503. The limit of open files is raised to match as far as "
-          "the system allows; a limit that is too low is logged."),
+          "the system allows; a limit that is too low is logged. Connections over it are refused "
+          "with status 503 too."),
     COUNT(max_connections_per_address, "10000", 1, 1000000, "connections from one address",
-          "More are refused with status 503. An IPv6 address counts by its /64, since one host can "
-          "have all addresses of such a net."),
+          "More are refused with status 503. It may have as many connections again that serve no "
+          "session: the one that is idle longest makes room, and if none is idle, the new one is "
+          "refused. An IPv6 address counts by its /64, since one host can have all addresses of "
+          "such a net."),
     COUNT(max_polling, "20000", 1, 1000000, "connections without a WebSocket",
           "More are refused with status 503. Each may hold a request open."),
     COUNT(handshake_rate, "1000", 0, 1000000,

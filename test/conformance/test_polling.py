@@ -103,7 +103,7 @@ def test_a_post_may_ask_whether_to_continue(engine):
 
 
 @pytest.mark.ours(
-    "libwebsockets does not decode chunks, and a proxy might see other requests than we do")
+    "clients do not send it, and who decodes it wrongly sees other requests than a proxy")
 def test_a_chunked_post_is_refused(engine):
     poll = Poll(engine)
     http = Http(engine).ask("POST", poll.target, b"6\r\n4hello\r\n0\r\n\r\n",
