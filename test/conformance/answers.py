@@ -7,7 +7,8 @@ ERRORS = ["Transport unknown", "Session ID unknown", "Bad handshake method", "Ba
           "Forbidden", "Unsupported protocol version"]
 # Answers without a code: status, body.
 PLAIN = {"ok": (200, b"ok"), "refused": (400, b""), "large": (413, b""), "method": (500, b""),
-         "length": (411, b""), "options": (204, b"")}
+         "length": (411, b""), "options": (204, b""),
+         "chunked": (411, b'{"code":3,"message":"body without Content-Length"}')}
 # A session at its end may still answer, or be unknown already. An upgrade may be declined before or
 # after 101.
 STATUS = {"dying": (101, 200, 400), "declined": (101, 400), "101": (101,)}

@@ -193,7 +193,7 @@ class Model:
         self.own.add(rid)
         code = self.refusal_code("own", "polling", "4", "POST")
         if how in ("large", "huge", "chunked", "bare"):
-            self.expect[rid] = "large" if how in ("large", "huge") else "length"
+            self.expect[rid] = {"huge": "large", "bare": "length"}.get(how, how)
         elif code is not None:
             self.expect[rid] = code
         elif how == "octet":
