@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "engineio/frame.h"
+#include "engineio/query.h"
 #include "fuzz.h"
 #include "stack_watch.h"
 
