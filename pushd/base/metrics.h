@@ -25,6 +25,7 @@ enum { METRICS_REASONS = 32, METRICS_REASON_MAX = 32 };
  * "vantage6_pushd_" before the name.
  */
 #define METRICS(X, BY)                                                                             \
+    X(METRIC_CONNECTIONS, gauge, "connections", "Open connections, WebSockets included")           \
     X(METRIC_SESSIONS, gauge, "sessions", "Engine.IO sessions now open")                           \
     X(METRIC_WEBSOCKETS, gauge, "websockets", "Sessions whose transport is WebSocket")             \
     X(METRIC_SOCKETS, gauge, "sockets", "Socket.IO sockets (one per session and namespace)")       \

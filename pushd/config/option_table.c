@@ -82,8 +82,8 @@ static const struct option PROTOCOL[] = {
 static const struct option LIMITS[] = {
     COUNT(max_connections, "50000", 1, 1000000, "connections at the same time",
           "More are refused with status 503. The limit of open files is raised to match as far as "
-          "the system allows; a limit that is too low is logged. Connections over it are refused "
-          "with status 503 too."),
+          "the system allows; a limit that is too low is logged. Connections over that limit are "
+          "refused with status 503 too."),
     COUNT(max_connections_per_address, "10000", 1, 1000000, "connections from one address",
           "More are refused with status 503. It may have as many connections again that serve no "
           "session: the one that is idle longest makes room, and if none is idle, the new one is "

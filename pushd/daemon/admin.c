@@ -220,9 +220,10 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 static void on_connection(uv_stream_t *listener, int status)
 {
     struct admin *a = listener->data;
-    struct connection *v = status < 0 ? NULL : alloc(sizeof *v);
-    if (v == NULL)
+    struct connection *v;
+    if (status < 0)
         return;
+    v = alloc(sizeof *v);
     v->admin = a;
     v->next = a->connections;
     v->link = &a->connections;
@@ -255,10 +256,6 @@ struct admin *admin_open(uv_loop_t *loop, const char *address, const struct admi
 {
     struct sockaddr_storage where = {0};
     struct admin *a = alloc(sizeof *a);
-    if (a == NULL) {
-        snprintf(err, errlen, "out of memory");
-        return NULL;
-    }
     a->source = *source;
     uv_tcp_init(loop, &a->listener);
     a->listener.data = a;

@@ -283,8 +283,9 @@ int daemon_run(const struct config *config)
         log_error("%s", err);
         return DAEMON_CONFIG; /* the system frees the rest */
     }
-    log_info("listening version=%s listen=%s path=%s admin=%s", PUSHD_VERSION, config->listen,
-             config->path, config->admin_listen);
+    log_info("%s version=%s listen=%s path=%s admin=%s",
+             server_reason(d.server) ? "not listening yet" : "listening", PUSHD_VERSION,
+             config->listen, config->path, config->admin_listen);
     uv_run(&d.loop, UV_RUN_DEFAULT);
     server_free(d.server);
     uv_loop_close(&d.loop);

@@ -233,6 +233,11 @@ void engine_receiving(struct engine *e, double bytes)
     engine_count(e, METRIC_RECEIVING, bytes);
 }
 
+void engine_connections(struct engine *e, int more)
+{
+    engine_count(e, METRIC_CONNECTIONS, more);
+}
+
 void engine_writable(struct session *s, void *ws)
 {
     if (ws != s->ws && ws != s->probe)

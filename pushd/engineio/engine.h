@@ -78,6 +78,9 @@ void engine_refused(struct engine *e, enum metric_id metric);
 /* The network holds this many bytes more (or fewer) of incomplete requests and messages. */
 void engine_receiving(struct engine *e, double bytes);
 
+/* So many connections more (or fewer) are open. */
+void engine_connections(struct engine *e, int more);
+
 /* Does a list as in config.cors_allowed_origins allow this origin (NULL = none)? */
 bool engine_origin_allowed(const char *list, const char *origin);
 

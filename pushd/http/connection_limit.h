@@ -3,8 +3,9 @@
  *
  * A connection counts from the moment it is accepted. It does not count while it belongs to a
  * session, as a held poll or a WebSocket: sessions have a limit of their own. One that waits for
- * its next request is idle. If its address wants another connection, that which has been idle
- * longest makes room (RFC 9112, 9.5, allows a server to close it at any time).
+ * its next request is idle. If its address wants another connection, one makes room that has not
+ * served its client, or else that which has been idle longest (RFC 9112, 9.5, allows a server to
+ * close it at any time).
  *
  * IPv6 is counted by /64: see address_to_count().
  */

@@ -19,6 +19,8 @@ enum { BYTES_PER_SECOND = 10000 };
 enum { PROXY_IDLE_MS = 75000 };
 /* Refused connections that may leave slowly, and how often that is logged. */
 enum { LEAVING_MAX = 32, LOG_MS = 60000 };
+/* Requests of a connection that are read in one turn; others are to have theirs. */
+enum { REQUESTS_MAX = 16 };
 
 static const struct refusal FULL = {503, "{\"code\":4,\"message\":\"Too many connections\"}",
                                     METRIC_REFUSED_CONNECTIONS};
@@ -37,18 +39,16 @@ struct rest {
 static void on_closed(uv_handle_t *handle)
 {
     struct connection *c = handle->data;
-    c->scope->open--;
+    scope_count(c->scope, -1);
     free(c->kept); /* not before: what is being read may lie there */
     free(c);
 }
 
 static void forget_ready(struct connection *c)
 {
-    struct connection **link = &c->scope->ready;
-    while (*link && *link != c)
-        link = &(*link)->next_ready;
-    if (*link)
-        *link = c->next_ready;
+    if (c->ready)
+        DL_DELETE2(c->scope->ready, c, prev_ready, next_ready);
+    c->ready = false;
 }
 
 void connection_end(struct connection *c)
@@ -86,11 +86,14 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct connection *c = handle->data;
-    bool all = c->stage == STAGE_BODY || c->stage == STAGE_LEAVING;
-    (void)suggested;
     /* One byte more than a head may have shows that there is more. */
-    *buf = uv_buf_init(c->scope->room,
-                       all ? READ_ROOM : (unsigned)(REQUEST_HEAD_MAX + 1 - c->kept_len));
+    size_t room = REQUEST_HEAD_MAX + 1 - c->kept_len;
+    (void)suggested;
+    if (c->stage == STAGE_BODY)
+        room = c->body_left + REQUEST_HEAD_MAX + 1;
+    if (c->stage == STAGE_LEAVING || room > READ_ROOM)
+        room = READ_ROOM;
+    *buf = uv_buf_init(c->scope->room, (unsigned)room);
 }
 
 static void read_on(struct connection *c)
@@ -121,12 +124,44 @@ static bool takes(const struct connection *c)
     return c->stage == STAGE_HEAD || c->stage == STAGE_BODY;
 }
 
-/* Takes all that can be taken, and keeps the rest. */
+/* Nothing of its next request is there. */
+static void become_idle(struct connection *c)
+{
+    if (c->trusted)
+        connection_wait(c, STAGE_HEAD, PROXY_IDLE_MS);
+    c->idle = true;
+    connection_limit_idle(&c->counted, c->served);
+}
+
+static void on_again(uv_idle_t *again);
+
+/* Its next request has arrived already. It is read in a turn of its own, since the core is at work,
+ * or since others wait. */
+static void make_ready(struct connection *c)
+{
+    if (!c->ready)
+        DL_APPEND2(c->scope->ready, c, prev_ready, next_ready);
+    c->ready = true;
+    uv_idle_start(&c->scope->again, on_again);
+}
+
+/* Stops reading if too much is kept, or goes on. */
+static void read_or_stop(struct connection *c)
+{
+    bool full = (!takes(c) || c->ready) && c->kept_len >= REQUEST_HEAD_MAX;
+    if (full && !c->full)
+        uv_read_stop((uv_stream_t *)&c->tcp);
+    else if (!full && c->full && !c->ended)
+        read_on(c);
+    c->full = full;
+}
+
+/* Takes what can be taken in this turn, and keeps the rest. */
 static void take(struct connection *c, char *data, size_t len)
 {
     size_t used = 1;
     c->working = true;
-    while (len > 0 && used > 0 && takes(c)) {
+    for (int n = 0; n < REQUESTS_MAX && len > 0 && used > 0 && takes(c); n++) {
         used = c->scope->user->take(c, data, len);
         data += used;
         len -= used;
@@ -135,12 +170,11 @@ static void take(struct connection *c, char *data, size_t len)
     if (c->stage == STAGE_CLOSED)
         return;
     keep(c, data, c->stage == STAGE_LEAVING ? 0 : len);
-    bool full = !takes(c) && c->kept_len >= REQUEST_HEAD_MAX;
-    if (full && !c->full)
-        uv_read_stop((uv_stream_t *)&c->tcp);
-    else if (!full && c->full && !c->ended)
-        read_on(c);
-    c->full = full;
+    if (c->stage == STAGE_HEAD && c->kept_len == 0)
+        become_idle(c);
+    else if (takes(c) && used > 0)
+        make_ready(c);
+    read_or_stop(c);
     if (c->ended && !c->scope->user->ended(c))
         connection_end(c);
 }
@@ -154,7 +188,10 @@ static void more(struct connection *c, char *data, size_t len)
     c->kept = alloc_resize(c->kept, c->kept_len + len);
     memcpy(c->kept + c->kept_len, data, len);
     c->kept_len += len;
-    take(c, c->kept, c->kept_len);
+    if (c->ready)
+        read_or_stop(c);
+    else
+        take(c, c->kept, c->kept_len);
 }
 
 /* What it still sends is dropped. */
@@ -184,13 +221,15 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 static void on_again(uv_idle_t *again)
 {
     struct server_scope *scope = again->data;
-    struct connection *c = scope->ready;
-    if (!c) {
-        uv_idle_stop(again);
-        return;
+    struct connection *c;
+    int n;
+    DL_COUNT2(scope->ready, c, n, next_ready);
+    while (n-- > 0 && (c = scope->ready)) {
+        forget_ready(c);
+        take(c, c->kept, c->kept_len);
     }
-    scope->ready = c->next_ready;
-    take(c, c->kept, c->kept_len);
+    if (!scope->ready)
+        uv_idle_stop(again);
 }
 
 void connection_start(struct server_scope *scope)
@@ -204,7 +243,12 @@ void connection_start(struct server_scope *scope)
 static void leave(struct connection *c)
 {
     uv_os_fd_t fd;
-    if (c->ended || uv_fileno((uv_handle_t *)&c->tcp, &fd) != 0 || shutdown(fd, SHUT_WR) != 0) {
+    /* One that counts nowhere must not stay. */
+    bool counts = c->trusted || c->counted.of || c->refused;
+    if (!c->working)
+        keep(c, NULL, 0);
+    if (c->ended || !counts || uv_fileno((uv_handle_t *)&c->tcp, &fd) != 0 ||
+        shutdown(fd, SHUT_WR) != 0) {
         connection_end(c);
         return;
     }
@@ -215,15 +259,6 @@ static void leave(struct connection *c)
     c->full = false;
 }
 
-/* Its next request has arrived already. It is read in a turn of its own: the core is at work. */
-static void make_ready(struct connection *c)
-{
-    forget_ready(c); /* it may be answered twice in a turn */
-    c->next_ready = c->scope->ready;
-    c->scope->ready = c;
-    uv_idle_start(&c->scope->again, on_again);
-}
-
 static void answered(struct connection *c)
 {
     if (c->last) {
@@ -231,16 +266,14 @@ static void answered(struct connection *c)
         return;
     }
     connection_wait(c, STAGE_HEAD, c->scope->config->request_timeout);
-    if (c->kept && !c->working) {
-        make_ready(c);
+    if (c->working)
         return;
-    }
-    if (c->trusted)
-        connection_wait(c, STAGE_HEAD, PROXY_IDLE_MS);
-    c->idle = true;
-    connection_limit_idle(&c->counted, c->served);
-    if (c->ended && !c->working)
+    if (c->kept)
+        make_ready(c);
+    else if (c->ended)
         connection_end(c);
+    else
+        become_idle(c);
 }
 
 static void on_written(uv_write_t *write, int status)
@@ -315,8 +348,8 @@ static void warn(const struct server_scope *scope)
     if (last && now - last < LOG_MS)
         return;
     last = now;
-    log_warning("connections are refused: only %zu may be open: raise the limit of open files "
-                "(LimitNOFILE) or lower max_connections",
+    log_warning("connections are refused: %zu are open, as many as the limit of open files allows: "
+                "raise LimitNOFILE, or max_connections if that is less",
                 scope->most_open);
 }
 
@@ -355,7 +388,7 @@ void connection_accept(struct server_scope *scope, uv_stream_t *listener)
     c->scope = scope;
     uv_tcp_init(scope->loop, &c->tcp);
     c->tcp.data = c;
-    scope->open++;
+    scope_count(scope, 1);
     DL_APPEND(scope->connections, c);
     if (uv_accept(listener, (uv_stream_t *)&c->tcp) != 0 || scope->draining) {
         connection_end(c);

@@ -4,10 +4,11 @@
  * It has one request at a time. Bytes that arrive behind a request are kept until that is answered,
  * up to the length of a head; then nothing more is read.
  *
- * stage    how far its request is
- * held     its request belongs to a session, which answers it later
- * to leave it is answered, and only reads what the client still sends, for a while: if it were
- *          closed at once, the system would reset it, and the client might lose the answer
+ * stage  how far its request is
+ * held   in STAGE_CORE: its request belongs to a session, which answers it later
+ * ready  its next request has arrived, and is read in the next turn
+ * leave  it has its last answer, and only reads what the client still sends, for a while: if it
+ *        were closed at once, the system would reset it, and the client might lose the answer
  */
 #ifndef PUSHD_CONNECTION_H
 #define PUSHD_CONNECTION_H
@@ -32,14 +33,14 @@ enum stage {
     STAGE_BODY,    /* the body is arriving */
     STAGE_CORE,    /* the core has the request and has not answered */
     STAGE_ANSWER,  /* the answer is being written */
-    STAGE_LEAVING, /* see above */
+    STAGE_LEAVING, /* it leaves */
     STAGE_CLOSED   /* libuv has still to let go of it */
 };
 
 struct connection {
     uv_tcp_t tcp;
     struct server_scope *scope;
-    struct connection *prev, *next, *next_ready;
+    struct connection *prev, *next, *prev_ready, *next_ready;
     struct timer timer; /* the time that the stage may take */
     struct counted counted;
     struct address peer; /* perhaps a proxy */
@@ -47,13 +48,14 @@ struct connection {
     bool trusted; /* peer is one of trusted_proxies */
     bool idle;    /* nothing of its next request has arrived */
     bool working; /* its bytes are being read */
+    bool ready;   /* it is one of the scope's ready ones */
     bool full;    /* nothing is read, since too much is kept */
     bool ended;   /* the client sends no more */
     bool refused; /* it was refused when it was accepted */
     /* of the request */
     bool bodiless, preflight;
     bool last;                       /* the connection ends with its answer */
-    bool served;                     /* it was answered with 200 */
+    bool served;                     /* its last answer had the status 200 */
     const struct request_head *head; /* while it is being looked at */
     struct post *post;               /* while the body is arriving */
     char *origin, *cookie;           /* malloc'd */
@@ -61,6 +63,7 @@ struct connection {
     uint64_t since;                  /* when it began to leave */
     char *kept;
     size_t kept_len, seen; /* seen: bytes of the head that were looked at */
+    size_t body_left;      /* in STAGE_BODY */
 };
 
 /* The layer above, which reads requests and answers them. */

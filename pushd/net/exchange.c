@@ -85,8 +85,8 @@ static void hand_over(struct connection *c, const char *body, size_t len)
     connection_limit_leave(c->scope->limit, &c->counted);
 }
 
-/* The body will arrive in parts. */
-static void begin_body(struct connection *c)
+/* The body will arrive in parts; len bytes of it are there. */
+static void begin_body(struct connection *c, size_t len)
 {
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
     const struct request_head *h = c->head;
@@ -104,8 +104,12 @@ static void begin_body(struct connection *c)
     *c->post = (struct post){.head = *h, .since = now_of(c)};
     memcpy(c->post->text, h->text, h->len);
     c->post->head.text = c->post->text;
-    if (h->expects_continue)
-        uv_try_write((uv_stream_t *)&c->tcp, &interim, 1);
+    if (h->expects_continue && len == 0 &&
+        uv_try_write((uv_stream_t *)&c->tcp, &interim, 1) != (int)interim.len) {
+        connection_end(c);
+        return;
+    }
+    c->body_left = h->length;
     connection_wait(c, STAGE_BODY, c->scope->config->request_timeout);
 }
 
@@ -124,6 +128,7 @@ static size_t take_body(struct connection *c, const char *data, size_t len)
         store_clear(c->scope, &post->body);
         free(post);
     } else {
+        c->body_left = left - used;
         connection_wait(c, STAGE_BODY, c->scope->config->request_timeout);
     }
     if (c->stage != STAGE_BODY)
@@ -144,7 +149,7 @@ static size_t begin_post(struct connection *c, const char *data, size_t len)
         hand_over(c, data, h->length);
         return h->length;
     } else {
-        begin_body(c);
+        begin_body(c, len);
     }
     return 0;
 }
@@ -202,6 +207,8 @@ static size_t take_head(struct connection *c, char *data, size_t len)
     c->preflight = h.method == METHOD_OPTIONS;
     c->bodiless = h.bodiless;
     c->last = !h.persistent;
+    /* The core may advance the wheel. From here on the connection ends, waits anew, or is held. */
+    timer_stop(&c->timer);
     if (step == HEAD_WHOLE) {
         used = h.len + begin(c, data + h.len, len - h.len);
     } else {

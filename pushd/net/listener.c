@@ -16,7 +16,8 @@ struct listener {
     uv_tcp_t tcp;
     struct server_scope *scope;
     struct timer retry;
-    bool waits, closing;
+    int status; /* of the last try */
+    bool closing;
 };
 
 static void on_connection(uv_stream_t *stream, int status)
@@ -55,43 +56,53 @@ static void on_closed(uv_handle_t *handle)
         timer_start(l->scope->wheel, &l->retry, uv_now(l->scope->loop) + RETRY_MS, on_retry);
 }
 
+static void say(const struct listener *l)
+{
+    const char *listen = l->scope->config->listen;
+    if (l->status == 0)
+        log_info("listening at last listen=%s", listen);
+    else
+        log_warning("listen: %s: %s: tried again every second", listen, uv_strerror(l->status));
+}
+
 static void on_retry(struct timer *timer, uint64_t now)
 {
     struct listener *l = container_of(timer, struct listener, retry);
+    int before = l->status;
     (void)now;
-    int status = try_to_listen(l);
-    l->waits = status != 0;
-    if (status != 0)
+    l->status = try_to_listen(l);
+    if (l->status != before)
+        say(l);
+    if (l->status != 0)
         uv_close((uv_handle_t *)&l->tcp, on_closed);
-    else
-        log_info("listening at last listen=%s", l->scope->config->listen);
 }
 
 struct listener *listener_open(struct server_scope *scope, char *err, size_t errlen)
 {
     struct listener *l = alloc(sizeof *l);
     l->scope = scope;
-    int status = try_to_listen(l);
-    if (status == 0)
+    l->status = try_to_listen(l);
+    if (l->status == 0)
         return l;
-    l->waits = status == UV_EADDRNOTAVAIL;
-    l->closing = !l->waits;
+    l->closing = l->status != UV_EADDRNOTAVAIL;
     uv_close((uv_handle_t *)&l->tcp, on_closed);
-    if (l->waits) {
-        log_warning("listen: %s is no address of this machine: tried again every second",
-                    scope->config->listen);
+    if (!l->closing) {
+        say(l);
         return l;
     }
     snprintf(err, errlen,
              "listen: expected an address that is free here, found %s: %s: choose another with "
              "--listen",
-             scope->config->listen, uv_strerror(status));
+             scope->config->listen, uv_strerror(l->status));
     return NULL;
 }
 
 const char *listener_reason(const struct listener *l)
 {
-    return l && l->waits ? "listen: this machine does not have the address yet" : NULL;
+    if (!l || l->status == 0)
+        return NULL;
+    return l->status == UV_EADDRNOTAVAIL ? "listen: this machine does not have the address yet"
+                                         : "listen: the address cannot be used: see the log";
 }
 
 void listener_close(struct listener *l)

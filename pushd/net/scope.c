@@ -9,3 +9,9 @@ const char *scope_date(struct server_scope *scope)
     scope->dated = now;
     return scope->date;
 }
+
+void scope_count(struct server_scope *scope, int more)
+{
+    scope->open += (size_t)more;
+    engine_connections(scope->engine, more);
+}

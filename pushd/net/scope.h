@@ -33,7 +33,7 @@ struct server_scope {
     struct connection_limit *limit;
     const struct connection_user *user;
     struct connection *connections; /* all */
-    struct connection *ready;       /* those answered whose next request has arrived already */
+    struct connection *ready;       /* those whose next request has arrived already */
     uv_idle_t again;                /* runs while there are ready ones */
     struct lws_vhost *vhost;
     const struct websocket_request *upgrading; /* while libwebsockets takes a connection over */
@@ -46,6 +46,8 @@ struct server_scope {
     char room[READ_ROOM];
 };
 
+/* A connection or WebSocket begins (1) or ends (-1). */
+void scope_count(struct server_scope *scope, int more);
 /* The time for the head of an answer. */
 const char *scope_date(struct server_scope *scope);
 

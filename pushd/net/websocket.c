@@ -12,6 +12,9 @@
 #include "base/utf8.h"
 #include "net/store.h"
 
+/* How long the client may take to read that it is closed; one without a session counts nowhere. */
+enum { CLOSE_SECONDS = 5, REFUSED_SECONDS = 1 };
+
 /* lws' data of one WebSocket. */
 struct websocket {
     struct session *session; /* NULL: it is being closed */
@@ -94,13 +97,23 @@ static int writable(struct lws *wsi, struct websocket *ws)
 
 /* --- the beginning and the end --- */
 
+static void shut(struct lws *wsi, unsigned code, int seconds)
+{
+    struct websocket *ws = lws_wsi_user(wsi);
+    ws->session = NULL;
+    ws->closing = true;
+    ws->close_code = code;
+    lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND, seconds);
+    lws_callback_on_writable(wsi);
+}
+
 static int established(struct server_scope *scope, struct lws *wsi, struct websocket *ws)
 {
     if (!scope->upgrading)
         return -1;
     ws->session = engine_ws(scope->engine, scope->upgrading->rq, wsi, uv_now(scope->loop));
     if (!ws->session)
-        websocket_shut(wsi, 0);
+        shut(wsi, 0, REFUSED_SECONDS);
     return 0;
 }
 
@@ -147,7 +160,7 @@ static void count(struct server_scope *scope, struct lws *wsi, bool open)
 {
     if (open == (lws_get_opaque_user_data(wsi) != NULL))
         return;
-    scope->open += open ? 1 : -1;
+    scope_count(scope, open ? 1 : -1);
     lws_set_opaque_user_data(wsi, open ? scope : NULL);
 }
 
@@ -205,14 +218,7 @@ bool websocket_send(void *ws, const void *data, size_t len)
 
 void websocket_shut(void *handle, unsigned code)
 {
-    enum { CLOSE_SECONDS = 5 }; /* for a client that does not read */
-    struct lws *wsi = handle;
-    struct websocket *ws = lws_wsi_user(wsi);
-    ws->session = NULL;
-    ws->closing = true;
-    ws->close_code = code;
-    lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND, CLOSE_SECONDS);
-    lws_callback_on_writable(wsi);
+    shut(handle, code, CLOSE_SECONDS);
 }
 
 void websocket_pause(void *ws, bool paused)

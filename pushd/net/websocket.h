@@ -18,8 +18,8 @@ struct websocket_request {
     const char *protocol;
 };
 
-/* Prepares libwebsockets. NULL if it cannot be used. *context becomes NULL when everything has been
- * freed; destroy it by websocket_close(). */
+/* Prepares libwebsockets. False if it cannot be used. *context becomes NULL when everything has
+ * been freed; destroy it by websocket_close(). */
 bool websocket_open(struct server_scope *scope, struct lws_context **context);
 /* Closes all. Call it again after the loop has ended: libwebsockets frees in stages. */
 void websocket_close(struct lws_context *context);

@@ -2,6 +2,8 @@
 its file back, wherever its client leaves it."""
 import os
 import resource
+import threading
+import time
 
 import pytest
 
@@ -246,3 +248,55 @@ def test_no_session_is_left_of_those_who_went_away(roomy):
     """Last in this file."""
     wait_for(lambda: roomy.metric("sessions") == 0, "their sessions to end")
     assert roomy.metric("queued_bytes") == 0 and Poll(roomy).works()
+
+
+# --- what a connection does just then -------------------------------------------------------------
+
+LARGE = request("POST", POLLING, "Content-Length: 5000")
+
+
+@pytest.mark.parametrize("head", [handshake(WEBSOCKET), LARGE, request("GET", POLLING)],
+                         ids=["upgrade", "large_post", "get"])
+def test_a_head_that_is_complete_just_when_its_time_is_over(own_lab, clients, head):
+    """Its time must not run out while the core looks at it."""
+    world = own_lab(options=["--request-timeout", "1s", "--handshake-rate", "0"])
+    pid = world.lab.daemon(0).pid()
+    for _ in range(3):
+        begun, wires = time.monotonic(), []
+        for _ in range(300):
+            wires.append((time.monotonic(), Http(world, head[:-1])))
+        for at, wire in wires:
+            wait_for(lambda: time.monotonic() >= at + 0.9995, "its time to be almost over")
+            try:
+                wire.send(head[-1:])
+            except OSError:
+                pass  # it was over
+        for _, wire in wires:
+            wire.close()
+    assert world.lab.daemon(0).pid() == pid
+    world.joined(clients(Raw(world, 12)))
+
+
+def test_many_requests_in_one_piece_are_answered_in_their_order(edge):
+    kinds = [(request("GET", "/elsewhere"), 404), (request("OPTIONS", POLLING), 204),
+             (request("GET", "/socket.io/?EIO=4"), 400)]
+    wire = Http(edge)
+    sender = threading.Thread(target=wire.send, args=(b"".join(text for text, _ in kinds) * 1000,))
+    sender.start()
+    assert [wire.status() for _ in range(3000)] == [status for _, status in kinds] * 1000
+    sender.join()
+    wire.close()
+
+
+def test_an_answered_poll_of_an_address_that_is_full_is_the_last(edge):
+    poll = Poll(edge)
+    held = Http(edge, request("GET", poll.path)).taken()
+    begun = [Http(edge, BEGUN).taken() for _ in range(MOST)]
+    full(Http(edge))
+    other = Http(edge, request("POST", poll.path, body="40/tasks,{}"), source="127.0.0.2")
+    assert other.status() == 200
+    answer = held.reply()
+    assert answer.status == 200 and b"Connection: close\r\n" in answer.head
+    assert held.rest() == b""
+    for wire in [held, other, *begun]:
+        wire.close()

@@ -73,7 +73,8 @@ def test_an_address_that_comes_late_is_waited_for(start, alias):
     port = free_ports(1)
     daemon = start("--listen", f"{ADDRESS}:{port}")
     assert "listen: this machine does not have the address yet" in daemon.get("/readyz").text
-    assert daemon.logged().count(f"{ADDRESS}:{port} is no address of this machine") == 1
+    assert daemon.logged().count("tried again every second") == 1
+    assert "not listening yet" in daemon.logged()
     try:
         alias()
     except PermissionError:
@@ -81,6 +82,19 @@ def test_an_address_that_comes_late_is_waited_for(start, alias):
     wait_for(lambda: "listening at last" in daemon.logged(), "the daemon to listen")
     assert "listen:" not in daemon.get("/readyz").text
     assert Http(Public(ADDRESS, port), request("GET", POLLING)).status() == 200
+
+
+def test_an_address_that_comes_late_may_be_taken(start, alias):
+    port = free_ports(1)
+    with socket.create_server(("0.0.0.0", port)):
+        daemon = start("--listen", f"{ADDRESS}:{port}")
+        try:
+            alias()
+        except PermissionError:
+            pytest.skip("an address can be added by root only")
+        wait_for(lambda: "address already in use" in daemon.logged(), "it to be told")
+        assert "listen: the address cannot be used" in daemon.get("/readyz").text
+    wait_for(lambda: "listening at last" in daemon.logged(), "the daemon to listen")
 
 
 def test_it_ends_while_it_waits_for_its_address(start):
