@@ -111,9 +111,11 @@ static void take_method(struct request_head *h, const char *method, size_t len)
 }
 
 /* RFC 9112, 3.2. The authority of an absolute-form is not used, as Host is not. */
-static bool take_target(struct reader *r, const char *target, const char *end)
+static bool take_target(struct reader *r, const char *method, const char *target, const char *end)
 {
     const char *path = target;
+    if (memcmp(method, "CONNECT ", 8) == 0) /* its target is a host, and for proxies */
+        return false;
     if (strncasecmp(target, "http://", 7) == 0 || strncasecmp(target, "https://", 8) == 0) {
         const char *authority = target + (target[4] == ':' ? 7 : 8);
         path = authority + strcspn(authority, "/? ");
@@ -168,7 +170,8 @@ static enum head_step read_request_line(struct reader *r, size_t *at)
     r->h->version_1_0 = version[7] == '0';
     take_method(r->h, method, (size_t)(blank - method));
     *at = (size_t)(version + 10 - r->text);
-    return take_target(r, target, target_end) ? HEAD_WHOLE : wrong(r, 400, "malformed target");
+    return take_target(r, method, target, target_end) ? HEAD_WHOLE
+                                                      : wrong(r, 400, "malformed target");
 }
 
 static void keep(struct reader *r, enum header header, const char *value, const char *end)
