@@ -47,7 +47,7 @@ def test_a_thousand_connections_that_come_to_nothing_harm_nobody(world, clients)
     honest, pid = honest_clients(world, clients), world.lab.daemon(0).pid()
     before, open_before = world.reasons("refused_requests"), files(world)
     watch = Watch(world, honest)
-    storm = Storm(world, cast_rooms(world), new_seed(), writers=3, pause=0.1).start()
+    storm = Storm(world, cast_rooms(world), new_seed(), writers=2, pause=0.4).start()
     crowd = Hostile(world, KINDS, 1, {"good": [world.token(ident) for ident in CAST if ident > 10]},
                     program="hostile_connections.py")
     try:
