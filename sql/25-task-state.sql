@@ -1,6 +1,11 @@
 -- What is remembered of HQ's tasks, since HQ's tables have no index to ask them. attach() fills it.
--- Triggers keep it, and their writes wait for nobody: a row is written only by the transaction that
--- holds HQ's row of the same key, or its key has the transaction too.
+-- Triggers keep it, and their writes wait for no other transaction of HQ. So each row is one of
+-- these:
+-- - it belongs to one row of HQ, and only the transaction that holds that row writes it;
+-- - its key has the transaction too;
+-- - rows like it are alike, and whoever takes one away takes one that nobody else is taking.
+-- A row that several rows of HQ share would be locked by each in the order of HQ's writes, and two
+-- transactions would meet crosswise.
 --
 -- open run     a run that has no finished_at, or whose status is none of the last ones
 -- dependent    a task that waits for others
@@ -34,15 +39,19 @@ COMMENT ON COLUMN child_task.task_id IS 'Task';
 COMMENT ON COLUMN child_task.parent_id IS 'Its parent';
 COMMENT ON INDEX child_task_parent_id IS 'Which are its children?';
 
+-- No key: HQ's table need have none, and two transactions may insert the same.
 CREATE TABLE dependency (
     task_id integer NOT NULL,
-    depends_on_id integer NOT NULL,
-    PRIMARY KEY (task_id, depends_on_id)
+    depends_on_id integer NOT NULL
 );
+ALTER TABLE dependency REPLICA IDENTITY FULL; -- a publication of all tables wants one
+CREATE INDEX dependency_task_id ON dependency (task_id, depends_on_id);
 CREATE INDEX dependency_depends_on_id ON dependency (depends_on_id, task_id);
-COMMENT ON TABLE dependency IS 'Which task waits for which (HQ 5)';
+COMMENT ON TABLE dependency IS
+    'Which task waits for which (HQ 5): one row for each of HQ''s, which may be duplicates';
 COMMENT ON COLUMN dependency.task_id IS 'The dependent';
 COMMENT ON COLUMN dependency.depends_on_id IS 'The task that it waits for';
+COMMENT ON INDEX dependency_task_id IS 'Does this task wait, and for which?';
 COMMENT ON INDEX dependency_depends_on_id IS 'Which tasks wait for this one?';
 
 CREATE TABLE ready_task (
@@ -58,6 +67,7 @@ CREATE TABLE instruction (
     namespace text NOT NULL,
     name text NOT NULL,
     args json,
+    collaboration_id integer,
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
     told_at timestamptz NOT NULL,
@@ -78,6 +88,8 @@ COMMENT ON COLUMN instruction.namespace IS 'Socket.IO namespace';
 COMMENT ON COLUMN instruction.name IS 'Name of the event';
 COMMENT ON COLUMN instruction.args IS
     'Arguments of the event: an array is their list, any other value the only one, NULL none';
+COMMENT ON COLUMN instruction.collaboration_id IS
+    'That of a list of kills, whose runs are in killed_run; NULL: it is another instruction';
 COMMENT ON COLUMN instruction.created_at IS 'When it was written';
 COMMENT ON COLUMN instruction.expires_at IS 'From then on it is not sent any more';
 COMMENT ON COLUMN instruction.told_at IS 'When it was last given to the pushds that have the node';
@@ -85,7 +97,7 @@ COMMENT ON COLUMN instruction.sent_at IS 'When one of them last reported that it
 COMMENT ON COLUMN instruction.sends IS 'How often it was sent';
 COMMENT ON COLUMN instruction.sent_to IS 'sid of the connection that it was last sent to, or NULL';
 COMMENT ON COLUMN instruction.acked_at IS
-    'When the node acknowledged it, or reported what it was to do, or NULL';
+    'When the node acknowledged it, or upkeep() found nothing left of a list of kills, or NULL';
 COMMENT ON INDEX instruction_node_id IS 'What is this node to do?';
 COMMENT ON INDEX instruction_told_at IS 'What is to be told again?';
 
@@ -94,15 +106,20 @@ CREATE TABLE killed_run (
     node_id integer NOT NULL,
     xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
     instruction_id bigint NOT NULL,
+    task_id integer NOT NULL,
+    organization_id integer NOT NULL,
     over boolean NOT NULL DEFAULT false,
     PRIMARY KEY (run_id, node_id, xid)
 );
 CREATE INDEX killed_run_instruction_id ON killed_run (instruction_id);
-COMMENT ON TABLE killed_run IS 'Runs whose nodes were told to kill them, so that each is told once';
+COMMENT ON TABLE killed_run IS
+    'Runs that nodes are told to kill, each once: what the lists of kills consist of';
 COMMENT ON COLUMN killed_run.run_id IS 'Run';
 COMMENT ON COLUMN killed_run.node_id IS 'Node';
 COMMENT ON COLUMN killed_run.xid IS 'Transaction that told it: so two never wait for each other';
 COMMENT ON COLUMN killed_run.instruction_id IS 'The instruction that lists it';
+COMMENT ON COLUMN killed_run.task_id IS 'Task of the run';
+COMMENT ON COLUMN killed_run.organization_id IS 'Organization of the run';
 COMMENT ON COLUMN killed_run.over IS 'Whether the node has said that the run is over';
 COMMENT ON INDEX killed_run_instruction_id IS 'Which runs does the instruction list?';
 

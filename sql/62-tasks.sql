@@ -62,8 +62,8 @@ CREATE FUNCTION note_dependency(task_id integer, depends_on_id integer) RETURNS 
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
     IF task_id IS NOT NULL AND depends_on_id IS NOT NULL THEN
-        INSERT INTO dependency AS d (task_id, depends_on_id)
-        VALUES (note_dependency.task_id, note_dependency.depends_on_id) ON CONFLICT DO NOTHING;
+        INSERT INTO dependency (task_id, depends_on_id)
+        VALUES (note_dependency.task_id, note_dependency.depends_on_id);
     END IF;
 END $$;
 COMMENT ON FUNCTION note_dependency(integer, integer) IS
@@ -72,12 +72,17 @@ COMMENT ON FUNCTION note_dependency(integer, integer) IS
 CREATE FUNCTION forget_dependency(task_id integer, depends_on_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
-    DELETE FROM dependency AS d
-    WHERE d.task_id = forget_dependency.task_id
-      AND d.depends_on_id = forget_dependency.depends_on_id;
-    DELETE FROM ready_task AS r
-    WHERE r.task_id = forget_dependency.task_id
-      AND NOT EXISTS (SELECT FROM dependency AS d WHERE d.task_id = r.task_id);
+    -- Of rows that are alike, one that no other transaction is taking away.
+    DELETE FROM dependency AS d WHERE d.ctid = (
+        SELECT e.ctid FROM dependency AS e
+        WHERE e.task_id = forget_dependency.task_id
+          AND e.depends_on_id = forget_dependency.depends_on_id
+        LIMIT 1 FOR UPDATE SKIP LOCKED);
+    DELETE FROM ready_task AS r WHERE r.task_id IN (
+        SELECT s.task_id FROM ready_task AS s
+        WHERE s.task_id = forget_dependency.task_id
+          AND NOT EXISTS (SELECT FROM dependency AS d WHERE d.task_id = s.task_id)
+        FOR UPDATE SKIP LOCKED);
 END $$;
 COMMENT ON FUNCTION forget_dependency(integer, integer) IS
     'A task waits for another no more: keeps dependency.';
@@ -100,7 +105,7 @@ CREATE FUNCTION announce_ready(finished_task integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
     SET enable_seqscan = off AS $$
 DECLARE
-    dependents integer[] := ARRAY(SELECT d.task_id FROM dependency AS d
+    dependents integer[] := ARRAY(SELECT DISTINCT d.task_id FROM dependency AS d
                                   WHERE d.depends_on_id = finished_task);
     t record;
     args json;
@@ -169,7 +174,7 @@ BEGIN
     INSERT INTO child_task (task_id, parent_id)
     SELECT t.id, t.parent_id FROM vantage6_events.task AS t WHERE t.parent_id IS NOT NULL;
     INSERT INTO dependency (task_id, depends_on_id)
-    SELECT DISTINCT d.task_id, d.depends_on_id FROM vantage6_events.task_dependency AS d
+    SELECT d.task_id, d.depends_on_id FROM vantage6_events.task_dependency AS d
     WHERE d.task_id IS NOT NULL AND d.depends_on_id IS NOT NULL;
     INSERT INTO unwanted_dataframe (id, node_id, df_name, session_id, created_at, told_at)
     SELECT d.id, d.node_id, d.df_name, d.session_id, now(), now()

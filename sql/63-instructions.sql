@@ -8,18 +8,20 @@
 -- A row of HQ's dataframetobedeletedatnode is an instruction by itself. It is one as long as it
 -- stands, whatever is acknowledged.
 
-CREATE FUNCTION instruct(node_id integer, event text, args json) RETURNS bigint
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
-DECLARE
-    n bigint := announce(event, args, ARRAY['node_' || node_id], NULL, true);
-BEGIN
-    INSERT INTO instruction (id, node_id, namespace, name, args, created_at, expires_at, told_at)
-    VALUES (n, instruct.node_id, '/tasks', event, instruct.args, now(),
-            now() + setting('instruction_ttl')::interval, clock_timestamp());
-    RETURN n;
-END $$;
-COMMENT ON FUNCTION instruct(integer, text, json) IS
-    'Tells a node to do something, until it acknowledges that; returns the instruction''s id.';
+-- The runs of a list are rows, of which each belongs to one run of HQ. The list itself would belong
+-- to several, and whoever spares one of them would wait for whoever spares another.
+CREATE FUNCTION kill_list(instruction_id bigint, collaboration_id integer) RETURNS json
+    LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+    SELECT json_build_object(
+        'kill_list', json_agg(json_build_object(
+            'task_id', k.task_id, 'run_id', k.run_id, 'organization_id', k.organization_id)
+            ORDER BY k.run_id),
+        'collaboration_id', kill_list.collaboration_id)
+    FROM killed_run AS k WHERE k.instruction_id = kill_list.instruction_id
+    HAVING NOT bool_and(k.over) -- nor if there is none: a node would kill everything
+$$;
+COMMENT ON FUNCTION kill_list(bigint, integer) IS
+    'The argument of the list of kills, as it is now; NULL if nothing of it is left to do.';
 
 CREATE FUNCTION instruct_rooms(id bigint, rooms text[], namespace text, event text, args json,
                                ttl interval) RETURNS void
@@ -93,9 +95,11 @@ CREATE FUNCTION first_instructions(node integer, nsp text) RETURNS TABLE (id big
     FROM (SELECT j.id, p.payload, sum(octet_length(p.payload)) OVER (ORDER BY j.id)
                                   - octet_length(p.payload) AS before
           FROM instruction AS j
-          CROSS JOIN LATERAL payload(j.name, j.args) AS p (payload)
+          CROSS JOIN LATERAL (SELECT kill_list(j.id, j.collaboration_id) AS list) AS k
+          CROSS JOIN LATERAL payload(j.name, coalesce(k.list, j.args)) AS p (payload)
           WHERE j.node_id = node AND j.namespace = nsp AND j.acked_at IS NULL
-            AND j.expires_at > now()) AS i
+            AND j.expires_at > now()
+            AND (j.collaboration_id IS NULL OR k.list IS NOT NULL)) AS i
     WHERE i.before < 1000000 ORDER BY i.id LIMIT 1000
 $$;
 COMMENT ON FUNCTION first_instructions(integer, text) IS
@@ -158,7 +162,7 @@ BEGIN
                             AS (id bigint, principal integer, sid text, acked boolean))
              WITH ORDINALITY AS s (id, principal, sid, acked, n)
         GROUP BY s.id, s.principal
-    ), held AS ( -- HQ's transaction may be changing one, and is not waited for
+    ), held AS ( -- those that another is at are not waited for
         SELECT i.id, i.node_id FROM instruction AS i
         JOIN said AS s ON s.id = i.id AND s.principal = i.node_id
         WHERE i.acked_at IS NULL ORDER BY i.id, i.node_id FOR NO KEY UPDATE OF i SKIP LOCKED
@@ -214,19 +218,28 @@ DECLARE
 BEGIN
     FOR told IN
         WITH due AS (
-            SELECT i.id, i.node_id, octet_length(i.args::text) AS bytes FROM instruction AS i
+            SELECT i.id, i.node_id, i.args, i.collaboration_id FROM instruction AS i
             WHERE i.told_at < now() - setting('instruction_repeat')::interval
               AND i.acked_at IS NULL AND i.expires_at > now()
+              AND (i.collaboration_id IS NULL OR EXISTS (
+                   SELECT FROM killed_run AS k WHERE k.instruction_id = i.id AND NOT k.over))
               AND EXISTS (SELECT FROM lease AS l
                           WHERE l.principal_id = i.node_id AND l.nsp = i.namespace)
             ORDER BY i.id, i.node_id LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
+        ), told AS (
+            SELECT d.id, d.node_id, coalesce(k.list, d.args) AS args
+            FROM due AS d
+            CROSS JOIN LATERAL (SELECT kill_list(d.id, d.collaboration_id) AS list) AS k
+            WHERE d.collaboration_id IS NULL OR k.list IS NOT NULL
         ), first AS ( -- a megabyte of them: the others are due at the next beat
-            SELECT * FROM (SELECT d.*, sum(d.bytes) OVER (ORDER BY d.id, d.node_id)
-                                       - d.bytes AS before FROM due AS d) AS b
+            SELECT * FROM (SELECT t.*, sum(octet_length(t.args::text))
+                                           OVER (ORDER BY t.id, t.node_id)
+                                       - octet_length(t.args::text) AS before FROM told AS t) AS b
             WHERE coalesce(b.before, 0) < 1000000
         ), repeated AS (
             UPDATE instruction AS i SET told_at = clock_timestamp()
-            FROM first AS f WHERE i.id = f.id AND i.node_id = f.node_id RETURNING i.*)
+            FROM first AS f WHERE i.id = f.id AND i.node_id = f.node_id
+            RETURNING i.id, i.node_id, i.namespace, i.name, f.args)
         SELECT * FROM repeated AS r ORDER BY r.id, r.node_id
     LOOP
         PERFORM announce(told.name, told.args, ARRAY['node_' || told.node_id], NULL, true, told.id,
@@ -240,6 +253,13 @@ COMMENT ON FUNCTION repeat_instructions() IS
 
 CREATE FUNCTION tidy_instructions() RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+    -- Whoever takes the last run off a list leaves the list itself to us.
+    UPDATE instruction AS i SET acked_at = clock_timestamp() WHERE (i.id, i.node_id) IN (
+        SELECT j.id, j.node_id FROM instruction AS j
+        WHERE j.acked_at IS NULL AND j.collaboration_id IS NOT NULL
+          AND NOT EXISTS (SELECT FROM killed_run AS k
+                          WHERE k.instruction_id = j.id AND NOT k.over)
+        ORDER BY j.id, j.node_id LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED);
     WITH gone AS ( -- what is over is remembered for a while: HQ may still be at marking its runs
         DELETE FROM instruction AS i WHERE (i.id, i.node_id) IN (
             SELECT j.id, j.node_id FROM instruction AS j
@@ -249,4 +269,5 @@ CREATE FUNCTION tidy_instructions() RETURNS void
     DELETE FROM killed_run AS k USING gone AS g WHERE k.instruction_id = g.id
 $$;
 COMMENT ON FUNCTION tidy_instructions() IS
-    'Forgets instructions that expired, or were acknowledged a day ago, and their runs.';
+    'Ends lists of kills of which nothing is left, and forgets instructions that expired or ended '
+    'a day ago, and their runs.';

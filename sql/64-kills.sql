@@ -22,11 +22,10 @@ DECLARE
     list record;
     n bigint;
 BEGIN
+    -- Its own keys only: a new instruction, and rows that have the transaction in theirs.
     FOR list IN
         WITH addressed AS (
-            SELECT u.run_id, n.node_id, n.collaboration_id,
-                   json_build_object('task_id', u.task_id, 'run_id', u.run_id,
-                                     'organization_id', u.organization_id) AS item,
+            SELECT u.*, n.node_id, n.collaboration_id,
                    row_number() OVER (PARTITION BY n.node_id ORDER BY u.run_id) AS number
             FROM (SELECT DISTINCT x.* FROM unnest(runs, tasks, organizations)
                                                AS x (run_id, task_id, organization_id)) AS u
@@ -36,14 +35,24 @@ BEGIN
             WHERE NOT EXISTS (SELECT FROM killed_run AS k
                               WHERE k.run_id = u.run_id AND k.node_id = n.node_id))
         SELECT p.node_id, p.collaboration_id, array_agg(p.run_id) AS runs,
-               json_agg(p.item ORDER BY p.run_id) AS items
+               array_agg(p.task_id) AS tasks, array_agg(p.organization_id) AS organizations,
+               json_agg(json_build_object('task_id', p.task_id, 'run_id', p.run_id,
+                                          'organization_id', p.organization_id)
+                        ORDER BY p.run_id) AS items
         FROM addressed AS p GROUP BY p.node_id, p.collaboration_id, (p.number - 1) / 1000
         ORDER BY p.node_id, min(p.run_id)
     LOOP
-        n := instruct(list.node_id, 'kill_containers', json_build_object(
-            'kill_list', list.items, 'collaboration_id', list.collaboration_id));
-        INSERT INTO killed_run (run_id, node_id, instruction_id)
-        SELECT r, list.node_id, n FROM unnest(list.runs) AS r ON CONFLICT DO NOTHING;
+        n := announce('kill_containers', json_build_object(
+            'kill_list', list.items, 'collaboration_id', list.collaboration_id),
+            ARRAY['node_' || list.node_id], NULL, true);
+        INSERT INTO instruction (id, node_id, namespace, name, collaboration_id, created_at,
+                                 expires_at, told_at)
+        VALUES (n, list.node_id, '/tasks', 'kill_containers', list.collaboration_id, now(),
+                now() + setting('instruction_ttl')::interval, clock_timestamp());
+        INSERT INTO killed_run (run_id, node_id, instruction_id, task_id, organization_id)
+        SELECT r.run, list.node_id, n, r.task, r.organization
+        FROM unnest(list.runs, list.tasks, list.organizations) AS r (run, task, organization)
+        ON CONFLICT DO NOTHING;
     END LOOP;
 END $$;
 COMMENT ON FUNCTION send_kills(integer[], integer[], integer[]) IS
@@ -87,55 +96,24 @@ COMMENT ON FUNCTION kill_run(integer, integer, integer) IS
 
 CREATE FUNCTION spare_run(run_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
-DECLARE
-    item record;
 BEGIN
-    FOR item IN
-        WITH spared AS (
-            DELETE FROM killed_run AS k WHERE k.run_id = spare_run.run_id
-            RETURNING k.instruction_id)
-        SELECT i.id, i.args, ARRAY(
-            SELECT e FROM json_array_elements(i.args -> 'kill_list') WITH ORDINALITY AS x (e, n)
-            WHERE (e ->> 'run_id')::integer <> spare_run.run_id ORDER BY n) AS others
-        FROM spared AS s JOIN instruction AS i ON i.id = s.instruction_id
-        ORDER BY i.id FOR UPDATE OF i
-    LOOP
-        IF cardinality(item.others) = 0 THEN
-            DELETE FROM instruction AS i WHERE i.id = item.id;
-        ELSE
-            UPDATE instruction AS i SET args = json_build_object(
-                'kill_list', array_to_json(item.others),
-                'collaboration_id', i.args -> 'collaboration_id')
-            WHERE i.id = item.id;
-        END IF;
-    END LOOP;
+    DELETE FROM killed_run AS k WHERE k.run_id = spare_run.run_id;
 END $$;
 COMMENT ON FUNCTION spare_run(integer) IS
     'A run is not marked as killed any more: it leaves all lists, and may be killed again.';
 
 CREATE FUNCTION kill_reported(node integer, runs integer[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
-DECLARE
-    lists bigint[];
 BEGIN
     -- The holder of these rows is sparing the run.
-    WITH reported AS (
-        UPDATE killed_run AS k SET over = true
-        FROM (SELECT s.run_id, s.node_id, s.xid FROM killed_run AS s
-              WHERE s.run_id = ANY (runs) AND s.node_id = node AND NOT s.over
-              ORDER BY s.run_id, s.xid FOR NO KEY UPDATE SKIP LOCKED) AS h
-        WHERE (k.run_id, k.node_id, k.xid) = (h.run_id, h.node_id, h.xid)
-        RETURNING k.instruction_id)
-    SELECT array_agg(DISTINCT r.instruction_id) INTO lists FROM reported AS r;
-    UPDATE instruction AS i SET acked_at = clock_timestamp()
-    WHERE i.id IN (SELECT j.id FROM instruction AS j
-                   WHERE j.id = ANY (lists) AND j.acked_at IS NULL
-                     AND NOT EXISTS (SELECT FROM killed_run AS k
-                                     WHERE k.instruction_id = j.id AND NOT k.over)
-                   ORDER BY j.id FOR NO KEY UPDATE SKIP LOCKED);
+    UPDATE killed_run AS k SET over = true
+    FROM (SELECT s.run_id, s.node_id, s.xid FROM killed_run AS s
+          WHERE s.run_id = ANY (runs) AND s.node_id = node AND NOT s.over
+          ORDER BY s.run_id, s.xid FOR NO KEY UPDATE SKIP LOCKED) AS h
+    WHERE (k.run_id, k.node_id, k.xid) = (h.run_id, h.node_id, h.xid);
 END $$;
 COMMENT ON FUNCTION kill_reported(integer, integer[]) IS
-    'A node has said that these runs are over: an instruction of which nothing is left is done.';
+    'A node has said that these runs are over: a list of which nothing is left is not sent again.';
 
 -- Tells first, by one list a node: the triggers of the rows then find that all is told.
 CREATE FUNCTION mark_killed(runs integer[]) RETURNS integer

@@ -33,9 +33,19 @@ COMMENT ON COLUMN recent_events.bytes IS 'Size of its payload';
 COMMENT ON COLUMN recent_events.payload IS 'Beginning of its payload';
 
 CREATE VIEW pending_instructions AS
-    SELECT i.id, i.node_id, i.name, left(i.args::text, 200) AS args, i.created_at, i.expires_at,
-           i.sent_at, i.sends, i.sent_to
+    SELECT i.id, i.node_id, i.name, left(CASE
+               WHEN i.collaboration_id IS NULL THEN i.args
+               -- As kill_list(), which who may read this may not call.
+               ELSE (SELECT pg_catalog.json_build_object(
+                         'kill_list', pg_catalog.json_agg(pg_catalog.json_build_object(
+                             'task_id', k.task_id, 'run_id', k.run_id,
+                             'organization_id', k.organization_id) ORDER BY k.run_id),
+                         'collaboration_id', i.collaboration_id)
+                     FROM killed_run AS k WHERE k.instruction_id = i.id) END::text, 200) AS args,
+           i.created_at, i.expires_at, i.sent_at, i.sends, i.sent_to
     FROM instruction AS i WHERE i.acked_at IS NULL AND i.expires_at > pg_catalog.now()
+        AND (i.collaboration_id IS NULL OR EXISTS (
+             SELECT FROM killed_run AS k WHERE k.instruction_id = i.id AND NOT k.over))
     UNION ALL
     SELECT NULL, u.node_id, 'delete_dataframe', left(pg_catalog.json_build_object(
                'df_name', u.df_name, 'session_id', u.session_id)::text, 200),
