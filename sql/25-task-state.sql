@@ -61,6 +61,20 @@ COMMENT ON TABLE ready_task IS
     'Dependents that were announced, since all that they waited for had finished: never again';
 COMMENT ON COLUMN ready_task.task_id IS 'Task';
 
+CREATE TABLE undecided_task (
+    task_id integer NOT NULL,
+    organization_id integer NOT NULL DEFAULT 0,
+    xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
+    PRIMARY KEY (task_id, organization_id, xid)
+);
+COMMENT ON TABLE undecided_task IS
+    'Dependents of which a transaction could not tell whether all that they wait for had finished: '
+    'beat() looks at them';
+COMMENT ON COLUMN undecided_task.task_id IS 'Task';
+COMMENT ON COLUMN undecided_task.organization_id IS
+    'Organization of the run that the transaction added to it; 0: it finished what that waits for';
+COMMENT ON COLUMN undecided_task.xid IS 'Transaction: so two never wait for each other';
+
 CREATE TABLE instruction (
     id bigint NOT NULL,
     node_id integer NOT NULL,
@@ -176,8 +190,9 @@ DECLARE
 BEGIN
     FOREACH kept IN ARRAY ARRAY[
         'event_id_seq', 'deferred', 'deferred_id_seq', 'announced', 'node_at', 'attachment',
-        'granted', 'open_run', 'child_task', 'dependency', 'ready_task', 'instruction',
-        'killed_run', 'unwanted_dataframe', 'log_line', 'log_line_id_seq']::regclass[] LOOP
+        'granted', 'open_run', 'child_task', 'dependency', 'ready_task', 'undecided_task',
+        'instruction', 'killed_run', 'unwanted_dataframe', 'log_line',
+        'log_line_id_seq']::regclass[] LOOP
         PERFORM pg_catalog.pg_extension_config_dump(kept, '');
     END LOOP;
 END $$;

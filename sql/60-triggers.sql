@@ -127,7 +127,7 @@ CREATE FUNCTION trigger_template(version integer)
     ('on_run_opened', 0, 'run', 'INSERT', 'ROW', '',
      'note_run(NEW.id, NEW.task_id, NEW.organization_id, NEW.status, NEW.finished_at IS NOT NULL)'),
     ('on_run_joins', 5, 'run', 'INSERT', 'COMMIT', 'NEW.finished_at IS NULL',
-     'join_finishers(NEW.task_id)'),
+     'join_finishers(NEW.task_id, NEW.organization_id)'),
     ('on_run_status', 0, 'run', 'UPDATE', 'ROW', differs('status'),
      'announce_status(NEW.id, NEW.task_id, NEW.organization_id, NEW.status)'),
     ('on_run_changed', 0, 'run', 'UPDATE', 'ROW', differs('status', 'task_id', 'organization_id')

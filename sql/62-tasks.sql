@@ -1,9 +1,15 @@
 -- HQ's tasks and runs as triggers note them, and tasks that wait for others.
 --
 -- A dependent is announced by the transaction that finishes the last run it waits for. Two that do
--- so at the same time do not see each other. Neither may wait for the other while it may still want
--- HQ's rows. So they look when they commit (triggers that are DEFERRED), one after the other under
--- an advisory lock: the second sees the first. Who adds a run to a dependent commits under it too.
+-- so at the same time do not see each other. So they look when they commit (triggers that are
+-- DEFERRED), one after the other, each with its turn: the second sees the first. Who adds a run to
+-- a dependent commits with its turn too.
+--
+-- turn       an advisory lock, one for all dependents with the same remainder: a transaction may
+--            have thousands. It is asked for again and again, for a tenth of a second, and never
+--            waited for: its holder may wait for a row that we hold, or for a standby
+-- undecided  a dependent whose turn did not come, or whose finisher sees only what was committed
+--            before it began (REPEATABLE READ). beat() looks at it, until it has its turn
 
 CREATE FUNCTION has_ended(status text) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -87,35 +93,73 @@ END $$;
 COMMENT ON FUNCTION forget_dependency(integer, integer) IS
     'A task waits for another no more: keeps dependency.';
 
--- At most half a second, less than deadlock_timeout: HQ's commit must not fail for our sake.
-CREATE FUNCTION queue_finishers() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
-    SET lock_timeout = '500ms' AS $$
-BEGIN
-    PERFORM pg_advisory_xact_lock(lock_space() + 2, 0);
-EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-    RAISE WARNING 'advisory lock (%, 0) is held for long', lock_space() + 2
-        USING DETAIL = 'Two transactions that finish the last runs of a task at the same moment '
-            'may both miss that the tasks which depend on it are ready.';
-END $$;
-COMMENT ON FUNCTION queue_finishers() IS
-    'Called at the end of a transaction: one after the other, but waits 0.5 s at most.';
+CREATE FUNCTION takes_turn(task_id integer) RETURNS boolean
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
+AS $$ SELECT pg_try_advisory_xact_lock(lock_space() + 2, abs(task_id % 64)) $$;
+COMMENT ON FUNCTION takes_turn(integer) IS
+    'Whether the transaction has the turn of this dependent now; it then has it until it ends.';
 
-CREATE FUNCTION announce_ready(finished_task integer) RETURNS void
+CREATE FUNCTION queue_finishers(dependents integer[], organization_id integer DEFAULT 0)
+    RETURNS integer[]
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+DECLARE
+    until timestamptz := clock_timestamp() + interval '100 ms'; -- for all of them
+    ours integer[] := '{}';
+BEGIN
+    FOR n IN 1 .. cardinality(dependents) LOOP
+        LOOP
+            IF takes_turn(dependents[n]) THEN
+                ours := ours || dependents[n];
+                EXIT;
+            END IF;
+            EXIT WHEN clock_timestamp() >= until;
+            PERFORM pg_sleep(0.002);
+        END LOOP;
+    END LOOP;
+    INSERT INTO undecided_task (task_id, organization_id)
+    SELECT d, queue_finishers.organization_id FROM unnest(dependents) AS d
+    WHERE d <> ALL (ours) ON CONFLICT DO NOTHING;
+    RETURN ours;
+END $$;
+COMMENT ON FUNCTION queue_finishers(integer[], integer) IS
+    'Called at the end of a transaction: returns those of the dependents whose turn came within '
+    '0.1 s, and leaves the others to beat().';
+
+CREATE FUNCTION announce_dependent(task_id integer, parent_id integer, collaboration_id integer,
+                                   organizations integer[]) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+DECLARE
+    args json := json_build_object('id', task_id, 'parent_id', parent_id);
+    c text := 'collaboration_' || collaboration_id;
+BEGIN
+    -- 49 organizations at a time: an event has 100 rooms at most. No client is in two parts.
+    FOR n IN 0 .. (cardinality(organizations) - 1) / 49 LOOP
+        PERFORM announce('new_task_update', args,
+            CASE n WHEN 0 THEN ARRAY[c || '/users'] ELSE '{}' END || ARRAY(
+                SELECT c || '_organization_' || o || side
+                FROM unnest(organizations[n * 49 + 1 : n * 49 + 49]) AS o,
+                     unnest(ARRAY['/nodes', '/users']) AS side));
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION announce_dependent(integer, integer, integer, integer[]) IS
+    'Announces a dependent that waits for nothing any more to these organizations.';
+
+CREATE FUNCTION waits(task_id integer) RETURNS boolean
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp
+    SET enable_seqscan = off AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM dependency AS d JOIN open_run AS o ON o.task_id = d.depends_on_id
+                   WHERE d.task_id = waits.task_id AND o.unfinished);
+END $$;
+COMMENT ON FUNCTION waits(integer) IS 'Whether a run that the task waits for has not finished.';
+
+CREATE FUNCTION announce_dependents(dependents integer[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
     SET enable_seqscan = off AS $$
 DECLARE
-    dependents integer[] := ARRAY(SELECT DISTINCT d.task_id FROM dependency AS d
-                                  WHERE d.depends_on_id = finished_task);
     t record;
-    args json;
-    c text;
 BEGIN
-    IF cardinality(dependents) = 0 THEN
-        RETURN;
-    END IF;
-    PERFORM queue_finishers();
-    FOR t IN -- a statement after the lock: it sees what was committed meanwhile
+    FOR t IN -- a statement after the turn came: it sees what was committed meanwhile
         SELECT k.id, k.parent_id, k.collaboration_id,
                ARRAY(SELECT DISTINCT o.organization_id FROM open_run AS o
                      WHERE o.task_id = k.id AND o.unfinished AND o.organization_id IS NOT NULL
@@ -124,40 +168,93 @@ BEGIN
         WHERE k.id = ANY (dependents) AND k.collaboration_id IS NOT NULL
           -- Asked first: an insert would wait for one that deletes the row.
           AND NOT EXISTS (SELECT FROM ready_task AS r WHERE r.task_id = k.id)
-          AND NOT EXISTS (SELECT FROM dependency AS d
-                          JOIN open_run AS o ON o.task_id = d.depends_on_id
-                          WHERE d.task_id = k.id AND o.unfinished)
+          AND NOT waits(k.id)
         ORDER BY k.id
     LOOP
         CONTINUE WHEN cardinality(t.organizations) = 0; -- there is nothing to run
         INSERT INTO ready_task (task_id) VALUES (t.id) ON CONFLICT DO NOTHING;
         CONTINUE WHEN NOT FOUND;
-        args := json_build_object('id', t.id, 'parent_id', t.parent_id);
-        c := 'collaboration_' || t.collaboration_id;
-        -- 49 organizations at a time: an event has 100 rooms at most. No client is in two parts.
-        FOR n IN 0 .. (cardinality(t.organizations) - 1) / 49 LOOP
-            PERFORM announce('new_task_update', args,
-                CASE n WHEN 0 THEN ARRAY[c || '/users'] ELSE '{}' END || ARRAY(
-                    SELECT c || '_organization_' || o || side
-                    FROM unnest(t.organizations[n * 49 + 1 : n * 49 + 49]) AS o,
-                         unnest(ARRAY['/nodes', '/users']) AS side));
-        END LOOP;
+        PERFORM announce_dependent(t.id, t.parent_id, t.collaboration_id, t.organizations);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION announce_ready(integer) IS
-    'A run of the task has finished, and the transaction commits: announces, once for ever, to '
-    'nodes and users each dependent that has nothing left to wait for and has unfinished runs.';
+COMMENT ON FUNCTION announce_dependents(integer[]) IS
+    'Announces, once for ever, to nodes and users each of the dependents that has nothing left to '
+    'wait for and has unfinished runs. Their turn must have come.';
 
-CREATE FUNCTION join_finishers(task_id integer) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+CREATE FUNCTION announce_ready(finished_task integer) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
+    SET enable_seqscan = off AS $$
+DECLARE
+    dependents integer[] := ARRAY(SELECT DISTINCT d.task_id FROM dependency AS d
+                                  WHERE d.depends_on_id = finished_task);
 BEGIN
-    IF EXISTS (SELECT FROM dependency AS d WHERE d.task_id = join_finishers.task_id) THEN
-        PERFORM queue_finishers();
+    IF cardinality(dependents) = 0 THEN
+        RETURN;
+    ELSIF current_setting('transaction_isolation') IN ('read committed', 'read uncommitted') THEN
+        PERFORM announce_dependents(queue_finishers(dependents));
+    ELSE
+        INSERT INTO undecided_task (task_id) SELECT unnest(dependents) ON CONFLICT DO NOTHING;
     END IF;
 END $$;
-COMMENT ON FUNCTION join_finishers(integer) IS
+COMMENT ON FUNCTION announce_ready(integer) IS
+    'A run of the task has finished, and the transaction commits: announces each dependent that '
+    'has nothing left to wait for, or leaves it to beat().';
+
+CREATE FUNCTION join_finishers(task_id integer, organization_id integer) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+BEGIN
+    IF organization_id IS NOT NULL AND EXISTS (
+            SELECT FROM dependency AS d WHERE d.task_id = join_finishers.task_id) THEN
+        PERFORM queue_finishers(ARRAY[task_id], organization_id);
+    END IF;
+END $$;
+COMMENT ON FUNCTION join_finishers(integer, integer) IS
     'A run was inserted, and the transaction commits: if its task waits for others, either who '
-    'finishes them sees the run, or the receiver of the run finds them finished.';
+    'finishes them sees the run, or the receiver of the run finds them finished, or beat() looks.';
+
+-- A run that was added while somebody else announced the task. Its node may have found that the
+-- task still waits, or has begun the run by now: then it would run it twice.
+CREATE FUNCTION announce_joined(dependent integer, joined integer[]) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
+    SET enable_seqscan = off AS $$
+DECLARE
+    organizations integer[] := ARRAY(
+        SELECT DISTINCT o.organization_id FROM open_run AS o
+        JOIN vantage6_events.run AS r ON r.id = o.run_id
+        WHERE o.task_id = dependent AND o.organization_id = ANY (joined) AND o.unfinished
+          AND r.status = 'pending' ORDER BY 1);
+BEGIN
+    IF cardinality(organizations) > 0 AND NOT waits(dependent) THEN
+        PERFORM announce_dependent(t.id, t.parent_id, t.collaboration_id, organizations)
+        FROM vantage6_events.task AS t WHERE t.id = dependent AND t.collaboration_id IS NOT NULL;
+    END IF;
+END $$;
+COMMENT ON FUNCTION announce_joined(integer, integer[]) IS
+    'Announces a dependent that was announced before to those of the organizations that have a run '
+    'which is still pending.';
+
+-- Its rows go before anybody looks: who commits later leaves another, or looks after us.
+CREATE FUNCTION decide_tasks() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+DECLARE
+    task integer;
+    joined integer[];
+BEGIN
+    FOR task IN SELECT DISTINCT u.task_id FROM undecided_task AS u ORDER BY 1 LIMIT 1000 LOOP
+        CONTINUE WHEN NOT takes_turn(task);
+        WITH gone AS (DELETE FROM undecided_task AS u WHERE u.task_id = task
+                      RETURNING u.organization_id)
+        SELECT array_agg(g.organization_id) INTO joined FROM gone AS g;
+        IF EXISTS (SELECT FROM ready_task AS r WHERE r.task_id = task) THEN
+            PERFORM announce_joined(task, joined);
+        ELSE
+            PERFORM announce_dependents(ARRAY[task]);
+        END IF;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION decide_tasks() IS
+    'Announces those undecided dependents that have nothing left to wait for; those whose turn '
+    'does not come are looked at next time.';
 
 CREATE FUNCTION refill_tasks() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$

@@ -79,12 +79,14 @@ BEGIN
         DELETE FROM vantage6_events.node_config AS c WHERE c.id IN (
             SELECT d.id FROM vantage6_events.node_config AS d WHERE d.node_id = principal
             ORDER BY d.id FOR UPDATE SKIP LOCKED);
+        RETURN NOT EXISTS (SELECT FROM vantage6_events.node_config AS c
+                           WHERE c.node_id = principal);
     END IF;
     RETURN true;
 END $$;
 COMMENT ON FUNCTION write_status(integer, boolean) IS
     'Writes status, last_seen (UTC) and, at the end of a node, removes its configuration; false if '
-    'HQ''s row is locked.';
+    'a row of HQ is locked, so that it must be done again.';
 
 CREATE FUNCTION states(principals integer[], online integer[]) RETURNS SETOF announced
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$

@@ -16,7 +16,7 @@ CREATE FUNCTION lock_space() RETURNS integer
 AS $$ SELECT 1983276406 $$; -- 'v6ev'
 COMMENT ON FUNCTION lock_space() IS
     'First key of the advisory locks that incarnations hold. The next three are: the names of '
-    'instances, the finishing of runs, upkeep.';
+    'instances, the turns of dependents, upkeep.';
 
 CREATE FUNCTION lock_key(incarnation bigint) RETURNS integer
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -256,11 +256,13 @@ BEGIN
     PERFORM retry_deferred();
     PERFORM fold_logs();
     PERFORM repeat_instructions();
+    PERFORM decide_tasks();
     PERFORM upkeep(); -- last, since it locks a slot of the log until the commit
     RETURN true;
 END $$;
 COMMENT ON FUNCTION beat_logic(bigint, text[]) IS
     'The incarnation lives; false if it was ended: open again. upgraded: sids of clients that use '
     'a WebSocket now. Ends dead ones, refreshes last_seen of its nodes when older than 30 s, folds '
-    'logs that are due, tries again what waited for locks, repeats what nodes are told to do, and '
-    'calls upkeep(). To be called every 5 s. 55P03 if HQ''s tables are locked for 0.5 s.';
+    'logs that are due, tries again what waited for locks, repeats what nodes are told to do, '
+    'announces tasks that were left to it, and calls upkeep(). To be called every 5 s. 55P03 if '
+    'HQ''s tables are locked for 0.5 s.';

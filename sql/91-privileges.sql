@@ -34,8 +34,8 @@ CREATE FUNCTION agent_needs() RETURNS TABLE (kind text, object text, privileges 
     SELECT 'TABLE', 'vantage6_events.' || t, 'SELECT, INSERT, UPDATE, DELETE'
     FROM unnest(ARRAY['instance', 'resumable', 'lease', 'pending', 'announced', 'done_once',
                       'node_at', 'open_run', 'child_task', 'dependency', 'ready_task',
-                      'instruction', 'killed_run', 'unwanted_dataframe', 'log_line', 'relayed',
-                      'received', 'deferred', 'rights_change']) AS t
+                      'undecided_task', 'instruction', 'killed_run', 'unwanted_dataframe',
+                      'log_line', 'relayed', 'received', 'deferred', 'rights_change']) AS t
     UNION ALL
     SELECT 'TABLE', 'vantage6_events.attachment', 'SELECT'
     UNION ALL

@@ -134,7 +134,7 @@ def test_everything_that_is_remembered_has_rows_here(world):
     empty = [table for table, in world.sql(REMEMBERED, user="postgres")
              if not world.sql(f"SELECT EXISTS (SELECT FROM vantage6_events.{table})",
                               user="postgres")[0][0]]
-    assert set(empty) <= {"dependency", "ready_task", "unwanted_dataframe"}
+    assert set(empty) <= {"dependency", "ready_task", "undecided_task", "unwanted_dataframe"}
     lost = world.sql("""SELECT c.relname FROM pg_class c, pg_extension e
         WHERE e.extname = 'vantage6_events'
         AND c.relnamespace = 'vantage6_events'::regnamespace AND c.relkind = 'r'

@@ -1,5 +1,7 @@
 """Kills, dependents and dataframes to delete, as HQ writes them: who receives what, also who was
 away."""
+from threading import Thread
+
 import pytest
 
 from clients import Raw
@@ -99,6 +101,54 @@ def test_dependents(v5, clients):
     assert times() == created
     v5.sql("UPDATE run SET status = 'completed', finished_at = now() WHERE id = %s", runs[1])
     assert times() == {ident: 2 * n for ident, n in created.items()}
+    v5.sql("DELETE FROM run WHERE task_id IN (%s, %s)", first, second)
+    v5.sql("DELETE FROM task_depends_on WHERE task_id = %s", second)
+    v5.sql("DELETE FROM task WHERE id IN (%s, %s)", first, second)
+
+
+def test_a_dependent_is_announced_though_a_standby_held_up_what_finished(v5, clients):
+    """Two transactions finish the last runs, and neither sees the other: a beat looks again."""
+    node = clients(Raw(v5, 1))
+    v5.joined(node)
+    first, second = new_task(v5), new_task(v5)
+    v5.sql("INSERT INTO task_depends_on VALUES (%s, %s)", second, first)
+    runs = [new_run(v5, first, 1), new_run(v5, first, 2)]
+    new_run(v5, second, 1)
+    event = ["new_task_update", {"id": second, "parent_id": None}]
+    wait_for(lambda: node.heard("new_task_update").count(event) == 1, "that it was made")
+
+    def standby(names):
+        v5.sql(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'", user="postgres")
+        v5.sql("SELECT pg_reload_conf()", user="postgres")
+
+    def hangs(statement, *values, again=False):
+        """A thread whose commit waits for the standby; again: once the server has noticed it."""
+        db = v5.connect()
+
+        def commit():
+            with db.cursor() as cursor:
+                cursor.execute(statement, values)
+                while again and not released:
+                    cursor.execute(statement, values)
+        thread = Thread(target=commit)
+        thread.start()
+        # For the standby, or for the lock of NOTIFY, which another has that waits for it.
+        wait_for(lambda: v5.sql("SELECT wait_event FROM pg_stat_activity WHERE pid = %s",
+                                db.get_backend_pid(), user="postgres")
+                 in ([("SyncRep",)], [("object",)]), "a commit to be held up")
+        return thread
+    finished = "UPDATE run SET status = 'completed', finished_at = now() WHERE id = %s"
+    released, threads = [], []
+    standby("ghost")
+    try:
+        threads.append(hangs("UPDATE task SET name = 'held up' WHERE id = %s", first, again=True))
+        threads += [hangs(finished, run) for run in runs]
+    finally:
+        released.append(True)
+        standby("")
+    for thread in threads:
+        thread.join()
+    wait_for(lambda: node.heard("new_task_update").count(event) == 2, "a beat")
     v5.sql("DELETE FROM run WHERE task_id IN (%s, %s)", first, second)
     v5.sql("DELETE FROM task_depends_on WHERE task_id = %s", second)
     v5.sql("DELETE FROM task WHERE id IN (%s, %s)", first, second)
