@@ -85,7 +85,7 @@ BEGIN
         RAISE EXCEPTION 'the encoding of database "%" is SQL_ASCII', current_database()
             USING ERRCODE = 'V6007', HINT = 'Move HQ to a database with encoding UTF8.';
     END IF;
-    IF version IS NULL OR version !~ '^1\.' THEN
+    IF version IS NULL OR version !~ '^1[.]' THEN
         RAISE EXCEPTION 'vantage6-pushd % does not fit extension vantage6_events %', version,
             (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'vantage6_events')
             USING ERRCODE = 'V6008', HINT = 'Install vantage6-pushd of version 1, or update '

@@ -10,9 +10,9 @@ CREATE FUNCTION without_nul(items json) RETURNS json
     LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- PostgreSQL's text has no character 0, which an algorithm may well print.
-    RETURN CASE WHEN strpos(items::text, '\u0000') = 0 THEN items
-           ELSE regexp_replace(items::text, '(?<!\\)((?:\\\\)*)\\u0000', '\1\\ufffd',
-               'g')::json END;
+    RETURN CASE WHEN strpos(items::text, E'\\u0000') = 0 THEN items
+           ELSE regexp_replace(items::text, E'(?<!\\\\)((?:\\\\\\\\)*)\\\\u0000',
+               E'\\1\\\\ufffd', 'g')::json END;
 END $$;
 COMMENT ON FUNCTION without_nul(json) IS 'The same with U+FFFD in place of each character 0.';
 
@@ -42,8 +42,8 @@ BEGIN
 CREATE FUNCTION act(event text, n node, arg json) RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS 'BEGIN RETURN CASE event %s END; END'$$, (
-        SELECT string_agg(format('WHEN ''%L'' THEN %I(n, arg)', e.name, e.handler), ' ')
-        FROM received_events() AS e WHERE e.handler LIKE 'on\_%'));
+        SELECT string_agg(format('WHEN ''%L'' THEN %s(n, arg)', e.name, e.handler), ' ')
+        FROM received_events() AS e WHERE starts_with(e.handler, 'on_')));
 END
 $make$;
 COMMENT ON FUNCTION act(text, node, json) IS

@@ -77,7 +77,7 @@ CREATE FUNCTION logic()
     RETURNS TABLE (name text, function regprocedure, arguments oidvector)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT left(p.proname, -6), p.oid::regprocedure, p.proargtypes FROM pg_proc AS p
-    WHERE p.pronamespace = 'vantage6_events'::regnamespace AND p.proname LIKE '%\_logic'
+    WHERE p.pronamespace = 'vantage6_events'::regnamespace AND right(p.proname, 6) = '_logic'
     ORDER BY p.proname COLLATE "C"
 $$;
 COMMENT ON FUNCTION logic() IS 'The logic functions and the names of their wrappers.';
@@ -88,7 +88,7 @@ CREATE FUNCTION made_views() RETURNS TABLE (name text, oid oid, owner oid, whole
            -- It follows a table that is renamed or moved: HQ writes into another by then.
            ARRAY(SELECT DISTINCT concat(att.hq_schema, '.', h.table_name) COLLATE "C"
                  FROM hq_columns(att.hq_version) AS h
-                 WHERE v.query ~ ('%1\$I\."?' || h.table_name || '"?\y') ORDER BY 1)
+                 WHERE v.query ~ ('%1[$]I[.]"?' || h.table_name || '"? AS ') ORDER BY 1)
            = ARRAY(SELECT DISTINCT concat(n.nspname, '.', t.relname) COLLATE "C"
                    FROM pg_rewrite AS r
                    JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
@@ -345,7 +345,8 @@ BEGIN
     FOR f IN SELECT l.name, l.function, p.pronargs, p.provolatile, p.proretset,
                     pg_get_function_arguments(p.oid) AS args,
                     pg_get_function_identity_arguments(p.oid) AS identity_args,
-                    pg_get_function_result(p.oid) AS result, obj_description(p.oid) AS comment
+                    pg_get_function_result(p.oid) AS result,
+                    p.prorettype = 'void'::regtype AS is_void, obj_description(p.oid) AS comment
              FROM vantage6_events.logic() AS l JOIN pg_proc AS p ON p.oid = l.function LOOP
         logic := format('vantage6_events.%I(%s)', f.name || '_logic',
                         (SELECT string_agg('$' || i, ', ')
@@ -360,7 +361,7 @@ BEGIN
                  ELSE format(CASE
                      WHEN f.proretset
                      THEN 'BEGIN RETURN QUERY SELECT * FROM %1$s; PERFORM %3$s; END'
-                     WHEN f.result = 'void' THEN 'BEGIN PERFORM %1$s; PERFORM %3$s; END'
+                     WHEN f.is_void THEN 'BEGIN PERFORM %1$s; PERFORM %3$s; END'
                      ELSE 'DECLARE result %2$s := %1$s; BEGIN PERFORM %3$s; RETURN result; END' END,
                      logic, f.result, 'vantage6_events.fire_deferred()') END);
         PERFORM vantage6_events.own_function(
