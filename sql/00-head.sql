@@ -69,3 +69,10 @@ CREATE FUNCTION setting(name text) RETURNS text
 COMMENT ON FUNCTION setting(text) IS
     'The value of vantage6_events.<name> with its unit, as SHOW gives it; also before the module '
     'is loaded. An error if there is no such setting.';
+
+CREATE FUNCTION duration(setting text) RETURNS interval
+    LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+BEGIN -- without days, which have 23 to 25 hours by TimeZone
+    RETURN make_interval(secs => extract(epoch FROM setting(duration.setting)::interval));
+END $$;
+COMMENT ON FUNCTION duration(text) IS 'The value of a setting that is a time, in hours at most.';

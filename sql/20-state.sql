@@ -15,7 +15,7 @@ COMMENT ON SEQUENCE incarnation IS 'Numbers of incarnations; logged: a crash giv
 
 CREATE UNLOGGED TABLE instance (
     incarnation bigint PRIMARY KEY DEFAULT pg_catalog.nextval('incarnation'),
-    name text NOT NULL UNIQUE,
+    name text COLLATE "C" NOT NULL UNIQUE,
     version text NOT NULL,
     opened_at timestamptz NOT NULL,
     beat_at timestamptz NOT NULL
@@ -29,7 +29,7 @@ COMMENT ON COLUMN instance.opened_at IS 'When it called open()';
 COMMENT ON COLUMN instance.beat_at IS 'When it last called beat()';
 
 CREATE UNLOGGED TABLE lease (
-    sid text PRIMARY KEY,
+    sid text COLLATE "C" PRIMARY KEY,
     incarnation bigint NOT NULL,
     nsp text NOT NULL,
     principal_id integer NOT NULL,
@@ -39,7 +39,7 @@ CREATE UNLOGGED TABLE lease (
     address text,
     connected_at timestamptz NOT NULL,
     expires_at timestamptz,
-    key text
+    key text COLLATE "C"
 );
 CREATE INDEX lease_principal_id ON lease (principal_id);
 CREATE INDEX lease_incarnation ON lease (incarnation);
@@ -62,7 +62,7 @@ COMMENT ON INDEX lease_incarnation IS 'Ending an incarnation';
 COMMENT ON INDEX lease_key IS 'Who is connected under this key?';
 
 CREATE UNLOGGED TABLE resumable (
-    key text PRIMARY KEY,
+    key text COLLATE "C" PRIMARY KEY,
     principal_id integer NOT NULL,
     subject text NOT NULL,
     nsp text NOT NULL,
@@ -87,7 +87,7 @@ COMMENT ON INDEX resumable_ended_at IS 'Which are too old?';
 
 -- Logged, unlike the instance: what was taken before a crash must not be taken again after it.
 CREATE TABLE received (
-    stream text PRIMARY KEY,
+    stream text COLLATE "C" PRIMARY KEY,
     seq bigint NOT NULL,
     taken_at timestamptz NOT NULL
 );

@@ -31,7 +31,8 @@ DECLARE
 BEGIN
     INSERT INTO instruction (id, node_id, namespace, name, args, created_at, expires_at, told_at)
     SELECT instruct_rooms.id, n.node_id, instruct_rooms.namespace, event, instruct_rooms.args,
-           now(), now() + coalesce(ttl, setting('instruction_ttl')::interval), clock_timestamp()
+           now(), (now() AT TIME ZONE 'UTC' + coalesce(ttl, duration('instruction_ttl')))
+                  AT TIME ZONE 'UTC', clock_timestamp()
     FROM node_at AS n
     WHERE ARRAY['node_' || n.node_id, format('collaboration_%s/nodes', n.collaboration_id),
                 format('collaboration_%s_organization_%s/nodes', n.collaboration_id,
@@ -196,7 +197,7 @@ BEGIN
     FOR told IN
         WITH due AS (
             SELECT u.id FROM unwanted_dataframe AS u
-            WHERE u.told_at < now() - setting('instruction_repeat')::interval
+            WHERE u.told_at < now() - duration('instruction_repeat')
               AND EXISTS (SELECT FROM lease AS l
                           WHERE l.principal_id = u.node_id AND l.nsp = '/tasks')
             ORDER BY u.id LIMIT 1000 FOR UPDATE SKIP LOCKED
@@ -219,7 +220,7 @@ BEGIN
     FOR told IN
         WITH due AS (
             SELECT i.id, i.node_id, i.args, i.collaboration_id FROM instruction AS i
-            WHERE i.told_at < now() - setting('instruction_repeat')::interval
+            WHERE i.told_at < now() - duration('instruction_repeat')
               AND i.acked_at IS NULL AND i.expires_at > now()
               AND (i.collaboration_id IS NULL OR EXISTS (
                    SELECT FROM killed_run AS k WHERE k.instruction_id = i.id AND NOT k.over))
@@ -263,7 +264,7 @@ CREATE FUNCTION tidy_instructions() RETURNS void
     WITH gone AS ( -- what is over is remembered for a while: HQ may still be at marking its runs
         DELETE FROM instruction AS i WHERE (i.id, i.node_id) IN (
             SELECT j.id, j.node_id FROM instruction AS j
-            WHERE j.expires_at < now() OR j.acked_at < now() - interval '1 day'
+            WHERE j.expires_at < now() OR j.acked_at < now() - interval '24 hours'
             ORDER BY j.id, j.node_id LIMIT 1000 FOR UPDATE SKIP LOCKED)
         RETURNING i.id)
     DELETE FROM killed_run AS k USING gone AS g WHERE k.instruction_id = g.id

@@ -48,7 +48,7 @@ BEGIN
         INSERT INTO instruction (id, node_id, namespace, name, collaboration_id, created_at,
                                  expires_at, told_at)
         VALUES (n, list.node_id, '/tasks', 'kill_containers', list.collaboration_id, now(),
-                now() + setting('instruction_ttl')::interval, clock_timestamp());
+                now() + duration('instruction_ttl'), clock_timestamp());
         INSERT INTO killed_run (run_id, node_id, instruction_id, task_id, organization_id)
         SELECT r.run, list.node_id, n, r.task, r.organization
         FROM unnest(list.runs, list.tasks, list.organizations) AS r (run, task, organization)

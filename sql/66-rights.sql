@@ -17,7 +17,7 @@ COMMENT ON FUNCTION rights_changed(text[]) IS 'Notes that rights change in these
 CREATE FUNCTION rights_changed_of(scope text, ids integer[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
-    scopes text[] := ARRAY(SELECT DISTINCT scope || '_' || i FROM unnest(ids) AS i
+    scopes text[] := ARRAY(SELECT DISTINCT (scope || '_' || i) COLLATE "C" FROM unnest(ids) AS i
                            WHERE i IS NOT NULL ORDER BY 1);
 BEGIN
     IF cardinality(scopes) > 100 THEN
@@ -33,7 +33,7 @@ COMMENT ON FUNCTION rights_changed_of(text, integer[]) IS
 CREATE FUNCTION tidy_rights() RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
     DELETE FROM rights_change AS c
-    WHERE c.changed_at < now() - greatest(interval '1 day', 3 * setting('retention')::interval)
+    WHERE c.changed_at < now() - greatest(interval '24 hours', 3 * duration('retention'))
 $$;
 COMMENT ON FUNCTION tidy_rights() IS 'Forgets changes of rights that are older than any event.';
 
@@ -74,7 +74,7 @@ CREATE FUNCTION rights_template(version integer)
     ) AS t (name, hq, on_table, after, fires, condition, call)
     WHERE t.hq IN (0, version)
     UNION ALL
-    SELECT format('on_%s_emptied', lower(x)), x, 'TRUNCATE', 'STATEMENT', '',
+    SELECT format('on_%s_emptied', lower(x COLLATE "C")), x, 'TRUNCATE', 'STATEMENT', '',
            'rights_changed(''all'')'
     FROM unnest(ARRAY['UserPermission', 'Permission', 'role_rule_association', 'rule', 'Member',
                       'collaboration', 'user', 'node', 'authenticatable']) AS x

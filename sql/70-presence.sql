@@ -36,7 +36,8 @@ BEGIN
     END LOOP;
     FOREACH room IN ARRAY array_remove(joined_rooms, 'all_nodes') LOOP
         PERFORM announce(
-            'message', to_json(initcap(kind) || ' <' || who || '> joined room <' || room || '>'),
+            'message', to_json(format('%s <%s> joined room <%s>',
+                CASE kind WHEN 'node' THEN 'Node' ELSE 'User' END, who, room)),
             ARRAY[room || suffix]);
     END LOOP;
 END $$;
@@ -128,9 +129,9 @@ CREATE FUNCTION reconcile(told announced, state announced) RETURNS boolean
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE -- a principal that is not online is in no rooms
     left_rooms text[] := ARRAY(
-        SELECT unnest(told.rooms) EXCEPT SELECT unnest(state.rooms) ORDER BY 1);
+        SELECT unnest(told.rooms) COLLATE "C" EXCEPT SELECT unnest(state.rooms) ORDER BY 1);
     joined_rooms text[] := ARRAY(
-        SELECT unnest(state.rooms) EXCEPT SELECT unnest(told.rooms) ORDER BY 1);
+        SELECT unnest(state.rooms) COLLATE "C" EXCEPT SELECT unnest(told.rooms) ORDER BY 1);
 BEGIN
     IF told.online AND NOT state.online AND EXISTS (
             SELECT FROM pending AS p
@@ -230,7 +231,7 @@ CREATE FUNCTION tidy_announced() RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
     DELETE FROM announced AS a WHERE a.principal_id IN (
         SELECT b.principal_id FROM announced AS b
-        WHERE NOT b.online AND b.changed_at < now() - interval '1 day'
+        WHERE NOT b.online AND b.changed_at < now() - interval '24 hours'
         ORDER BY b.principal_id LIMIT 1000 FOR UPDATE SKIP LOCKED)
 $$;
 COMMENT ON FUNCTION tidy_announced() IS 'Forgets principals that have been offline for a day.';

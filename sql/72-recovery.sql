@@ -61,7 +61,7 @@ CREATE FUNCTION resume(sockets socket[]) RETURNS resumable[]
 DECLARE
     asked socket[] := ARRAY( -- of several that name one key, the first
         SELECT DISTINCT ON (s.was, s.nsp, s.subject) s FROM unnest(sockets) AS s
-        WHERE s.was IS NOT NULL ORDER BY s.was, s.nsp, s.subject, s.sid);
+        WHERE s.was IS NOT NULL ORDER BY s.was, s.nsp, s.subject, s.sid COLLATE "C");
     taken resumable[];
     over text[];
 BEGIN
@@ -136,8 +136,8 @@ DECLARE
     cur pg_snapshot := was.since;
     upto bigint := 0;
 BEGIN
-    IF (was.ended_at > clock_timestamp() - least(setting('recovery')::interval,
-                                                 setting('retention')::interval)) IS NOT TRUE
+    IF (was.ended_at > clock_timestamp() - least(duration('recovery'),
+                                                 duration('retention'))) IS NOT TRUE
        -- The same socket asks again if its link was lost: nothing was sent to it.
        OR was.replayed ->> 'sid' <> socket.sid
           AND (was.replayed -> 'place')::text = coalesce(socket.place::text, 'null') THEN
@@ -169,8 +169,8 @@ CREATE FUNCTION tidy_resumable() RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
     DELETE FROM resumable AS r WHERE r.key IN (
         SELECT s.key FROM resumable AS s
-        WHERE s.ended_at < now() - greatest(setting('resume_identity')::interval,
-                                            setting('recovery')::interval)
+        WHERE s.ended_at < now() - greatest(duration('resume_identity'),
+                                            duration('recovery'))
         ORDER BY s.ended_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
 $$;
 COMMENT ON FUNCTION tidy_resumable() IS 'Forgets connections that ended too long ago.';

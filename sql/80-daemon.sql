@@ -27,7 +27,7 @@ CREATE FUNCTION end_instance(incarnation bigint) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
     DELETE FROM instance AS i WHERE i.incarnation = end_instance.incarnation;
-    PERFORM expect(array_agg(e.principal_id), setting('drain_grace')::interval)
+    PERFORM expect(array_agg(e.principal_id), duration('drain_grace'))
     FROM end_leases(ARRAY(SELECT l.sid FROM lease AS l
                           WHERE l.incarnation = end_instance.incarnation)) AS e;
 END $$;
@@ -91,7 +91,7 @@ BEGIN
             USING ERRCODE = 'V6008', HINT = 'Install vantage6-pushd of version 1, or update '
                 'the extension (ALTER EXTENSION vantage6_events UPDATE).';
     END IF;
-    IF instance IS NULL OR instance !~ '^[[:graph:]]{1,128}$' THEN
+    IF instance IS NULL OR instance !~ '^[!-~]{1,128}$' COLLATE "C" THEN
         RAISE EXCEPTION 'bad instance name "%"', instance
             USING ERRCODE = 'V6009', HINT = 'Give 1 to 128 visible characters, no space.';
     END IF;
@@ -128,7 +128,7 @@ BEGIN
     IF FOUND THEN
         PERFORM expect(
             ARRAY(SELECT a.principal_id FROM announced AS a WHERE a.online),
-            setting('epoch_grace')::interval);
+            duration('epoch_grace'));
     END IF;
     RETURN (SELECT e.value FROM epoch AS e);
 END $$;
@@ -211,7 +211,7 @@ BEGIN
            array_agg(l.principal_id) FILTER (WHERE (l.sid = ANY (by_client)) IS NOT TRUE), count(*)
     INTO left_now, left_later, n FROM end_leases(sids, for_good) AS l;
     PERFORM expect(left_now, '0');
-    PERFORM expect(left_later, setting('drain_grace')::interval);
+    PERFORM expect(left_later, duration('drain_grace'));
     RETURN n;
 END $$;
 COMMENT ON FUNCTION disconnect(bigint, json) IS

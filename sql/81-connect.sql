@@ -12,7 +12,7 @@ BEGIN
         SELECT s.* FROM unnest(sockets) AS s LEFT JOIN unnest(taken) AS t ON t.holder = s.sid
         -- An expired token says who its bearer was. What it resumes proves that it still is.
         WHERE s.subject <> '' AND (s.expired IS NOT TRUE OR t.ended_at >
-                                   clock_timestamp() - setting('resume_identity')::interval)
+                                   clock_timestamp() - duration('resume_identity'))
           -- A connection that another one resumes is over, though its own daemon has not noticed.
           AND NOT EXISTS (SELECT FROM unnest(taken) AS o WHERE o.key = s.pid)
     ), named AS ( -- a subject that names two principals names none

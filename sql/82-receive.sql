@@ -12,9 +12,11 @@ BEGIN
     -- PostgreSQL's text has no character 0, which an algorithm may well print.
     RETURN CASE WHEN strpos(items::text, E'\\u0000') = 0 THEN items
            ELSE regexp_replace(items::text, E'(?<!\\\\)((?:\\\\\\\\)*)\\\\u0000',
-               E'\\1\\\\ufffd', 'g')::json END;
+               E'\\1' || CASE getdatabaseencoding() WHEN 'UTF8' THEN E'\\\\ufffd' ELSE '?' END,
+               'g')::json END;
 END $$;
-COMMENT ON FUNCTION without_nul(json) IS 'The same with U+FFFD in place of each character 0.';
+COMMENT ON FUNCTION without_nul(json) IS
+    'The same with U+FFFD ("?", if the database is not in UTF8) in place of each character 0.';
 
 -- handler   a function of 75-node-events.sql; or what becomes of the event in receive() itself
 -- locks     it needs rows of HQ that may be locked, and then is deferred
@@ -96,8 +98,9 @@ CREATE FUNCTION report(gauges json[], said json[], refused json[]) RETURNS json
         'gauges', CASE WHEN cardinality(gauges) > 0 THEN gauges END,
         'said', CASE WHEN cardinality(said) > 0 THEN said END,
         'refused', (SELECT json_agg(x) FROM (
-            SELECT (r ->> 'principal')::integer AS principal, r ->> 'event' AS event,
-                   r ->> 'reason' AS reason, count(*) AS n
+            SELECT (r ->> 'principal')::integer AS principal,
+                   (r ->> 'event') COLLATE "C" AS event,
+                   (r ->> 'reason') COLLATE "C" AS reason, count(*) AS n
             FROM unnest(refused) AS r GROUP BY 1, 2, 3 ORDER BY 1, 2, 3) AS x)))::text, '{}')::json
 $$;
 COMMENT ON FUNCTION report(json[], json[], json[]) IS 'The report of receive(), or NULL.';
@@ -208,7 +211,7 @@ COMMENT ON FUNCTION receive_logic(bigint, text, json) IS
 CREATE FUNCTION tidy_received() RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
     DELETE FROM received AS r WHERE r.stream IN (
-        SELECT s.stream FROM received AS s WHERE s.taken_at < now() - interval '7 days'
+        SELECT s.stream FROM received AS s WHERE s.taken_at < now() - interval '168 hours'
         FOR UPDATE SKIP LOCKED)
 $$;
 COMMENT ON FUNCTION tidy_received() IS 'Forgets streams from which nothing came for a week.';

@@ -15,7 +15,7 @@ DECLARE
 BEGIN
     EXECUTE format('SELECT e.emitted_at FROM event_%s AS e ORDER BY e.id DESC LIMIT 1', slot)
     INTO newest;
-    RETURN newest < clock_timestamp() - setting('retention')::interval;
+    RETURN newest < clock_timestamp() - duration('retention');
 END $$;
 COMMENT ON FUNCTION slot_is_old(integer) IS
     'Whether the newest event of the slot is older than the retention; NULL if there is none.';
@@ -23,9 +23,9 @@ COMMENT ON FUNCTION slot_is_old(integer) IS
 CREATE FUNCTION empty_slot() RETURNS integer
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
-    turn bigint := extract(epoch FROM setting('retention')::interval);
+    turn bigint := extract(epoch FROM duration('retention'));
     present integer := floor(extract(epoch FROM
-        clock_timestamp() - timestamptz '2000-01-01 00:00Z'))::bigint / turn % 3;
+        clock_timestamp() - to_timestamp(946684800)))::bigint / turn % 3;
 BEGIN
     FOR slot IN 0 .. 2 LOOP
         CONTINUE WHEN slot = present OR slot_is_old(slot) IS NOT TRUE;

@@ -35,13 +35,13 @@ CREATE FUNCTION view_template(version integer)
      'Organizations of collaborations; may hold duplicates',
      ARRAY['Organization', 'Collaboration']),
     ('event_rule', $q$
-        SELECT g.user_id, lower(r.scope::text) AS scope
+        SELECT g.user_id, lower(r.scope::text COLLATE "C") AS scope
         FROM (SELECT p.user_id, p.rule_id FROM %1$I."UserPermission" AS p
               UNION
               SELECT p.user_id, a.rule_id FROM %1$I."Permission" AS p
               JOIN %1$I.role_rule_association AS a ON a.role_id = p.role_id) AS g
         JOIN %1$I.rule AS r ON r.id = g.rule_id
-        WHERE r.name = 'event' AND lower(r.operation::text) = 'receive'$q$,
+        WHERE r.name = 'event' AND lower(r.operation::text COLLATE "C") = 'receive'$q$,
      'Users that may receive events, by a rule of their own or of a role; may hold duplicates',
      ARRAY['User', 'global, collaboration, organization or own']),
     ('task', $q$

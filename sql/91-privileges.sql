@@ -51,8 +51,8 @@ COMMENT ON FUNCTION agent_needs() IS 'What the agent needs of the extension''s o
 
 CREATE FUNCTION agent_lacks(schema name, version integer, agent name) RETURNS SETOF text
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('role %I lacks %s on %s %s', agent, p, lower(n.kind), n.object) COLLATE "C"
-               AS line
+    SELECT format('role %I lacks %s on %s %s', agent, p, lower(n.kind COLLATE "C"), n.object)
+               COLLATE "C" AS line
     FROM vantage6_events.agent_needs() AS n, unnest(string_to_array(n.privileges, ', ')) AS p
     WHERE NOT CASE n.kind WHEN 'SCHEMA' THEN has_schema_privilege(agent, n.object, p)
                           WHEN 'TABLE' THEN has_table_privilege(agent, n.object, p)
@@ -63,7 +63,8 @@ CREATE FUNCTION agent_lacks(schema name, version integer, agent name) RETURNS SE
     WHERE a.attrelid = to_regclass(format('%I.%I', schema, c.table_name))
       AND a.attname = c.column_name AND NOT has_column_privilege(agent, a.attrelid, a.attnum, p)
     UNION ALL
-    SELECT format('role %I lacks %s on %s %s', agent, o.privilege, lower(o.kind), o.object)
+    SELECT format('role %I lacks %s on %s %s', agent, o.privilege, lower(o.kind COLLATE "C"),
+                  o.object)
     FROM vantage6_events.hq_objects(schema, version) AS o
     WHERE NOT CASE o.kind
         WHEN 'SCHEMA' THEN coalesce(
@@ -235,7 +236,7 @@ BEGIN
                    EXCEPT SELECT a.principal_id FROM announced AS a);
     INSERT INTO announced SELECT * FROM states(stale, stale)
     ON CONFLICT DO NOTHING;
-    PERFORM expect(stale, setting('epoch_grace')::interval);
+    PERFORM expect(stale, duration('epoch_grace'));
 END $$;
 COMMENT ON FUNCTION refill_logic() IS
     'The part of attach() that reads HQ''s rows: fills what is noted of them, and announced.';
