@@ -144,7 +144,8 @@ BEGIN
         END;
     END LOOP;
     PERFORM send_kills(held.runs, held.tasks, held.organizations);
-    UPDATE vantage6_events.run AS r SET status = 'killed by user', finished_at = utc_now()
+    UPDATE vantage6_events.run AS r SET status = 'killed by user',
+           finished_at = now_like(r.finished_at)
     WHERE r.id = ANY (held.runs);
     RETURN coalesce(cardinality(held.runs), 0);
 END $$;

@@ -9,10 +9,16 @@
 -- Rows of HQ are taken if they are not locked, else the principal's turn comes a second later:
 -- neither side ever waits for the other.
 
-CREATE FUNCTION utc_now() RETURNS timestamp
-    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT clock_timestamp() AT TIME ZONE 'UTC' $$;
-COMMENT ON FUNCTION utc_now() IS 'The time as HQ keeps it: UTC without time zone.';
+-- By the type of HQ's column: as a timestamp it is in UTC, whatever the session's time zone is.
+CREATE FUNCTION now_like(stored timestamp) RETURNS timestamp
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$ BEGIN RETURN clock_timestamp() AT TIME ZONE 'UTC'; END $$;
+COMMENT ON FUNCTION now_like(timestamp) IS 'The time as HQ keeps it without time zone: in UTC.';
+
+CREATE FUNCTION now_like(stored timestamptz) RETURNS timestamptz
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$ BEGIN RETURN clock_timestamp(); END $$;
+COMMENT ON FUNCTION now_like(timestamptz) IS 'The time, for a column with time zone.';
 
 CREATE FUNCTION expect(principals integer[], grace interval) RETURNS void
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
@@ -63,17 +69,18 @@ DECLARE
     wanted text := CASE WHEN online THEN 'online' ELSE 'offline' END;
     was record;
 BEGIN
-    SELECT s.status, s.last_seen INTO was FROM vantage6_events.principal_status AS s
+    SELECT s.status, s.last_seen < now_like(s.last_seen) - interval '30 seconds' AS stale,
+           s.last_seen IS NULL AS unseen
+    INTO was FROM vantage6_events.principal_status AS s
     WHERE s.id = principal FOR NO KEY UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
         RETURN NOT EXISTS (SELECT FROM vantage6_events.principal_status AS s
                            WHERE s.id = principal);
     END IF;
-    IF was.status IS DISTINCT FROM wanted OR online AND (was.last_seen IS NULL OR
-            was.last_seen < utc_now() - interval '30 seconds') THEN
+    IF was.status IS DISTINCT FROM wanted OR online AND (was.unseen OR was.stale) THEN
         UPDATE vantage6_events.principal_status AS s
         SET status = wanted,
-            last_seen = CASE WHEN online THEN utc_now() ELSE s.last_seen END
+            last_seen = CASE WHEN online THEN now_like(s.last_seen) ELSE s.last_seen END
         WHERE s.id = principal;
     END IF;
     IF NOT online THEN
@@ -86,8 +93,8 @@ BEGIN
     RETURN true;
 END $$;
 COMMENT ON FUNCTION write_status(integer, boolean) IS
-    'Writes status, last_seen (UTC) and, at the end of a node, removes its configuration; false if '
-    'a row of HQ is locked, so that it must be done again.';
+    'Writes status, last_seen and, at the end of a node, removes its configuration; false if a row '
+    'of HQ is locked, so that it must be done again.';
 
 CREATE FUNCTION states(principals integer[], online integer[]) RETURNS SETOF announced
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$

@@ -246,12 +246,12 @@ BEGIN
     PERFORM end_instance(o.incarnation)
     FROM (SELECT DISTINCT l.incarnation FROM lease AS l
           WHERE NOT EXISTS (SELECT FROM instance AS i WHERE i.incarnation = l.incarnation)) AS o;
-    UPDATE vantage6_events.principal_status AS s SET last_seen = utc_now()
+    UPDATE vantage6_events.principal_status AS s SET last_seen = now_like(s.last_seen)
     WHERE s.id IN (
         SELECT t.id FROM vantage6_events.principal_status AS t
         WHERE t.id IN (SELECT l.principal_id FROM lease AS l
                        WHERE l.incarnation = beat_logic.incarnation AND l.kind = 'node')
-          AND (t.last_seen IS NULL OR t.last_seen < utc_now() - interval '30 seconds')
+          AND (t.last_seen IS NULL OR t.last_seen < now_like(t.last_seen) - interval '30 seconds')
         ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED);
     PERFORM retry_deferred();
     PERFORM fold_logs();

@@ -167,7 +167,7 @@ BEGIN
         END IF;
     END LOOP;
     UPDATE vantage6_events.principal_status AS s
-    SET status = 'online', last_seen = utc_now()
+    SET status = 'online', last_seen = now_like(s.last_seen)
     WHERE s.id IN (SELECT t.id FROM vantage6_events.principal_status AS t
                    WHERE t.id = ANY (pinged) ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED);
     RETURN report(gauges, said, refused);

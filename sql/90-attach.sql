@@ -27,7 +27,7 @@ CREATE FUNCTION view_template(version integer)
     ('principal_status', $q$
         SELECT a.id, a.status, a.last_seen FROM %1$I.authenticatable AS a$q$,
      'Presence of principals, as HQ keeps it; updatable',
-     ARRAY['Key', 'online, offline or NULL', 'UTC, without time zone']),
+     ARRAY['Key', 'online, offline or NULL', 'UTC, if without time zone']),
     ('collaboration', $q$
         SELECT c.id FROM %1$I.collaboration AS c$q$, 'Collaborations', ARRAY['Key']),
     ('membership', $q$
@@ -52,7 +52,7 @@ CREATE FUNCTION view_template(version integer)
         FROM %1$I.run AS r$q$,
      'Runs, to be looked up by id; updatable',
      ARRAY['Key', 'Task', 'Organization', 'Status',
-           'UTC, without time zone; NULL until it has finished', 'What it has logged']),
+           'UTC, if without time zone; NULL until it has finished', 'What it has logged']),
     ('task_dependency', CASE version WHEN 4 THEN $q$
         SELECT NULL::integer AS task_id, NULL::integer AS depends_on_id WHERE false$q$ ELSE $q$
         SELECT d.task_id, d.depends_on_id FROM %1$I.task_depends_on AS d$q$ END,
