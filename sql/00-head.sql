@@ -13,11 +13,12 @@
 --          column has a type that cannot be used    V6103  emit: NULL room, or none
 --   V6003  attach: attached to another schema       V6104  emit: too many rooms
 --   V6004  attach: owner of the tables is unclear,  V6105  emit: bad event name
---          not you, or the agent is open to others  V6106  emit: reserved event name
---   V6005  open: what attach() made is not whole    V6107  emit: larger than max_payload
---   V6006  open: a standby                          V6108  emit: durable, with rooms of others
---   V6007  open: server_encoding is SQL_ASCII              than nodes
---   V6008  open: version of pushd not supported     V6109  emit: bad ttl, or not durable
+--          not you; or the agent is open to others, V6106  emit: reserved event name
+--          or may not see all rows                  V6107  emit: larger than max_payload
+--   V6005  open: what attach() made is not whole    V6108  emit: durable, with rooms of others
+--   V6006  open: a standby                                 than nodes
+--   V6007  open: server_encoding is SQL_ASCII       V6109  emit: bad ttl, or not durable
+--   V6008  open: version of pushd not supported
 --   V6009  open: bad instance name
 --   V6010  connect, receive, ack, rights_since:
 --          the incarnation ended

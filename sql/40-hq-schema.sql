@@ -106,7 +106,7 @@ CREATE FUNCTION hq_unfit(schema name, version integer) RETURNS SETOF text
     ORDER BY c.table_name COLLATE "C", a.attnum
 $$;
 COMMENT ON FUNCTION hq_unfit(name, integer) IS
-    'The columns of HQ version 4 or 5 in the schema that have types which the extension cannot use.';
+    'The columns of HQ version 4 or 5 in the schema of types that the extension cannot use.';
 
 CREATE FUNCTION hq_version(schema name) RETURNS integer
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$

@@ -65,11 +65,13 @@ BEGIN
         WHERE m.oid IS NULL OR m.owner <> agent_oid OR m.whole IS NOT TRUE
         ORDER BY 1;
     RETURN QUERY
-        SELECT * FROM vantage6_events.agent_lacks(att.hq_schema, att.hq_version, att.agent);
+        SELECT * FROM vantage6_events.agent_lacks(att.hq_schema, att.hq_version, att.agent)
+        UNION ALL
+        SELECT * FROM vantage6_events.agent_overlooks(att.hq_schema, att.hq_version, att.agent);
 END $$;
 COMMENT ON FUNCTION faults() IS
     'What of the things that attach() made is missing, changed, or belongs to another role than '
-    'the agent, and what the agent lacks; an error if not attached.';
+    'the agent, what the agent lacks, and where it may not see all rows; an error if not attached.';
 
 CREATE FUNCTION check_ready(instance text, version text) RETURNS void
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

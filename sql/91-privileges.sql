@@ -77,6 +77,25 @@ $$;
 COMMENT ON FUNCTION agent_lacks(name, integer, name) IS
     'The privileges that the agent needs and lacks, one line each: after a REVOKE or a restore.';
 
+-- Its triggers and rooms would be wrong without a word.
+CREATE FUNCTION agent_overlooks(schema name, version integer, agent name) RETURNS SETOF text
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('row security of table %I.%I may hide rows from role %I', n.nspname, t.relname,
+                  agent) COLLATE "C" AS line
+    FROM (SELECT format('%I.%I', schema, c.table_name) AS object
+          FROM vantage6_events.hq_columns(version) AS c
+          UNION
+          SELECT e.object FROM vantage6_events.agent_needs() AS e WHERE e.kind = 'TABLE') AS o
+    JOIN pg_class AS t ON t.oid = to_regclass(o.object)
+    JOIN pg_namespace AS n ON n.oid = t.relnamespace
+    JOIN pg_roles AS r ON r.rolname = agent
+    WHERE t.relrowsecurity AND NOT r.rolbypassrls
+      AND (t.relforcerowsecurity OR NOT pg_has_role(r.oid, t.relowner, 'USAGE'))
+    ORDER BY line
+$$;
+COMMENT ON FUNCTION agent_overlooks(name, integer, name) IS
+    'The tables of which the agent may not see all rows, one line each.';
+
 CREATE FUNCTION agent_is_open(agent name) RETURNS boolean
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.rolcanlogin OR EXISTS (SELECT FROM pg_auth_members AS m WHERE m.roleid = r.oid)
@@ -204,6 +223,14 @@ BEGIN
         RAISE EXCEPTION 'role "%" can log in or has members', agent
             USING ERRCODE = 'V6004', DETAIL = 'It is to own what touches HQ''s rows.',
             HINT = format('ALTER ROLE %I NOLOGIN, and revoke it from its members.', agent);
+    END IF;
+    fault := (SELECT o FROM agent_overlooks(schema, version, agent) AS o LIMIT 1);
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION '%', fault
+            USING ERRCODE = 'V6004', DETAIL = 'Events would be lost without a word.',
+            HINT = format('Let the role see all rows (as a superuser: ALTER ROLE %I BYPASSRLS), or '
+                'end row security (ALTER TABLE ... DISABLE ROW LEVEL SECURITY; if the role owns '
+                'the table, NO FORCE ROW LEVEL SECURITY).', agent);
     END IF;
     PERFORM agent_privileges(schema, version, agent, true);
     PERFORM make_views(schema, version, agent);
