@@ -192,12 +192,14 @@ COMMENT ON COLUMN node_at.organization_id IS 'Organization';
 COMMENT ON COLUMN node_at.collaboration_id IS 'Collaboration';
 COMMENT ON COLUMN node_at.node_id IS 'Node';
 
--- Roles are kept by name: they outlive a dump.
+-- Roles are kept as such, not by name: one that is renamed stays the same, and another that gets
+-- its name gets nothing else. A dump names them.
 CREATE TABLE attachment (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     hq_schema name NOT NULL,
     hq_version integer NOT NULL CHECK (hq_version IN (4, 5)),
-    agent name NOT NULL,
+    agent regrole NOT NULL,
+    separate boolean NOT NULL DEFAULT false,
     attached_at timestamptz NOT NULL
 );
 COMMENT ON TABLE attachment IS 'The HQ that the extension is attached to; one row, or none';
@@ -205,10 +207,12 @@ COMMENT ON COLUMN attachment.one IS 'Keeps the table at one row';
 COMMENT ON COLUMN attachment.hq_schema IS 'Schema of HQ''s tables';
 COMMENT ON COLUMN attachment.hq_version IS '4 or 5';
 COMMENT ON COLUMN attachment.agent IS 'Role that owns what touches HQ''s rows';
+COMMENT ON COLUMN attachment.separate IS
+    'Whether the agent is a role of its own, since a superuser owns HQ''s tables';
 COMMENT ON COLUMN attachment.attached_at IS 'When attach() was last run';
 
 CREATE TABLE granted (
-    grantee name NOT NULL,
+    grantee regrole NOT NULL,
     purpose text NOT NULL CHECK (purpose IN ('hq', 'pushd')),
     PRIMARY KEY (grantee, purpose)
 );

@@ -167,9 +167,12 @@ COMMENT ON FUNCTION hq_owner(name) IS 'The owner of HQ''s tables in the schema; 
 
 CREATE FUNCTION hq_agent(schema name) RETURNS name
     LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
-    SELECT CASE WHEN r.rolsuper THEN 'vantage6_events' ELSE r.rolname END
+    SELECT CASE WHEN r.rolsuper THEN coalesce((
+               SELECT s.rolname FROM attachment AS a JOIN pg_roles AS s ON s.oid = a.agent
+               WHERE a.separate AND a.hq_schema = schema), 'vantage6_events')
+           ELSE r.rolname END
     FROM pg_roles AS r WHERE r.rolname = hq_owner(schema)
 $$;
 COMMENT ON FUNCTION hq_agent(name) IS
     'The role that is to own what touches HQ''s rows: the owner of HQ''s tables, or, if that is a '
-    'superuser, vantage6_events.';
+    'superuser, the role that was made for it as vantage6_events.';

@@ -38,36 +38,37 @@ CREATE FUNCTION faults() RETURNS SETOF text
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     att record;
-    agent_oid oid;
+    agent record;
 BEGIN
     RETURN QUERY SELECT * FROM vantage6_events.creators();
     SELECT * INTO STRICT att FROM vantage6_events.attachment;
-    SELECT r.oid INTO agent_oid FROM pg_roles AS r WHERE r.rolname = att.agent AND NOT r.rolsuper;
-    IF agent_oid IS NULL THEN
-        RETURN NEXT format('role %I does not exist or is a superuser', att.agent);
+    SELECT r.oid, r.rolname AS name INTO agent FROM pg_roles AS r
+    WHERE r.oid = att.agent AND NOT r.rolsuper;
+    IF NOT FOUND THEN
+        RETURN NEXT format('role %s does not exist or is a superuser', att.agent);
         RETURN;
     END IF;
     BEGIN
-        IF vantage6_events.hq_agent(att.hq_schema) IS DISTINCT FROM att.agent THEN
+        IF vantage6_events.hq_agent(att.hq_schema) IS DISTINCT FROM agent.name THEN
             RETURN NEXT format('the owner of the tables in schema %I has changed', att.hq_schema);
         END IF;
     EXCEPTION WHEN SQLSTATE 'V6002' OR SQLSTATE 'V6004' THEN
         RETURN NEXT sqlerrm; -- the schema was renamed, or its tables were changed
     END;
-    IF att.agent = 'vantage6_events' AND vantage6_events.agent_is_open(att.agent) THEN
-        RETURN NEXT format('role %I can log in or has members', att.agent);
+    IF att.separate AND vantage6_events.agent_is_open(agent.name) THEN
+        RETURN NEXT format('role %I can log in or has members', agent.name);
     END IF;
     RETURN QUERY
         SELECT CASE WHEN m.oid IS NULL THEN format('%s %s is missing', m.what, m.name)
                     ELSE format('%s %s belongs to %I, or is not as attach() made it', m.what,
                                 m.name, pg_get_userbyid(m.owner)) END
         FROM vantage6_events.made() AS m
-        WHERE m.oid IS NULL OR m.owner <> agent_oid OR m.whole IS NOT TRUE
+        WHERE m.oid IS NULL OR m.owner <> agent.oid OR m.whole IS NOT TRUE
         ORDER BY 1;
     RETURN QUERY
-        SELECT * FROM vantage6_events.agent_lacks(att.hq_schema, att.hq_version, att.agent)
+        SELECT * FROM vantage6_events.agent_lacks(att.hq_schema, att.hq_version, agent.name)
         UNION ALL
-        SELECT * FROM vantage6_events.agent_overlooks(att.hq_schema, att.hq_version, att.agent);
+        SELECT * FROM vantage6_events.agent_overlooks(att.hq_schema, att.hq_version, agent.name);
 END $$;
 COMMENT ON FUNCTION faults() IS
     'What of the things that attach() made is missing, changed, or belongs to another role than '

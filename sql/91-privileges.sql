@@ -104,8 +104,8 @@ $$;
 COMMENT ON FUNCTION agent_is_open(name) IS
     'Whether a role that is no superuser could act as it.';
 
-CREATE FUNCTION agent_privileges(schema name, version integer, agent name, give boolean)
-    RETURNS void
+CREATE FUNCTION agent_privileges(schema name, version integer, agent name, separate boolean,
+                                 give boolean) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     act text := CASE WHEN give THEN 'GRANT %s ON %s TO %I' ELSE 'REVOKE %s ON %s FROM %I' END;
@@ -114,7 +114,7 @@ BEGIN
     FOR item IN SELECT * FROM vantage6_events.agent_needs() LOOP
         EXECUTE format(act, item.privileges, item.kind || ' ' || item.object, agent);
     END LOOP;
-    IF agent <> 'vantage6_events' THEN
+    IF NOT separate THEN
         RETURN; -- it owns HQ's tables
     END IF;
     FOR item IN SELECT * FROM vantage6_events.hq_objects(schema, version) AS o
@@ -135,18 +135,20 @@ BEGIN
                        format('%I.%I', schema, item.t), agent);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION agent_privileges(name, integer, name, boolean) IS
+COMMENT ON FUNCTION agent_privileges(name, integer, name, boolean, boolean) IS
     'Gives the agent what it needs, or takes it away: on the extension''s tables and functions, '
-    'and, unless it owns them, on HQ''s columns.';
+    'and, if it is a separate role, on HQ''s columns.';
 
 CREATE FUNCTION apply_grants() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     item record;
 BEGIN
+    DELETE FROM vantage6_events.granted AS g
+    WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = g.grantee);
     FOR item IN
-        SELECT g.grantee, w.privilege FROM vantage6_events.granted AS g
-        JOIN pg_roles AS r ON r.rolname = g.grantee
+        SELECT r.rolname AS grantee, w.privilege FROM vantage6_events.granted AS g
+        JOIN pg_roles AS r ON r.oid = g.grantee
         JOIN (SELECT vantage6_events.purpose_of(p.proname) AS purpose,
                      'EXECUTE ON FUNCTION ' || p.oid::regprocedure AS privilege
               FROM pg_proc AS p WHERE p.pronamespace = 'vantage6_events'::regnamespace
@@ -160,7 +162,8 @@ BEGIN
         EXECUTE format('GRANT %s TO %I', item.privilege, item.grantee);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION apply_grants() IS 'Grants what grant_hq() and grant_pushd() have remembered.';
+COMMENT ON FUNCTION apply_grants() IS
+    'Grants what grant_hq() and grant_pushd() have remembered, and forgets roles that are gone.';
 
 CREATE FUNCTION remember_grant(role name, purpose text) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
@@ -170,7 +173,8 @@ BEGIN
             USING ERRCODE = 'undefined_object', HINT = 'Create it first.';
     END IF;
     INSERT INTO granted (grantee, purpose)
-    VALUES (role, remember_grant.purpose) ON CONFLICT DO NOTHING;
+    SELECT r.oid, remember_grant.purpose FROM pg_roles AS r WHERE r.rolname = role
+    ON CONFLICT DO NOTHING;
     PERFORM apply_grants();
 END $$;
 COMMENT ON FUNCTION remember_grant(name, text) IS 'Remembers and grants.';
@@ -195,6 +199,7 @@ DECLARE
     owner name := hq_owner(schema);
     agent name := hq_agent(schema);
     version integer := hq_version(schema);
+    separate boolean := agent <> owner;
     fault text := (SELECT c FROM creators() AS c LIMIT 1);
     earlier record;
 BEGIN
@@ -219,7 +224,7 @@ BEGIN
         EXECUTE format('COMMENT ON ROLE %I IS %L', agent,
                        'Owns what vantage6_events does with the rows of vantage6');
     END IF;
-    IF agent = 'vantage6_events' AND agent_is_open(agent) THEN
+    IF separate AND agent_is_open(agent) THEN
         RAISE EXCEPTION 'role "%" can log in or has members', agent
             USING ERRCODE = 'V6004', DETAIL = 'It is to own what touches HQ''s rows.',
             HINT = format('ALTER ROLE %I NOLOGIN, and revoke it from its members.', agent);
@@ -232,15 +237,15 @@ BEGIN
                 'end row security (ALTER TABLE ... DISABLE ROW LEVEL SECURITY; if the role owns '
                 'the table, NO FORCE ROW LEVEL SECURITY).', agent);
     END IF;
-    PERFORM agent_privileges(schema, version, agent, true);
+    PERFORM agent_privileges(schema, version, agent, separate, true);
     PERFORM make_views(schema, version, agent);
     PERFORM make_functions(version, agent);
     PERFORM make_triggers(schema, version);
     PERFORM apply_grants();
-    INSERT INTO attachment AS a (hq_schema, hq_version, agent, attached_at)
-    VALUES (schema, version, agent, now())
-    ON CONFLICT (one) DO UPDATE SET (hq_version, agent, attached_at)
-        = (excluded.hq_version, excluded.agent, excluded.attached_at);
+    INSERT INTO attachment AS a (hq_schema, hq_version, agent, separate, attached_at)
+    SELECT schema, version, r.oid, separate, now() FROM pg_roles AS r WHERE r.rolname = agent
+    ON CONFLICT (one) DO UPDATE SET (hq_version, agent, separate, attached_at)
+        = (excluded.hq_version, excluded.agent, excluded.separate, excluded.attached_at);
     RETURN version;
 END $$;
 COMMENT ON FUNCTION make(name) IS
@@ -297,15 +302,14 @@ BEGIN
     EXCEPTION WHEN SQLSTATE 'V6002' THEN
         -- The tables are gone, or elsewhere. Who owned them may, unless that was a superuser.
         SELECT r.rolname INTO owner FROM pg_roles AS r
-        WHERE r.rolname = att.agent AND att.agent <> 'vantage6_events';
+        WHERE r.oid = att.agent AND NOT att.separate;
         owner := coalesce(owner, current_user);
     END;
     PERFORM check_asker(owner);
     PERFORM unmake_locked(att.hq_schema, att.hq_version, 'ACCESS EXCLUSIVE', '10 s');
-    IF EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = att.agent) THEN
-        PERFORM agent_privileges(att.hq_schema, att.hq_version, att.agent, false);
-        PERFORM apply_grants();
-    END IF;
+    PERFORM agent_privileges(att.hq_schema, att.hq_version, r.rolname, att.separate, false)
+    FROM pg_roles AS r WHERE r.oid = att.agent;
+    PERFORM apply_grants();
     PERFORM empty_tables('instance', 'resumable', 'lease', 'pending', 'announced', 'done_once',
                          'node_at', 'open_run', 'child_task', 'dependency', 'ready_task',
                          'instruction', 'killed_run', 'unwanted_dataframe', 'log_line', 'relayed',

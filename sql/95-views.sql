@@ -67,7 +67,8 @@ COMMENT ON COLUMN pending_instructions.sent_to IS
     'sid of the connection that it was last sent to, or NULL; see connections';
 
 CREATE VIEW status AS
-    SELECT a.hq_schema, a.hq_version, a.agent, a.attached_at,
+    SELECT a.hq_schema, a.hq_version, pg_catalog.pg_get_userbyid(a.agent) AS agent,
+           a.attached_at,
            (SELECT e.value FROM epoch AS e) AS epoch,
            (SELECT count(*) FROM instance) AS instances,
            (SELECT count(*) FROM lease) AS connections,

@@ -187,6 +187,25 @@ def test_a_restore_without_privileges_or_owners_is_refused_until_attach_has_mend
     is_the_same(world, place, anew=("attached_at", "created_at", "told_at"))
 
 
+def test_a_restore_without_a_role_says_so_and_a_dump_has_no_role_that_is_gone(world):
+    world.sql("CREATE ROLE gone; SELECT vantage6_events.grant_hq('gone')", user="postgres")
+    before = dump(world)
+    world.sql("DROP OWNED BY gone; DROP ROLE gone", user="postgres")
+    world.sql("CREATE DATABASE lacking OWNER hq", user="postgres")
+    place = Place(world.lab.cluster, "lacking")
+    with pytest.raises(AssertionError, match='COPY failed for table "granted": .*"gone"'):
+        program(world, "pg_restore", database="lacking", text=before)
+    assert place.sql("SELECT count(*) FROM vantage6_events.granted") == [(0,)]
+    assert place.sql("SELECT agent FROM vantage6_events.status") == [("hq",)]
+    assert world.sql("SELECT count(*) FROM vantage6_events.granted", user="postgres") == [(3,)]
+    world.sql("CREATE DATABASE without OWNER hq", user="postgres")
+    program(world, "pg_restore", "-e", database="without", text=dump(world))
+    assert Place(world.lab.cluster, "without").sql(
+        "SELECT grantee::text FROM vantage6_events.granted ORDER BY 1") == [("hq",), ("pushd",)]
+    world.sql("SELECT vantage6_events.attach('public')")  # forgets it
+    assert world.sql("SELECT count(*) FROM vantage6_events.granted", user="postgres") == [(2,)]
+
+
 def test_detached_and_dropped_it_leaves_hqs_tables_as_if_it_had_never_been(world):
     place = Place(world.lab.cluster, "gone")
     world.sql("CREATE DATABASE gone OWNER hq", user="postgres")

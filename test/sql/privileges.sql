@@ -115,7 +115,7 @@ ROLLBACK;
 CREATE TABLE pg_temp.roles AS
     SELECT unnest(ARRAY['regress_operator', 'regress_pushd', 'regress_hq']) AS somebody;
 BEGIN;
-DELETE FROM vantage6_events.granted WHERE grantee IN (SELECT somebody FROM pg_temp.roles);
+DELETE FROM vantage6_events.granted WHERE grantee IN (SELECT somebody::regrole FROM pg_temp.roles);
 REVOKE USAGE ON SCHEMA vantage6_events FROM regress_operator, regress_pushd, regress_hq;
 REVOKE SELECT ON vantage6_events.connections, vantage6_events.recent_events,
     vantage6_events.pending_instructions, vantage6_events.status
