@@ -4,7 +4,8 @@
 -- two, one principal at a time under the lock of its announced row, and tells the difference. So
 -- the late end of an old connection does no harm, and two daemons tell nothing twice.
 --
--- grace  a principal without a lease counts as present while a row of pending for it is not yet due
+-- grace  a principal without a lease counts as present while a row of pending for it is not yet
+--        due. It ends when the principal registers again: what ends then begins its own
 --
 -- Rows of HQ are taken if they are not locked, else the principal's turn comes a second later:
 -- neither side ever waits for the other.
@@ -27,6 +28,19 @@ CREATE FUNCTION expect(principals integer[], grace interval) RETURNS void
     ORDER BY p
 $$;
 COMMENT ON FUNCTION expect(integer[], interval) IS 'Makes the principals pending after the grace.';
+
+-- A row that is locked is no grace any more: it has become due, and is being reconciled.
+CREATE FUNCTION end_graces(sids text[]) RETURNS void
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+    DELETE FROM pending AS p WHERE p.id IN (
+        SELECT q.id FROM pending AS q
+        WHERE q.due > clock_timestamp()
+          AND q.principal_id IN (SELECT l.principal_id FROM lease AS l
+                                 WHERE l.sid = ANY (sids) AND l.nsp = '/tasks')
+        FOR UPDATE SKIP LOCKED)
+$$;
+COMMENT ON FUNCTION end_graces(text[]) IS
+    'The graces of the principals of these connections, which have just registered, are over.';
 
 -- Tells that a principal left and joined rooms. Users' names go to users only.
 CREATE FUNCTION announce_rooms(kind text, name text, left_rooms text[], joined_rooms text[])
@@ -132,7 +146,7 @@ COMMENT ON FUNCTION lock_announced(integer[]) IS
     'Locks what was announced of the principals; returns those locked.';
 
 -- told is locked; false if the principal's turn must come again.
-CREATE FUNCTION reconcile(told announced, state announced) RETURNS boolean
+CREATE FUNCTION reconcile(told announced, state announced, in_grace boolean) RETURNS boolean
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE -- a principal that is not online is in no rooms
     left_rooms text[] := ARRAY(
@@ -140,10 +154,8 @@ DECLARE -- a principal that is not online is in no rooms
     joined_rooms text[] := ARRAY(
         SELECT unnest(state.rooms) COLLATE "C" EXCEPT SELECT unnest(told.rooms) ORDER BY 1);
 BEGIN
-    IF told.online AND NOT state.online AND EXISTS (
-            SELECT FROM pending AS p
-            WHERE p.principal_id = told.principal_id AND p.due > clock_timestamp()) THEN
-        RETURN true; -- a grace runs: the later row will see to it
+    IF told.online AND NOT state.online AND in_grace THEN
+        RETURN true; -- the later row will see to it
     END IF;
     IF NOT write_status(told.principal_id, state.online) THEN
         RETURN false;
@@ -167,7 +179,7 @@ BEGIN
     END IF;
     RETURN true;
 END $$;
-COMMENT ON FUNCTION reconcile(announced, announced) IS
+COMMENT ON FUNCTION reconcile(announced, announced, boolean) IS
     'Tells and writes the difference between what was told of a principal and its state; false if '
     'it must be tried again.';
 
@@ -176,12 +188,20 @@ CREATE FUNCTION reconcile_all(principals integer[]) RETURNS integer[]
 DECLARE
     locked integer[] := lock_announced(principals);
     present integer[];
+    in_grace integer[];
     done integer[] := '{}';
     item record;
 BEGIN
-    -- After the locks: nothing has been told since.
-    present := ARRAY(SELECT DISTINCT l.principal_id FROM lease AS l
-                    WHERE l.principal_id = ANY (locked) AND l.nsp = '/tasks');
+    -- After the locks: nothing has been told since. In one statement: who ends or registers
+    -- meanwhile exchanges the one for the other.
+    SELECT coalesce(array_agg(DISTINCT x.id) FILTER (WHERE x.leased), '{}'),
+           coalesce(array_agg(DISTINCT x.id) FILTER (WHERE NOT x.leased), '{}')
+    INTO present, in_grace
+    FROM (SELECT l.principal_id, true FROM lease AS l
+          WHERE l.principal_id = ANY (locked) AND l.nsp = '/tasks'
+          UNION ALL
+          SELECT p.principal_id, false FROM pending AS p
+          WHERE p.principal_id = ANY (locked) AND p.due > clock_timestamp()) AS x (id, leased);
     FOR item IN
         SELECT a AS told, coalesce(s, (a.principal_id, a.kind, a.name, a.organization_id, false,
                                        '{}', NULL)::announced) AS state
@@ -189,7 +209,7 @@ BEGIN
         LEFT JOIN states(locked, present) AS s ON s.principal_id = a.principal_id
         WHERE a.principal_id = ANY (locked) ORDER BY a.principal_id
     LOOP
-        IF reconcile(item.told, item.state) THEN
+        IF reconcile(item.told, item.state, (item.told).principal_id = ANY (in_grace)) THEN
             done := done || (item.told).principal_id;
         END IF;
     END LOOP;

@@ -25,13 +25,28 @@ COMMENT ON FUNCTION lock_key(bigint) IS 'Second key of the incarnation''s adviso
 
 CREATE FUNCTION end_instance(incarnation bigint) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+DECLARE
+    lived timestamptz;
+    gone integer[];
+    back integer[];
 BEGIN
-    DELETE FROM instance AS i WHERE i.incarnation = end_instance.incarnation;
-    PERFORM expect(array_agg(e.principal_id), duration('drain_grace'))
-    FROM end_leases(ARRAY(SELECT l.sid FROM lease AS l
-                          WHERE l.incarnation = end_instance.incarnation)) AS e;
+    DELETE FROM instance AS i WHERE i.incarnation = end_instance.incarnation
+    RETURNING i.beat_at INTO lived;
+    gone := ARRAY(SELECT e.principal_id FROM end_leases(ARRAY(
+                      SELECT l.sid FROM lease AS l
+                      WHERE l.incarnation = end_instance.incarnation)) AS e);
+    -- It may have died right after its last beat, which is noticed later. Locked, since two that
+    -- end each other's incarnations at once would both rely on what the other one ends.
+    back := ARRAY(SELECT l.principal_id FROM lease AS l
+                  WHERE l.principal_id = ANY (gone) AND l.nsp = '/tasks'
+                    AND l.connected_at > lived
+                  FOR KEY SHARE SKIP LOCKED);
+    PERFORM expect(ARRAY(SELECT unnest(gone) EXCEPT SELECT unnest(back)),
+                   duration('drain_grace'));
 END $$;
-COMMENT ON FUNCTION end_instance(bigint) IS 'Ends an incarnation: its leases end, with grace.';
+COMMENT ON FUNCTION end_instance(bigint) IS
+    'Ends an incarnation: its leases end, with grace for those that have not registered again '
+    'since its last beat.';
 
 -- What is wrong with what attach() made, one line each.
 CREATE FUNCTION faults() RETURNS SETOF text

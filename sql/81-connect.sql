@@ -87,6 +87,7 @@ BEGIN
     replaced := ARRAY(SELECT l.principal_id FROM end_leases(sids) AS l);
     taken := resume(asked);
     known := register(incarnation, asked, taken);
+    PERFORM end_graces(sids);
     PERFORM expect(replaced || known, '0');
     PERFORM greeted(known, replaced);
     FOR sid, principal_id, kind, rooms, greeting, snapshot, recovers, missed IN

@@ -268,7 +268,9 @@ BEGIN
                    EXCEPT SELECT a.principal_id FROM announced AS a);
     INSERT INTO announced SELECT * FROM states(stale, stale)
     ON CONFLICT DO NOTHING;
-    PERFORM expect(stale, duration('epoch_grace'));
+    PERFORM expect(ARRAY(SELECT unnest(stale)
+                         EXCEPT SELECT l.principal_id FROM lease AS l WHERE l.nsp = '/tasks'),
+                   duration('epoch_grace'));
 END $$;
 COMMENT ON FUNCTION refill_logic() IS
     'The part of attach() that reads HQ''s rows: fills what is noted of them, and announced.';

@@ -215,6 +215,7 @@ def test_a_server_that_no_longer_answers_is_asked_anew(own_lab, clients):
 
 @pytest.mark.parametrize("how", ["restart", "crash", "killed"])
 def test_what_was_committed_around_an_end_of_postgresql_is_delivered_once(world, clients, how):
+    world.alone()  # nobody is told of the end of clients before
     made = crowd(world, clients)
     watch = Watch(world, made)
     late = world.connect()  # its transaction ends with the server, committed by nobody

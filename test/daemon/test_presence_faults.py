@@ -149,6 +149,20 @@ def test_a_killed_instance_is_ended_by_the_other_and_its_node_is_gone_after_the_
     assert state(world) == "offline" and not world.sql("SELECT FROM nodeconfig WHERE node_id = 1")
 
 
+def test_a_node_that_is_back_after_a_kill_has_no_grace_left_when_it_leaves(pair, clients):
+    world = pair
+    world.sql("ALTER DATABASE hq SET vantage6_events.drain_grace = '1h'", user="postgres")
+    node, watcher = cast(world, clients)
+    world.lab.kill_pushd(0)
+    world.lab.start_pushd(0)
+    wait_for(lambda: node.connects == 2, "the node to come back")
+    world.joined(node)
+    node.close()
+    watcher.wait("node-offline")
+    assert told(watcher) == [["node-online", NODE], ["node-offline", NODE]]
+    assert state(world) == "offline"
+
+
 def test_a_node_that_answers_no_pings_is_gone_at_once_then(own_lab, clients):
     world = own_lab(options=["--ping-interval", "200ms", "--ping-timeout", "300ms"])
     world.sql("ALTER DATABASE hq SET vantage6_events.drain_grace = '1h'", user="postgres")

@@ -52,8 +52,7 @@ SELECT * FROM nodeconfig;
 SELECT * FROM pg_temp.hq;
 -- With a grace if the daemon ended the connection; who is back in time was never away.
 SELECT pg_temp.leave('b', false), vantage6_events.presence(100) BETWEEN 15 AND 30 AS grace;
-SELECT pg_temp.arrive('b2', 13), vantage6_events.presence(100) BETWEEN 15 AND 30 AS grace;
-SELECT pg_temp.later(), vantage6_events.presence(100);
+SELECT pg_temp.arrive('b2', 13), vantage6_events.presence(100);
 SELECT * FROM pg_temp.news();
 -- One connection was drained, the other left by itself: the grace holds.
 SELECT pg_temp.arrive('b3', 13), pg_temp.leave('b2', false), pg_temp.leave('b3', true);
@@ -62,6 +61,17 @@ SELECT * FROM pg_temp.news();
 SELECT pg_temp.later(), vantage6_events.presence(100);
 SELECT * FROM pg_temp.news();
 SELECT * FROM pg_temp.hq;
+-- A grace ends when the principal registers again: it may leave by itself right afterwards.
+SELECT pg_temp.arrive('a3', 3), vantage6_events.presence(100), pg_temp.leave('a3', false),
+    pg_temp.arrive('a4', 3);
+SELECT pg_temp.leave('a4', true), vantage6_events.presence(100);
+SELECT * FROM pg_temp.news();
+-- In another namespace it does not, nor does somebody else's.
+SELECT pg_temp.arrive('a5', 3), vantage6_events.presence(100), pg_temp.leave('a5', false);
+SELECT pg_temp.arrive('a6', 3, '/other'), pg_temp.arrive('c2', 14),
+    vantage6_events.presence(100) BETWEEN 15 AND 30 AS grace;
+SELECT pg_temp.leave('c2', true), pg_temp.later(), vantage6_events.presence(100);
+SELECT * FROM pg_temp.news();
 -- The graces are settings.
 SET vantage6_events.drain_grace = '5min';
 SELECT pg_temp.leave('d', false), vantage6_events.presence(100) BETWEEN 250 AND 300 AS grace;
@@ -97,6 +107,9 @@ SELECT epoch IS NOT NULL AS epoch FROM vantage6_events.open('regress', '1.0.0');
 SELECT vantage6_events.presence(100) BETWEEN 45 AND 60 AS grace;
 SELECT count(pg_temp.arrive('h' || i, i)) FROM generate_series(11, 14) AS i;
 SELECT vantage6_events.presence(100) BETWEEN 45 AND 60 AS grace;
+-- One of them is back, and leaves.
+SELECT pg_temp.leave('h13', true), vantage6_events.presence(100) BETWEEN 45 AND 60 AS grace;
+SELECT * FROM pg_temp.news();
 SELECT pg_temp.later(), vantage6_events.presence(100);
 SELECT * FROM pg_temp.news();
 -- attach() knows whom the server before left online; they too have a minute.
@@ -106,6 +119,39 @@ UPDATE authenticatable SET status = CASE id WHEN 3 THEN 'online' ELSE 'offline' 
 SELECT vantage6_events.attach('HQ''s tables');
 SELECT principal_id, kind, name, online, rooms FROM vantage6_events.announced;
 SELECT vantage6_events.presence(100) BETWEEN 45 AND 60 AS grace;
+SELECT pg_temp.later(), vantage6_events.presence(100);
+SELECT * FROM pg_temp.news();
+-- A node that comes over, and leaves again, is gone before that; attach() freezes nobody who is
+-- there already.
+SELECT vantage6_events.detach();
+UPDATE authenticatable SET status = 'online' WHERE id IN (3, 1, 4);
+SELECT vantage6_events.attach('HQ''s tables');
+SELECT 1 FROM vantage6_events.open('regress', '1.0.0') \g /dev/null
+SELECT pg_temp.arrive('k', 3), vantage6_events.presence(100) BETWEEN 45 AND 60 AS others_grace;
+SELECT pg_temp.leave('k', true), vantage6_events.presence(100) BETWEEN 45 AND 60 AS others_grace;
+SELECT * FROM pg_temp.news();
+TRUNCATE vantage6_events.pending;
+UPDATE authenticatable SET status = 'online' WHERE id = 3;
+DELETE FROM vantage6_events.announced WHERE principal_id = 3;
+SELECT pg_temp.arrive('l', 3);
+SELECT vantage6_events.attach('HQ''s tables');
+SELECT pg_temp.leave('l', true), vantage6_events.presence(100);
+SELECT * FROM pg_temp.news();
+-- An instance died some time ago: who has registered elsewhere since needs no grace.
+SELECT incarnation AS first FROM vantage6_events.instance \gset
+SELECT pg_temp.arrive('i1', 3), pg_temp.arrive('i2', 13), vantage6_events.presence(100);
+SELECT 1 FROM vantage6_events.open('regress-2', '1.0.0') \g /dev/null
+SELECT pg_temp.arrive('i3', 3), vantage6_events.presence(100);
+UPDATE vantage6_events.lease SET connected_at = connected_at - interval '1 minute'
+    WHERE sid IN ('i1', 'i2');
+UPDATE vantage6_events.instance SET beat_at = beat_at - interval '1 minute'
+    WHERE incarnation = :first;
+SELECT count(*) FROM pg_temp.news();
+SELECT 1 FROM vantage6_events.open('regress', '1.0.0') \g /dev/null
+SELECT vantage6_events.disconnect((SELECT max(incarnation) - 1 FROM vantage6_events.instance),
+    '[{"sid": "i3", "reason": "x", "by_client": true}]'),
+    vantage6_events.presence(100) BETWEEN 15 AND 30 AS grace;
+SELECT * FROM pg_temp.news();
 SELECT pg_temp.later(), vantage6_events.presence(100);
 SELECT * FROM pg_temp.news();
 \set ECHO none
