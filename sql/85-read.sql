@@ -5,11 +5,80 @@
 -- page    at most max_rows events, and no more of them once their payloads make max_bytes; the
 --         upper snapshot is fixed by the first page, and each goes on after the one before
 --
--- New is id > hi, or id <= hi and written by a transaction that S did not see ended: one that began
--- later (xid >= xmax) or ran then (xip). Written "id + 0" so that only the index on (xid, id) fits:
--- the planner would read the index on id from its beginning. The settings belong to the function
--- for the same reason. The branch beyond hi ends after max_rows by itself, so that a page of a long
--- log costs a page. The others sort what those transactions wrote, for each page again.
+-- overtaken  a transaction that has events with id <= hi, and that S did not see ended: it ran then
+--            (xip, or xid >= xmax if no greater one had ended)
+--
+-- New is id > hi, or id <= hi and written by one that was overtaken. A page costs a page, however
+-- long the log is and however much the overtaken have written: each branch goes on in its index
+-- from where the last page ended, and ends by itself after max_rows. Rows are compared, and the
+-- settings belong to the functions, so that only the index on (xid, id) fits: the planner would
+-- read the index on id from its beginning, or sort.
+
+CREATE FUNCTION overtaken(since pg_snapshot, hi bigint, upto pg_snapshot, after bigint)
+    RETURNS xid8[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, vantage6_events, pg_temp -- and as events_since() has set
+    SET enable_sort = off AS $$
+DECLARE
+    since_max xid8 := pg_snapshot_xmax(since);
+    upto_max xid8 := pg_snapshot_xmax(upto);
+BEGIN
+    RETURN ARRAY(
+        SELECT o FROM pg_snapshot_xip(since) AS o
+        CROSS JOIN LATERAL (SELECT FROM event AS e
+                            WHERE (e.xid, e.id) > (o, after) AND (e.xid, e.id) <= (o, hi)
+                            ORDER BY e.xid, e.id LIMIT 1) AS has
+        WHERE pg_visible_in_snapshot(o, upto)
+        UNION ALL
+        SELECT x.xid FROM (
+            WITH RECURSIVE later AS ( -- a descent of the index for each, not a step for each event
+                (SELECT e.xid FROM event AS e
+                 WHERE e.xid >= since_max AND e.xid < upto_max AND e.id > after AND e.id <= hi
+                 ORDER BY e.xid LIMIT 1)
+                UNION ALL
+                SELECT (SELECT e.xid FROM event AS e
+                        WHERE e.xid > l.xid AND e.xid < upto_max AND e.id > after AND e.id <= hi
+                        ORDER BY e.xid LIMIT 1)
+                FROM later AS l WHERE l.xid IS NOT NULL)
+            SELECT l.xid FROM later AS l) AS x
+        WHERE pg_visible_in_snapshot(x.xid, upto));
+END $$;
+COMMENT ON FUNCTION overtaken(pg_snapshot, bigint, pg_snapshot, bigint) IS
+    'The transactions that since does not see and upto does, and that have events with ids after '
+    'the given one and up to hi.';
+
+-- Each of the overtaken would give a whole page. So it is looked for among so many ids, and, since
+-- most of those may be others', among twice as many, until there is one.
+CREATE FUNCTION overtaken_until(xids xid8[], hi bigint, after bigint, max_rows integer)
+    RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, vantage6_events, pg_temp -- and as events_since() has set
+AS $$
+DECLARE
+    begun bigint := (
+        SELECT min(e.id) - 1 FROM unnest(xids) AS x CROSS JOIN LATERAL (
+            SELECT o.id FROM event AS o
+            WHERE (o.xid, o.id) > (x, after) AND (o.xid, o.id) <= (x, hi)
+            ORDER BY o.xid, o.id LIMIT 1) AS e);
+    width bigint := max_rows + 1;
+    page_end bigint;
+BEGIN
+    LOOP
+        page_end := (
+            SELECT e.id FROM unnest(xids) AS x CROSS JOIN LATERAL (
+                SELECT o.id FROM event AS o
+                WHERE (o.xid, o.id) > (x, begun) AND (o.xid, o.id) <= (x, least(begun + width, hi))
+                ORDER BY o.xid, o.id LIMIT max_rows + 1) AS e
+            ORDER BY e.id OFFSET max_rows LIMIT 1);
+        IF page_end IS NOT NULL OR (begun + width < hi) IS NOT TRUE THEN
+            RETURN coalesce(page_end, hi);
+        END IF;
+        width := 2 * width;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION overtaken_until(xid8[], bigint, bigint, integer) IS
+    'The id up to which events of these transactions make a page and one more, or hi if there are '
+    'not as many.';
 
 CREATE FUNCTION events_since(since pg_snapshot, hi bigint, seen_tli integer, upto pg_snapshot,
                              after bigint, max_rows integer, max_bytes integer DEFAULT 262144)
@@ -27,11 +96,20 @@ DECLARE
     upper_snapshot pg_snapshot := coalesce(upto, pg_current_snapshot());
     since_max xid8 := pg_snapshot_xmax(since);
     since_open xid8[] := ARRAY(SELECT pg_snapshot_xip(since));
+    xids xid8[] := '{}';
+    until bigint := hi; -- of their events in this page
 BEGIN
     snapshot := upper_snapshot;
     epoch := (SELECT e.value FROM epoch AS e);
     RETURN NEXT;
 
+    IF after < hi THEN
+        xids := overtaken(since, hi, upper_snapshot, after);
+        -- One alone ends a page by itself; but what lies beyond hi is not looked at for each page.
+        IF cardinality(xids) > (after = 0)::integer THEN
+            until := overtaken_until(xids, hi, after, max_rows);
+        END IF;
+    END IF;
     RETURN QUERY
     SELECT p.id, p.xid, p.namespace, array_to_string(p.rooms, ','), p.except_principal, p.payload,
            NULL::pg_snapshot, NULL::text, p.more,
@@ -39,26 +117,21 @@ BEGIN
     FROM (SELECT n.*, row_number() OVER w AS number, lead(n.id) OVER w IS NOT NULL AS more,
                  sum(octet_length(n.payload)) OVER w - octet_length(n.payload) AS before
           FROM ((SELECT e.* FROM event AS e
-                 WHERE e.id > greatest(hi, after) AND pg_visible_in_snapshot(e.xid, upper_snapshot)
+                 WHERE until = hi AND e.id > greatest(hi, after)
+                   AND pg_visible_in_snapshot(e.xid, upper_snapshot)
                  ORDER BY e.id LIMIT max_rows + 1)
                 UNION ALL
-                (SELECT e.* FROM event AS e
-                 WHERE after < hi AND e.xid >= since_max AND e.id + 0 <= hi AND e.id + 0 > after
-                   AND pg_visible_in_snapshot(e.xid, upper_snapshot)
-                 ORDER BY e.id + 0 LIMIT max_rows + 1)
-                UNION ALL
-                (SELECT e.* FROM event AS e
-                 WHERE after < hi AND e.xid = ANY (since_open)
-                   AND e.id + 0 <= hi AND e.id + 0 > after
-                   AND pg_visible_in_snapshot(e.xid, upper_snapshot)
-                 ORDER BY e.id + 0 LIMIT max_rows + 1)
+                (SELECT e.* FROM unnest(xids) AS x CROSS JOIN LATERAL (
+                     SELECT * FROM event AS o
+                     WHERE (o.xid, o.id) > (x, after) AND (o.xid, o.id) <= (x, until)
+                     ORDER BY o.xid, o.id LIMIT max_rows + 1) AS e)
                 UNION ALL -- after a failover, once: what was written on a timeline not seen yet
                 (SELECT e.* FROM event AS e
                  WHERE seen_tli IS NOT NULL AND after < hi AND e.tli > seen_tli
-                   AND e.id + 0 <= hi AND e.id + 0 > after
+                   AND e.id <= hi AND e.id > after
                    AND e.xid < since_max AND NOT e.xid = ANY (since_open)
                    AND pg_visible_in_snapshot(e.xid, upper_snapshot)
-                 ORDER BY e.id + 0 LIMIT max_rows + 1)) AS n
+                 ORDER BY e.id LIMIT max_rows + 1)) AS n
           WINDOW w AS (ORDER BY n.id)) AS p
     WHERE p.number <= max_rows AND p.before < max_bytes
     ORDER BY p.id;
