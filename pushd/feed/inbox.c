@@ -101,12 +101,26 @@ bool inbox_taken(struct inbox *b, int64_t seq)
     return b->last_batch == 0;
 }
 
-bool inbox_refused(struct inbox *b)
+static char *report(const struct item *i, const char *reason)
 {
-    if (b->last_batch == 1) {
-        drop_first(b, true);
-        return true;
+    json_t *item = must(json_loads(i->text, 0, NULL));
+    json_t *name = json_array_get(json_object_get(item, "event"), 0);
+    json_t *j = must(json_pack("{s [{sO sO ss si}]}", "refused", "principal",
+                               json_object_get(item, "principal"), "event", name, "reason", reason,
+                               "n", 1));
+    char *text = must(json_dumps(j, JSON_COMPACT));
+    json_decref(j);
+    json_decref(item);
+    return text;
+}
+
+char *inbox_refused(struct inbox *b, const char *reason)
+{
+    if (b->last_batch != 1) {
+        b->narrow = b->last_batch;
+        return NULL;
     }
-    b->narrow = b->last_batch;
-    return false;
+    char *text = report(b->first, reason);
+    drop_first(b, true);
+    return text;
 }

@@ -26,8 +26,8 @@ void inbox_put(struct inbox *b, const char *sid, int64_t principal, const char *
 char *inbox_batch(struct inbox *b);
 /* The database has processed all items up to this number. True if that is the whole last batch. */
 bool inbox_taken(struct inbox *b, int64_t seq);
-/* The last batch was refused because of its content. Its items are then sent one by one. A single
- * item is dropped; then the result is true. */
-bool inbox_refused(struct inbox *b);
+/* The last batch was refused because of its content. Its items are then sent one by one: NULL. A
+ * single item is dropped: the result is a report of that for client_reports_take(), malloc'd. */
+char *inbox_refused(struct inbox *b, const char *reason);
 
 #endif

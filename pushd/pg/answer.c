@@ -113,3 +113,8 @@ bool answer_is_data(const PGresult *result)
             return true;
     return false;
 }
+
+bool answer_is_encoding(const PGresult *result)
+{
+    return strcmp(sqlstate(result), "22P05") == 0;
+}

@@ -30,5 +30,7 @@ bool answer_is_ended(const PGresult *result);
 bool answer_is_farewell(const PGresult *result);
 /* The data of the statement are wrong: the same statement will be refused again. */
 bool answer_is_data(const PGresult *result);
+/* A character of the data does not exist in the encoding of the database. */
+bool answer_is_encoding(const PGresult *result);
 
 #endif

@@ -71,11 +71,18 @@ static void send_inbox(struct work_link *w);
 static void refuse_data(struct work_link *w, const PGresult *r)
 {
     char text[1024];
+    bool encoding = answer_is_encoding(r);
+    char *report = inbox_refused(w->inbox, encoding ? "encoding" : "data");
     metrics_add(w->env->metrics, METRIC_DB_ERRORS, 1);
-    if (!inbox_refused(w->inbox))
+    if (!report)
         return;
-    answer_explain(r, NULL, text, sizeof text);
-    log_warning("an event of a client was refused by the database and is dropped: %s", text);
+    /* What the client may do at will is told within client_log_rate, by the report. */
+    if (!encoding) {
+        answer_explain(r, NULL, text, sizeof text);
+        log_warning("an event of a client was refused by the database and is dropped: %s", text);
+    }
+    client_reports_take(w->reports, report, uv_now(w->env->loop));
+    free(report);
 }
 
 static void on_received(void *ctx, const PGresult *r)

@@ -60,6 +60,15 @@ static void expect(int first, int last, int64_t seq)
     free(text);
 }
 
+/* The last batch was an item that is given up, and reported. */
+static void refuse(void)
+{
+    char *report = inbox_refused(inbox, "encoding");
+    assert_string_equal(report, "{\"refused\":[{\"principal\":7,\"event\":\"e\","
+                                "\"reason\":\"encoding\",\"n\":1}]}");
+    free(report);
+}
+
 static void an_item_is_what_receive_takes(void **state)
 {
     (void)state;
@@ -105,7 +114,7 @@ static void numbers_are_never_used_again(void **state)
     expect(1, 2, 1);
     inbox_taken(inbox, 1);
     expect(2, 2, 2);
-    assert_true(inbox_refused(inbox));
+    refuse();
     assert_int_equal(left, 2);
     assert_null(inbox_batch(inbox));
     put(3);
@@ -118,13 +127,13 @@ static void a_batch_refused_for_its_data_is_tried_one_by_one(void **state)
     for (int i = 1; i <= 3; i++)
         put(i);
     expect(1, 3, 1);
-    assert_false(inbox_refused(inbox));
+    assert_null(inbox_refused(inbox, "encoding"));
     put(4);
     put(5);
     expect(1, 1, 1);
     assert_true(inbox_taken(inbox, 1));
     expect(2, 2, 2);
-    assert_true(inbox_refused(inbox));
+    refuse();
     assert_int_equal(left, 2);
     expect(3, 3, 3);
     assert_true(inbox_taken(inbox, 3));

@@ -1,0 +1,48 @@
+"""A database that is not UTF8: what it cannot hold is counted by reason, and all else goes on."""
+import pytest
+
+from cast import say
+from clients import Raw
+from lablib.facts import wait_for
+from lablib.lab import TOP
+
+NODE, USER = 1, 11
+
+
+@pytest.fixture(scope="module")
+def latin(make_world):
+    """HQ's tables in a database with encoding LATIN1."""
+    world = make_world()
+    world.lab.stop_pushd(0)
+    postgres = world.lab.conninfo("postgres", "postgres")
+    world.lab.cluster.psql(
+        postgres, "ALTER DATABASE hq RENAME TO utf8; CREATE DATABASE hq OWNER hq"
+        " TEMPLATE template0 ENCODING LATIN1 LOCALE 'C';")
+    for part in ("hq", "seed"):
+        world.lab.cluster.psql(world.lab.conninfo("hq"), file=f"{TOP}/test/hq/{part}-v5.sql")
+    world.lab.cluster.psql(world.lab.conninfo("postgres"), """CREATE EXTENSION vantage6_events;
+        SELECT vantage6_events.grant_hq('hq'), vantage6_events.attach('public');
+        SELECT vantage6_events.grant_pushd('pushd')""")
+    world.forget_connection()
+    world.start()
+    return world
+
+
+def test_what_the_encoding_lacks_is_counted_by_reason_and_all_else_has_its_effect(latin, clients):
+    world = latin
+    node, user = clients(Raw(world, NODE)), clients(Raw(world, USER))
+    world.joined(node, user)
+    run, = world.sql("SELECT min(id) FROM run WHERE organization_id = 1")[0]
+    before = world.metric("database_errors")
+    for line in ("before", "10 \u20ac", "Gr\u00f6\u00dfe", "\u4e00", "after"):
+        say(node, "algorithm_log", {"run_id": run, "log": line})
+    say(node, "error", "\u20ac")
+    wait_for(lambda: "after" in [more["log"] for _, more in user.heard("algorithm_log")],
+             "the last line")
+    assert ([more["log"] for _, more in user.heard("algorithm_log")]
+            == ["before", "Gr\u00f6\u00dfe", "after"])
+    wait_for(lambda: world.reasons("refused_events") == {"other": 0, "encoding": 3}, "the counts")
+    assert world.metric("database_errors") > before
+    for event in ("algorithm_log", "error"):
+        assert (f"had no effect principal={NODE} reason=encoding n=1 event={event}"
+                in world.log())
