@@ -37,7 +37,12 @@ CREATE FUNCTION agent_needs() RETURNS TABLE (kind text, object text, privileges 
                       'undecided_task', 'instruction', 'killed_run', 'unwanted_dataframe',
                       'log_line', 'relayed', 'received', 'deferred', 'rights_change']) AS t
     UNION ALL
-    SELECT 'TABLE', 'vantage6_events.attachment', 'SELECT'
+    -- What else pg_dump reads: HQ's owner may dump its database.
+    SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
+           'vantage6_events.' || c.relname, 'SELECT'
+    FROM pg_extension AS e JOIN pg_class AS c ON c.oid = ANY (e.extconfig)
+    WHERE e.extname = 'vantage6_events'
+      AND (c.relkind = 'S' OR c.relname IN ('attachment', 'granted'))
     UNION ALL
     -- What is SECURITY INVOKER gives no role more than it has.
     SELECT 'FUNCTION', p.oid::regprocedure::text, 'EXECUTE' FROM pg_proc AS p
@@ -56,6 +61,7 @@ CREATE FUNCTION agent_lacks(schema name, version integer, agent name) RETURNS SE
     FROM vantage6_events.agent_needs() AS n, unnest(string_to_array(n.privileges, ', ')) AS p
     WHERE NOT CASE n.kind WHEN 'SCHEMA' THEN has_schema_privilege(agent, n.object, p)
                           WHEN 'TABLE' THEN has_table_privilege(agent, n.object, p)
+                          WHEN 'SEQUENCE' THEN has_sequence_privilege(agent, n.object, p)
                           ELSE has_function_privilege(agent, n.object, p) END
     UNION ALL
     SELECT format('role %I lacks %s on %I.%I.%I', agent, p, schema, c.table_name, c.column_name)

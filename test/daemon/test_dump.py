@@ -66,11 +66,11 @@ def other(world):
     shutil.rmtree(home)
 
 
-def program(world, name, *options, database="hq", text=None, cluster=None):
-    """Run a program of PostgreSQL as a superuser; what it wrote."""
+def program(world, name, *options, database="hq", text=None, cluster=None, user="postgres"):
+    """Run a program of PostgreSQL, as a superuser unless it says otherwise; what it wrote."""
     cluster = cluster or world.lab.cluster
     done = subprocess.run([f"{cluster.pgbin}/{name}", *options, "-d",
-                           cluster.conninfo("postgres", database, NO_PASSWORDS)],
+                           cluster.conninfo(user, database, NO_PASSWORDS)],
                           input=text, capture_output=True, env=clean_env(),
                           text=not isinstance(text, bytes), check=False)
     assert done.returncode == 0, done.stderr
@@ -206,17 +206,32 @@ def test_a_restore_without_a_role_says_so_and_a_dump_has_no_role_that_is_gone(wo
     assert world.sql("SELECT count(*) FROM vantage6_events.granted", user="postgres") == [(2,)]
 
 
+def dumped(world, **more):
+    """The lines of a dump, without what is different each time."""
+    return [line for line in program(world, "pg_dump", **more).splitlines()
+            if not line.startswith(("\\restrict", "\\unrestrict"))]
+
+
+def test_the_owner_of_hqs_tables_makes_the_same_dump_as_a_superuser(world):
+    assert dumped(world, user="hq") == dumped(world)
+
+
+def test_a_role_that_reads_all_data_makes_the_same_dump_and_does_so_while_nothing_is_attached(
+        world):
+    world.sql("CREATE ROLE backup LOGIN; GRANT pg_read_all_data TO backup", user="postgres")
+    assert dumped(world, user="backup") == dumped(world)
+    world.sql("CREATE DATABASE bare OWNER hq", user="postgres")
+    Place(world.lab.cluster, "bare").sql("CREATE EXTENSION vantage6_events")
+    assert dumped(world, user="backup", database="bare") == dumped(world, database="bare")
+
+
 def test_detached_and_dropped_it_leaves_hqs_tables_as_if_it_had_never_been(world):
     place = Place(world.lab.cluster, "gone")
     world.sql("CREATE DATABASE gone OWNER hq", user="postgres")
     for part in ("hq", "seed"):
         world.lab.cluster.psql(world.lab.conninfo("hq", "gone"),
                                file=f"{TOP}/test/hq/{part}-v5.sql")
-
-    def dumped():  # what is different each time is no part of it
-        return [line for line in program(world, "pg_dump", database="gone").splitlines()
-                if not line.startswith(("\\restrict", "\\unrestrict"))]
-    before = dumped()
+    before = dumped(world, database="gone")
     place.sql("CREATE EXTENSION vantage6_events; SELECT vantage6_events.grant_hq('hq');"
               "SELECT vantage6_events.attach('public')")
     with pytest.raises(psycopg2.errors.DependentObjectsStillExist,
@@ -224,4 +239,4 @@ def test_detached_and_dropped_it_leaves_hqs_tables_as_if_it_had_never_been(world
         place.sql("DROP EXTENSION vantage6_events")
     place.sql("SELECT vantage6_events.detach()", user="hq")
     place.sql("DROP EXTENSION vantage6_events; DROP SCHEMA vantage6_events")
-    assert dumped() == before
+    assert dumped(world, database="gone") == before
