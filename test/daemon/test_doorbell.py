@@ -265,3 +265,21 @@ def test_no_worker_to_be_had(own_lab, clients):
     world.joined(client)
     world.emit("plain", None, "everyone")
     client.wait("plain")
+
+
+def test_a_database_is_renamed_when_its_worker_has_ended(own_lab):
+    world = own_lab(settings=DOORBELL)
+    world.emit("before", None, "everyone")
+    worker(world)
+    world.lab.stop_pushd(0)
+    world.forget_connection()
+    postgres = world.connect("postgres", "postgres").cursor()
+    rename = "ALTER DATABASE hq RENAME TO other"
+    with pytest.raises(psycopg2.errors.ObjectInUse):
+        postgres.execute(rename)
+    postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'hq'")
+    postgres.execute(rename)
+    with world.connect("postgres", "other") as db, db.cursor() as cursor:
+        cursor.execute(EMIT, ("after",))
+    postgres.execute(WORKERS, ("other",))
+    wait_for(lambda: postgres.execute(WORKERS, ("other",)) or postgres.fetchall(), "a worker")
