@@ -113,6 +113,22 @@ COMMENT ON COLUMN deferred.since IS 'Since when';
 COMMENT ON INDEX deferred_principal_id IS 'Does something of this node wait?';
 COMMENT ON SEQUENCE deferred_id_seq IS 'Keys of deferred';
 
+-- Keyed by the session too: two never wait for each other here.
+CREATE UNLOGGED TABLE failure (
+    part text COLLATE "C" NOT NULL,
+    pid integer NOT NULL DEFAULT pg_catalog.pg_backend_pid(),
+    failures bigint NOT NULL DEFAULT 1,
+    failed_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    error text NOT NULL,
+    PRIMARY KEY (part, pid)
+);
+COMMENT ON TABLE failure IS 'What of beat() and upkeep() has failed, and how often';
+COMMENT ON COLUMN failure.part IS 'The function that failed';
+COMMENT ON COLUMN failure.pid IS 'Process of the session that it failed in';
+COMMENT ON COLUMN failure.failures IS 'How often';
+COMMENT ON COLUMN failure.failed_at IS 'When last; a row is forgotten a week later';
+COMMENT ON COLUMN failure.error IS 'SQLSTATE and message of the last time';
+
 CREATE TABLE secret (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     value text NOT NULL

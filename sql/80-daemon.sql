@@ -236,20 +236,54 @@ COMMENT ON FUNCTION disconnect(bigint, json) IS
     'Ends connections: [{"sid", "reason", "by_client": true if the client itself left; else its '
     'presence ends after drain_grace}]. Returns how many were registered.';
 
-CREATE FUNCTION beat_logic(incarnation bigint, upgraded text[] DEFAULT '{}') RETURNS boolean
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '500ms' AS $$
+-- The failure of one part of beat() or upkeep() keeps no other from running. That of counting it
+-- does not either.
+CREATE FUNCTION attempt(part text, call text, lock_may_fail boolean DEFAULT false) RETURNS text
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+DECLARE
+    result text;
+    state text;
+    message text;
+    detail text;
+BEGIN
+    EXECUTE 'SELECT ' || call INTO result;
+    RETURN result;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+        detail = PG_EXCEPTION_DETAIL;
+    IF lock_may_fail AND state = '55P03' THEN
+        RETURN NULL; -- next time
+    END IF;
+    RAISE WARNING '%() failed: %', part, message
+        USING ERRCODE = state,
+        DETAIL = concat_ws(' ', 'SQLSTATE ' || state || '.', nullif(detail, '')),
+        HINT = 'All else was done. The table vantage6_events.failure counts it.';
+    BEGIN
+        INSERT INTO failure AS f (part, error) VALUES (attempt.part, state || ': ' || message)
+        ON CONFLICT ON CONSTRAINT failure_pkey DO UPDATE
+        SET (failures, failed_at, error) = (f.failures + 1, excluded.failed_at, excluded.error);
+    EXCEPTION WHEN OTHERS THEN
+        NULL;
+    END;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION attempt(text, text, boolean) IS
+    'The result of the call as text. If it fails, its effects are undone, a WARNING tells it, '
+    'failure counts it, and the result is NULL; a lock may fail without that, if lock_may_fail.';
+
+CREATE FUNCTION note_upgraded(upgraded text[]) RETURNS void
+    LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+    UPDATE lease AS l SET transport = 'websocket'
+    WHERE l.sid IN (SELECT m.sid FROM lease AS m WHERE m.sid = ANY (upgraded)
+                    ORDER BY m.sid FOR NO KEY UPDATE SKIP LOCKED)
+$$;
+COMMENT ON FUNCTION note_upgraded(text[]) IS 'These clients use a WebSocket now.';
+
+CREATE FUNCTION end_dead() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     other record;
 BEGIN
-    UPDATE instance AS i SET beat_at = clock_timestamp()
-    WHERE i.incarnation = beat_logic.incarnation;
-    IF NOT FOUND THEN
-        RETURN false;
-    END IF;
-    UPDATE lease AS l SET transport = 'websocket'
-    WHERE l.sid IN (SELECT m.sid FROM lease AS m WHERE m.sid = ANY (upgraded)
-                    ORDER BY m.sid FOR NO KEY UPDATE SKIP LOCKED);
     FOR other IN
         SELECT i.incarnation, i.beat_at FROM instance AS i
         WHERE i.beat_at < clock_timestamp() - interval '20 seconds'
@@ -264,23 +298,49 @@ BEGIN
     PERFORM end_instance(o.incarnation)
     FROM (SELECT DISTINCT l.incarnation FROM lease AS l
           WHERE NOT EXISTS (SELECT FROM instance AS i WHERE i.incarnation = l.incarnation)) AS o;
+END $$;
+COMMENT ON FUNCTION end_dead() IS 'Ends incarnations that are dead, and leases that have none.';
+
+CREATE FUNCTION keep_seen(incarnation bigint) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+BEGIN
     UPDATE vantage6_events.principal_status AS s SET last_seen = now_like(s.last_seen)
     WHERE s.id IN (
         SELECT t.id FROM vantage6_events.principal_status AS t
         WHERE t.id IN (SELECT l.principal_id FROM lease AS l
-                       WHERE l.incarnation = beat_logic.incarnation AND l.kind = 'node')
+                       WHERE l.incarnation = keep_seen.incarnation AND l.kind = 'node')
           AND (t.last_seen IS NULL OR t.last_seen < now_like(t.last_seen) - interval '30 seconds')
         ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED);
-    PERFORM retry_deferred();
-    PERFORM fold_logs();
-    PERFORM repeat_instructions();
-    PERFORM decide_tasks();
-    PERFORM upkeep(); -- last, since it locks a slot of the log until the commit
+END $$;
+COMMENT ON FUNCTION keep_seen(bigint) IS
+    'Refreshes last_seen of the nodes of the incarnation when it is older than 30 s.';
+
+-- Deferred triggers of HQ run with the part that they belong to, or they would fail the beat.
+CREATE FUNCTION beat_logic(incarnation bigint, upgraded text[] DEFAULT '{}') RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '500ms' AS $$
+BEGIN
+    UPDATE instance AS i SET beat_at = clock_timestamp()
+    WHERE i.incarnation = beat_logic.incarnation;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    -- All parts together wait for less than HQ's deadlock_timeout.
+    PERFORM set_config('lock_timeout', '100ms', true);
+    PERFORM attempt('note_upgraded', format('note_upgraded(%L)', upgraded));
+    PERFORM attempt('end_dead', 'end_dead()');
+    PERFORM attempt('keep_seen', format('fire_deferred() FROM keep_seen(%s)', incarnation));
+    PERFORM attempt('retry_deferred', 'fire_deferred() FROM retry_deferred()');
+    PERFORM attempt('fold_logs', 'fire_deferred() FROM fold_logs()');
+    PERFORM attempt('repeat_instructions', 'repeat_instructions()');
+    PERFORM attempt('decide_tasks', 'decide_tasks()');
+    -- Last, since it locks a slot of the log until the commit.
+    PERFORM attempt('upkeep', 'upkeep()');
     RETURN true;
 END $$;
 COMMENT ON FUNCTION beat_logic(bigint, text[]) IS
     'The incarnation lives; false if it was ended: open again. upgraded: sids of clients that use '
     'a WebSocket now. Ends dead ones, refreshes last_seen of its nodes when older than 30 s, folds '
     'logs that are due, tries again what waited for locks, repeats what nodes are told to do, '
-    'announces tasks that were left to it, and calls upkeep(). To be called every 5 s. 55P03 if '
-    'HQ''s tables are locked for 0.5 s.';
+    'announces tasks that were left to it, and calls upkeep(). If one of these fails, a WARNING '
+    'tells it, failure counts it, and the others are done. To be called every 5 s.';

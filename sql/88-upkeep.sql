@@ -50,6 +50,14 @@ COMMENT ON FUNCTION empty_slot() IS
     'Empties one slot whose events are all older than the retention, and returns it; not the one '
     'that is written now. NULL: there is none, or it was locked for lock_timeout.';
 
+CREATE FUNCTION tidy_failures() RETURNS void
+    LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+    DELETE FROM failure AS f WHERE (f.part, f.pid) IN (
+        SELECT g.part, g.pid FROM failure AS g
+        WHERE g.failed_at < now() - interval '168 hours' FOR UPDATE SKIP LOCKED)
+$$;
+COMMENT ON FUNCTION tidy_failures() IS 'Forgets failures of more than a week ago.';
+
 CREATE FUNCTION upkeep() RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     SET search_path = pg_catalog, vantage6_events, pg_temp
@@ -60,15 +68,13 @@ BEGIN
     IF NOT pg_try_advisory_xact_lock(lock_space() + 3, 0) THEN
         RETURN NULL;
     END IF;
-    BEGIN
-        PERFORM tidy_tasks(), tidy_instructions(), tidy_rights(), tidy_announced(),
-            tidy_resumable(),
-                tidy_received();
-    EXCEPTION WHEN lock_not_available THEN
-        NULL; -- next time; bells and beats do not wait for it
-    END;
-    RETURN empty_slot();
+    -- Bells and beats do not wait for a lock.
+    PERFORM attempt(t, t || '()', lock_may_fail => true)
+    FROM unnest(ARRAY['tidy_tasks', 'tidy_instructions', 'tidy_rights', 'tidy_announced',
+                      'tidy_resumable', 'tidy_received', 'tidy_failures']) AS t;
+    RETURN attempt('empty_slot', 'empty_slot()')::integer;
 END $$;
 COMMENT ON FUNCTION upkeep() IS
     'Removes what is old from the extension''s own tables, and touches none of HQ''s; returns the '
-    'slot that it emptied, or NULL. One at a time; waits upkeep_lock_timeout for a lock at most.';
+    'slot that it emptied, or NULL. One at a time; waits upkeep_lock_timeout for a lock at most. '
+    'If a part of it fails, a WARNING tells it, failure counts it, and the others are done.';

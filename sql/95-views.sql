@@ -76,7 +76,8 @@ CREATE VIEW status AS
            (SELECT max(e.id) FROM event AS e) AS last_event,
            (SELECT e.emitted_at FROM event AS e ORDER BY e.id LIMIT 1) AS oldest_event,
            bell() AS bell,
-           pg_catalog.pg_notification_queue_usage() AS notify_queue
+           pg_catalog.pg_notification_queue_usage() AS notify_queue,
+           (SELECT coalesce(sum(f.failures), 0) FROM failure AS f)::bigint AS failures
     FROM (SELECT) AS always LEFT JOIN attachment AS a ON true;
 COMMENT ON VIEW status IS 'The attachment and what goes on; one row, also when not attached';
 COMMENT ON COLUMN status.hq_schema IS 'Schema of HQ''s tables; NULL = not attached';
@@ -92,6 +93,8 @@ COMMENT ON COLUMN status.oldest_event IS 'When the oldest event in the log was e
 COMMENT ON COLUMN status.bell IS 'worker or notify: see bell()';
 COMMENT ON COLUMN status.notify_queue IS
     'Fill of the notification queue, 0 to 1; at 1 commits fail';
+COMMENT ON COLUMN status.failures IS
+    'How often a part of beat() or upkeep() has failed: see the table failure';
 
 DO $$
 DECLARE

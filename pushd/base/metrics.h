@@ -109,6 +109,8 @@ enum { METRICS_REASONS = 32, METRICS_REASON_MAX = 32 };
     X(METRIC_DB_RECONNECTS, counter, "database_reconnects", "Connections made to the database")    \
     X(METRIC_DB_ERRORS, counter, "database_errors",                                                \
       "Statements that the database refused, and malformed reports of it")                         \
+    X(METRIC_DB_WARNINGS, counter, "database_warnings",                                            \
+      "Warnings of the database, such as one for each part of a beat that failed")                 \
     X(METRIC_READY, gauge, "ready", "1 if /readyz says ready")
 
 enum metric_id {

@@ -142,9 +142,10 @@ static void on_notice(void *ctx, const PGresult *result)
     answer_explain(result, PQdb(l->conn), text, sizeof text);
     if (answer_is_farewell(result))
         memcpy(l->farewell, text, sizeof text);
-    else if (severity && strcmp(severity, "WARNING") == 0)
+    else if (severity && strcmp(severity, "WARNING") == 0) {
+        metrics_add(l->setup.metrics, METRIC_DB_WARNINGS, 1);
         log_warning("database (%s link): warning: %s", l->setup.name, text);
-    else
+    } else
         log_debug("database (%s link): notice: %s", l->setup.name, text);
 }
 

@@ -70,3 +70,27 @@ def test_two_daemons_do_not_trip_over_each_other(own_lab, clients):
                 if name.startswith("turn_")] == [f"turn_{i}" for i in range(20)]
     for instance in (0, 1):
         assert world.metric("database_errors", instance) == 0
+
+
+def test_a_part_that_fails_is_told_and_counted_and_all_else_goes_on(own_lab):
+    """Also where everything is published, and a table cannot be told by its rows."""
+    world = own_lab(options=["--beat-interval", "200ms"])
+    world.sql("CREATE PUBLICATION everything FOR ALL TABLES;"
+              "INSERT INTO vantage6_events.rights_change (scopes, changed_at)"
+              " VALUES ('{users}', '2000-01-01')", user="postgres")
+    world.emit("old", None, "everyone")
+    grow_old(world)
+    gone(world)
+    wait_for(lambda: world.sql("SELECT count(*) FROM vantage6_events.rights_change "
+                               "WHERE changed_at < '2001-01-01'", user="postgres") == [(0,)],
+             "the old change of rights to be removed")
+    assert world.metric("database_warnings") == 0
+    world.sql("ALTER FUNCTION vantage6_events.fold_logs() RENAME TO broken", user="postgres")
+    wait_for(lambda: world.metric("database_warnings") >= 2, "two warnings")
+    assert "warning: fold_logs() failed: " in world.log()
+    assert world.sql("SELECT failures FROM vantage6_events.status", user="postgres")[0][0] >= 2
+    world.emit("old", None, "everyone")
+    grow_old(world)
+    gone(world)
+    assert world.metric("database_errors") == 0
+    assert world.metric("ready") == 1
