@@ -190,9 +190,10 @@ CREATE UNLOGGED TABLE done_once (
 COMMENT ON TABLE done_once IS
     'What a transaction does only once; upkeep() removes the rows of transactions that have ended';
 COMMENT ON COLUMN done_once.deed IS
-    'announced: the task, to the nodes of the organization; killed: all below the task';
-COMMENT ON COLUMN done_once.task_id IS 'Task';
-COMMENT ON COLUMN done_once.organization_id IS 'Organization; 0 of what was killed';
+    'announced: the task, to the nodes of the organization; killed: a run of the task; noted: runs '
+    'in run_to_kill';
+COMMENT ON COLUMN done_once.task_id IS 'Task; 0 of noted';
+COMMENT ON COLUMN done_once.organization_id IS 'Organization; 0 of killed and noted';
 COMMENT ON COLUMN done_once.xid IS 'Transaction';
 
 CREATE TABLE node_at (

@@ -137,6 +137,20 @@ COMMENT ON COLUMN killed_run.organization_id IS 'Organization of the run';
 COMMENT ON COLUMN killed_run.over IS 'Whether the node has said that the run is over';
 COMMENT ON INDEX killed_run_instruction_id IS 'Which runs does the instruction list?';
 
+CREATE UNLOGGED TABLE run_to_kill (
+    xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
+    run_id integer NOT NULL,
+    task_id integer NOT NULL,
+    organization_id integer,
+    PRIMARY KEY (xid, run_id)
+);
+COMMENT ON TABLE run_to_kill IS
+    'Runs that a transaction has marked as killed; their nodes are told when it commits';
+COMMENT ON COLUMN run_to_kill.xid IS 'Transaction';
+COMMENT ON COLUMN run_to_kill.run_id IS 'Run';
+COMMENT ON COLUMN run_to_kill.task_id IS 'Its task';
+COMMENT ON COLUMN run_to_kill.organization_id IS 'Its organization';
+
 CREATE TABLE unwanted_dataframe (
     id integer PRIMARY KEY,
     node_id integer NOT NULL,

@@ -125,6 +125,7 @@ CREATE FUNCTION trigger_template(version integer)
     ('on_run_inserted', 0, 'run', 'INSERT', 'ROW', '',
      'announce_run(NEW.task_id, NEW.organization_id)'),
     ('on_run_opened', 0, 'run', 'INSERT', 'ROW', '',
+     'forget_id(NEW.id), vantage6_events.'
      'note_run(NEW.id, NEW.task_id, NEW.organization_id, NEW.status, NEW.finished_at IS NOT NULL)'),
     ('on_run_joins', 5, 'run', 'INSERT', 'COMMIT', 'NEW.finished_at IS NULL',
      'join_finishers(NEW.task_id, NEW.organization_id)'),
@@ -136,6 +137,9 @@ CREATE FUNCTION trigger_template(version integer)
     ('on_run_killed', 0, 'run', 'UPDATE', 'ROW',
      'NEW.status = ''killed by user'' AND ' || differs('status'),
      'kill_run(NEW.id, NEW.task_id, NEW.organization_id)'),
+    -- Its name comes after that of on_run_killed, and so does it if HQ sets constraints IMMEDIATE.
+    ('on_run_killed_told', 0, 'run', 'UPDATE', 'COMMIT',
+     'NEW.status = ''killed by user'' AND ' || differs('status'), 'tell_kills()'),
     ('on_run_spared', 0, 'run', 'UPDATE', 'ROW',
      'OLD.status = ''killed by user'' AND ' || differs('status'), 'spare_run(NEW.id)'),
     ('on_run_finished', 5, 'run', 'UPDATE', 'COMMIT',
@@ -143,7 +147,7 @@ CREATE FUNCTION trigger_template(version integer)
     ('on_run_logged', 0, 'run', 'UPDATE OF log', 'ROW', differs('log'), 'log_written(NEW.id)'),
     ('on_run_deleted', 0, 'run', 'DELETE', 'ROW', '', 'forget_run(OLD.id)'),
     ('on_runs_truncated', 0, 'run', 'TRUNCATE', 'STATEMENT', '',
-     'empty_tables(''open_run'', ''log_line'')'),
+     'empty_tables(''open_run'', ''log_line'', ''relayed'', ''killed_run'', ''run_to_kill'')'),
     ('on_task_inserted', 0, 'task', 'INSERT', 'ROW', 'NEW.parent_id IS NOT NULL',
      'note_task(NEW.id, NEW.parent_id)'),
     ('on_task_moved', 0, 'task', 'UPDATE', 'ROW', differs('parent_id'),
@@ -168,8 +172,10 @@ CREATE FUNCTION trigger_template(version integer)
      'empty_tables(''unwanted_dataframe'')'),
     ('on_node_changed', 0, 'node', 'INSERT OR UPDATE', 'ROW', '',
      'note_node(NEW.id, NEW.organization_id, NEW.collaboration_id)'),
+    ('on_node_inserted', 0, 'node', 'INSERT', 'ROW', '', 'forget_instructions(NEW.id)'),
     ('on_node_deleted', 0, 'node', 'DELETE', 'ROW', '', 'note_node(OLD.id, NULL, NULL)'),
-    ('on_nodes_truncated', 0, 'node', 'TRUNCATE', 'STATEMENT', '', 'empty_tables(''node_at'')')
+    ('on_nodes_truncated', 0, 'node', 'TRUNCATE', 'STATEMENT', '', 
+     'empty_tables(''node_at''), vantage6_events.forget_instructions(NULL)')
     ) AS t (name, hq, on_table, after, fires, condition, call)
     WHERE t.hq IN (0, version)
     UNION ALL SELECT r.* FROM rights_template(version) AS r

@@ -50,6 +50,30 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION forget_run(integer) IS 'A run was deleted: keeps open_run and log_line.';
 
+-- A kill outlives its run, but not the use of its id for another.
+CREATE FUNCTION forget_id(run_id integer) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
+    SET enable_seqscan = off AS $$
+BEGIN
+    IF EXISTS (SELECT FROM killed_run AS k WHERE k.run_id = forget_id.run_id)
+       OR EXISTS (SELECT FROM run_to_kill AS t
+                  WHERE t.xid = pg_current_xact_id() AND t.run_id = forget_id.run_id) THEN
+        PERFORM spare_run(run_id);
+    END IF;
+    IF EXISTS (SELECT FROM relayed AS r WHERE r.run_id = forget_id.run_id) THEN
+        DELETE FROM relayed AS r WHERE r.run_id IN (
+            SELECT s.run_id FROM relayed AS s WHERE s.run_id = forget_id.run_id
+            FOR UPDATE SKIP LOCKED);
+    END IF;
+    IF EXISTS (SELECT FROM log_line AS l WHERE l.run_id = forget_id.run_id) THEN
+        DELETE FROM log_line AS l WHERE l.id IN (
+            SELECT m.id FROM log_line AS m WHERE m.run_id = forget_id.run_id
+            ORDER BY m.id FOR UPDATE SKIP LOCKED);
+    END IF;
+END $$;
+COMMENT ON FUNCTION forget_id(integer) IS
+    'A run was inserted: whatever was noted of an earlier one with its id is not of this one.';
+
 CREATE FUNCTION note_task(task_id integer, parent_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
@@ -68,6 +92,12 @@ CREATE FUNCTION note_dependency(task_id integer, depends_on_id integer) RETURNS 
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
     IF task_id IS NOT NULL AND depends_on_id IS NOT NULL THEN
+        -- Another task had its id: it has begun to wait just now.
+        DELETE FROM ready_task AS r WHERE r.task_id IN (
+            SELECT s.task_id FROM ready_task AS s
+            WHERE s.task_id = note_dependency.task_id
+              AND NOT EXISTS (SELECT FROM dependency AS d WHERE d.task_id = s.task_id)
+            FOR UPDATE SKIP LOCKED);
         INSERT INTO dependency (task_id, depends_on_id)
         VALUES (note_dependency.task_id, note_dependency.depends_on_id);
     END IF;
@@ -284,10 +314,11 @@ COMMENT ON FUNCTION refill_tasks() IS
 CREATE FUNCTION tidy_tasks() RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
     DELETE FROM done_once AS o WHERE o.xid < pg_snapshot_xmin(pg_current_snapshot());
+    DELETE FROM run_to_kill AS r WHERE r.xid < pg_snapshot_xmin(pg_current_snapshot());
     DELETE FROM relayed AS r WHERE r.run_id IN (
         SELECT s.run_id FROM relayed AS s
         WHERE NOT EXISTS (SELECT FROM open_run AS o WHERE o.run_id = s.run_id)
         ORDER BY s.run_id LIMIT 1000 FOR UPDATE SKIP LOCKED)
 $$;
 COMMENT ON FUNCTION tidy_tasks() IS
-    'Forgets what ended transactions did once, and what nodes said of runs that are over.';
+    'Forgets what ended transactions did once or left, and what nodes said of runs that are over.';

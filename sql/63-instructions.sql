@@ -48,6 +48,30 @@ END $$;
 COMMENT ON FUNCTION instruct_rooms(bigint, text[], text, text, json, interval) IS
     'Keeps a durable event of this id for the nodes that are in the rooms now. Called by emit().';
 
+-- A node that finds none of its runs in a list kills all. What another transaction of HQ holds, it
+-- is taking off a list.
+CREATE FUNCTION forget_instructions(node integer) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+BEGIN
+    IF node IS NOT NULL AND NOT EXISTS (
+            SELECT FROM instruction AS i WHERE i.node_id = forget_instructions.node) THEN
+        RETURN;
+    END IF;
+    WITH gone AS (
+        DELETE FROM instruction AS i WHERE (i.id, i.node_id) IN (
+            SELECT j.id, j.node_id FROM instruction AS j
+            WHERE node IS NULL OR j.node_id = node
+            ORDER BY j.id, j.node_id FOR UPDATE SKIP LOCKED)
+        RETURNING i.id)
+    DELETE FROM killed_run AS k WHERE (k.run_id, k.node_id, k.xid) IN (
+        SELECT m.run_id, m.node_id, m.xid FROM killed_run AS m
+        JOIN gone AS g ON g.id = m.instruction_id
+        ORDER BY m.run_id, m.node_id, m.xid FOR UPDATE OF m SKIP LOCKED);
+END $$;
+COMMENT ON FUNCTION forget_instructions(integer) IS
+    'A node was inserted: what is left was for an earlier one with its id. NULL: all nodes were '
+    'truncated.';
+
 -- A name is not cut: it would be another dataframe's. HQ bounds none, but a client's queue is
 -- bounded.
 CREATE FUNCTION tell_dataframe(node_id integer, df_name text, session_id integer) RETURNS void
@@ -163,7 +187,7 @@ BEGIN
                             AS (id bigint, principal integer, sid text, acked boolean))
              WITH ORDINALITY AS s (id, principal, sid, acked, n)
         GROUP BY s.id, s.principal
-    ), held AS ( -- those that another is at are not waited for
+    ), held AS ( -- HQ's transaction may be changing one, and is not waited for
         SELECT i.id, i.node_id FROM instruction AS i
         JOIN said AS s ON s.id = i.id AND s.principal = i.node_id
         WHERE i.acked_at IS NULL ORDER BY i.id, i.node_id FOR NO KEY UPDATE OF i SKIP LOCKED

@@ -59,44 +59,71 @@ COMMENT ON FUNCTION send_kills(integer[], integer[], integer[]) IS
     'Tells the node of each run to kill it, unless it has been told: lists of up to 1000 runs. The '
     'arrays belong together.';
 
+-- HQ's transaction may kill run after run, by one statement or by many. So its runs are only noted,
+-- and those of a node go into one list when it commits: by the first of its deferred triggers.
 CREATE FUNCTION kill_run(run_id integer, task_id integer, organization_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
     SET enable_seqscan = off AS $$
-DECLARE
-    runs integer[] := ARRAY[run_id];
-    tasks integer[] := ARRAY[task_id];
-    organizations integer[] := ARRAY[organization_id];
-    below record;
 BEGIN
     IF task_id IS NULL THEN
         RETURN;
     END IF;
-    -- Once per transaction: many runs of one task are killed by one statement.
     INSERT INTO done_once (deed, task_id)
     VALUES ('killed', kill_run.task_id) ON CONFLICT DO NOTHING;
-    IF FOUND THEN
-        SELECT array_agg(o.run_id) AS runs, array_agg(o.task_id) AS tasks,
-               array_agg(o.organization_id) AS organizations
-        INTO below FROM descendants(kill_run.task_id) AS d
-        JOIN open_run AS o ON o.task_id = d AND o.alive AND o.run_id <> kill_run.run_id
-        WHERE NOT EXISTS (SELECT FROM killed_run AS k WHERE k.run_id = o.run_id);
-        runs := runs || below.runs;
-        tasks := tasks || below.tasks;
-        organizations := organizations || below.organizations;
+    -- One that its node has been told of counts for the tasks below, once.
+    IF FOUND OR NOT EXISTS (SELECT FROM killed_run AS k WHERE k.run_id = kill_run.run_id) THEN
+        INSERT INTO run_to_kill (run_id, task_id, organization_id)
+        VALUES (kill_run.run_id, kill_run.task_id, kill_run.organization_id)
+        ON CONFLICT DO NOTHING;
+        INSERT INTO done_once (deed, task_id) VALUES ('noted', 0) ON CONFLICT DO NOTHING;
     END IF;
-    IF cardinality(runs) = 1 AND EXISTS (SELECT FROM killed_run AS k
-                                         WHERE k.run_id = kill_run.run_id) THEN
-        RETURN;
-    END IF;
-    PERFORM send_kills(runs, tasks, organizations);
 END $$;
 COMMENT ON FUNCTION kill_run(integer, integer, integer) IS
-    'A run was marked as killed: tells its node to kill it, and the nodes of the runs of all '
-    'descendant tasks that have not ended to kill those.';
+    'A run was marked as killed: notes that for tell_kills().';
+
+CREATE FUNCTION tell_kills() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
+    SET enable_seqscan = off AS $$
+DECLARE
+    marked record;
+BEGIN
+    -- Not asked of the runs: each trigger would look again at those that the first has taken.
+    DELETE FROM done_once AS o WHERE o.deed = 'noted' AND o.task_id = 0 AND o.organization_id = 0
+                                 AND o.xid = pg_current_xact_id();
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    WITH noted AS (
+        DELETE FROM run_to_kill AS r WHERE r.xid = pg_current_xact_id() RETURNING r.*
+    ), below AS (
+        SELECT DISTINCT d.task_id FROM (SELECT DISTINCT n.task_id AS id FROM noted AS n) AS t
+        CROSS JOIN LATERAL descendants(t.id) AS d (task_id)
+    ), marked AS (
+        SELECT n.run_id, n.task_id, n.organization_id FROM noted AS n
+        UNION
+        SELECT o.run_id, o.task_id, o.organization_id
+        FROM below AS b JOIN open_run AS o ON o.task_id = b.task_id AND o.alive
+        WHERE NOT EXISTS (SELECT FROM killed_run AS k WHERE k.run_id = o.run_id))
+    SELECT array_agg(m.run_id) AS runs, array_agg(m.task_id) AS tasks,
+           array_agg(m.organization_id) AS organizations
+    INTO marked FROM marked AS m;
+    PERFORM send_kills(marked.runs, marked.tasks, marked.organizations);
+END $$;
+COMMENT ON FUNCTION tell_kills() IS
+    'The transaction commits: tells the nodes of the runs that it has marked as killed, and of the '
+    'runs of all descendant tasks that have not ended, to kill them. By one list a node, of 1000 '
+    'runs at most.';
 
 CREATE FUNCTION spare_run(run_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
+    -- Shared, and not waited for: pushd leaves a list alone that is being changed.
+    PERFORM FROM instruction AS i
+    WHERE i.id IN (SELECT k.instruction_id FROM killed_run AS k
+                   WHERE k.run_id = spare_run.run_id)
+    FOR SHARE SKIP LOCKED;
+    DELETE FROM run_to_kill AS r
+    WHERE r.xid = pg_current_xact_id() AND r.run_id = spare_run.run_id;
     DELETE FROM killed_run AS k WHERE k.run_id = spare_run.run_id;
 END $$;
 COMMENT ON FUNCTION spare_run(integer) IS

@@ -34,9 +34,9 @@ CREATE FUNCTION agent_needs() RETURNS TABLE (kind text, object text, privileges 
     SELECT 'TABLE', 'vantage6_events.' || t, 'SELECT, INSERT, UPDATE, DELETE'
     FROM unnest(ARRAY['instance', 'resumable', 'lease', 'pending', 'announced', 'done_once',
                       'node_at', 'open_run', 'child_task', 'dependency', 'ready_task',
-                      'undecided_task', 'instruction', 'killed_run', 'unwanted_dataframe',
-                      'log_line', 'relayed', 'received', 'deferred', 'rights_change',
-                       'failure']) AS t
+                      'undecided_task', 'instruction', 'killed_run', 'run_to_kill',
+                      'unwanted_dataframe', 'log_line', 'relayed', 'received', 'deferred',
+                      'rights_change', 'failure']) AS t
     UNION ALL
     -- What else pg_dump reads: HQ's owner may dump its database.
     SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,

@@ -22,7 +22,8 @@ REMEMBERED = """SELECT c.relname FROM pg_class c, pg_extension e WHERE e.extname
 SEQUENCES = """SELECT relname FROM pg_class WHERE relnamespace = 'vantage6_events'::regnamespace
     AND relkind = 'S' AND relname NOT IN ('incarnation', 'pending_id_seq') ORDER BY 1"""
 # What belongs to a life of the database: nothing of it may be there, nor be made by the restore.
-OF_A_LIFE = ("event", "rights_change", "lease", "instance", "pending", "epoch", "done_once")
+OF_A_LIFE = ("event", "rights_change", "lease", "instance", "pending", "epoch", "done_once",
+             "run_to_kill")
 
 
 @pytest.fixture(scope="module")
