@@ -21,7 +21,10 @@ DECLARE
     others text;
     hqs text;
 BEGIN
-    PERFORM set_config('lock_timeout', '1s', true), set_config('deadlock_timeout', '100ms', true);
+    PERFORM set_config('lock_timeout', '1s', true), set_config('deadlock_timeout', '100ms', true),
+        -- For the functions of the earlier version: see 93-spelling.sql.
+        set_config('quote_all_identifiers', 'off', true),
+        set_config('standard_conforming_strings', 'on', true);
     -- pushd's functions begin with these; then HQ's tables, whose triggers go on to the others.
     SELECT string_agg(c.oid::regclass::text, ', ' ORDER BY array_position(first, c.relname))
                FILTER (WHERE c.relname = ANY (first)),

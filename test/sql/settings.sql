@@ -69,6 +69,12 @@ SELECT count(*) > 300 AS compared FROM public.usual;
 -- A literal with a backslash would mean something else under standard_conforming_strings = off.
 SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'vantage6_events'::regnamespace
     AND regexp_replace(p.prosrc, 'E''[^'']*''', '', 'g') ~ '\\';
+-- Case would be that of the database's locale, and days have 23 to 25 hours by TimeZone.
+SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'vantage6_events'::regnamespace
+    AND (regexp_replace(p.prosrc, 'lower\([^()]* COLLATE "C"\)', '', 'g')
+             ~ '\m(lower|upper|initcap)\('
+         OR p.prosrc ~ 'interval ''[^'']*(day|week|month|year)'
+         OR p.proname <> 'duration' AND p.prosrc ~ 'setting\([^()]*\)::interval');
 \set ECHO none
 DROP TABLE public.usual;
 DROP VIEW public.made;
