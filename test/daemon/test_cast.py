@@ -155,8 +155,8 @@ def test_a_kill_reaches_each_node_for_its_own_runs_and_is_over_when_the_node_say
     told = [(ears, event) for ears, run, of, parent in ((both(1, 1), mine, (task, 1), None), (
         both(1, 2), others, (task, 2), None), (both(1, 3), below, (child, 3), task))
             for event in (status_update(run), status("killed by user", run, *of, parent=parent))]
-    heard = script(({1}, kill(task, mine, 1)), ({3}, kill(child, below, 3)), *told[:2],
-                   ({2}, kill(task, others, 2)), *told[2:])
+    heard = script(*told[:2], ({1}, kill(task, mine, 1)), ({3}, kill(child, below, 3)),
+                   *told[2:4], ({2}, kill(task, others, 2)), *told[4:])
     assert stage.heard() == heard
     assert stage.changed() == {f"run {run}": {"status": "killed by user", "finished_at": NOW}
                                for run in (mine, others, below)}

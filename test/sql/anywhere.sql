@@ -38,7 +38,7 @@ SELECT * FROM regexp_split_to_table(:'usual', E'\n') AS usual
 EXCEPT ALL SELECT * FROM regexp_split_to_table(:'result', E'\n');
 \set ECHO none
 \c :home
-DROP DATABASE regress_anywhere;
+DROP DATABASE regress_anywhere WITH (FORCE);
 CREATE DATABASE regress_anywhere TEMPLATE template0 ENCODING LATIN1 LOCALE 'C';
 ALTER DATABASE regress_anywhere SET jit = off;
 ALTER DATABASE regress_anywhere SET enable_indexscan = off;
@@ -54,4 +54,4 @@ SELECT * FROM regexp_split_to_table(:'usual', E'\n') AS usual
 EXCEPT ALL SELECT * FROM regexp_split_to_table(:'result', E'\n');
 \set ECHO none
 \c :home
-DROP DATABASE regress_anywhere;
+DROP DATABASE regress_anywhere WITH (FORCE);
