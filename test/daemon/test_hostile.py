@@ -189,17 +189,15 @@ def test_hostile_connections_leave_no_memory_behind(scene, monkeypatch):
     monkeypatch.setenv("PUSHD", f"{TOP}/build/release/vantage6-pushd")
     world, _ = scene(**HURRY)
     pid, open_before = world.lab.daemon(0).pid(), files(world)
-    before = level(world)
-    attack(world)
-    gone(world, open_before)
-    first = level(world)  # it brings what stays: tables of the greatest size, the libraries' own
-    attack(world)
-    gone(world, open_before)
-    # A leak comes with each round. pushd may have looked in the midst of the last visits, so a few
-    # are made.
-    levels = []
-    wait_for(lambda: levels.append(level(world))
-             or levels[-1] - first < LEAK, f"memory to be {first} again", 30)
-    print(f"RSS {[size // 1024 for size in (before, first, *levels)]} KB, before and "
-          "after each round")
+    levels = [level(world)]
+    # The first round brings what stays: tables of the greatest size, the libraries' own. A leak
+    # comes with each further one; the system may have taken pages back just when one was measured.
+    for number in range(4):
+        attack(world)
+        gone(world, open_before)
+        levels.append(level(world))
+        if number > 0 and levels[-1] - levels[-2] < LEAK:
+            break
+    print(f"RSS {[size // 1024 for size in levels]} KB, before and after each round")
+    assert levels[-1] - levels[-2] < LEAK
     assert world.lab.daemon(0).pid() == pid
