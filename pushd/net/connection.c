@@ -12,8 +12,6 @@
 
 /* How long an answer may take; how long one that leaves is read without a byte from the client. */
 enum { ANSWER_MS = 30000, LEAVE_MS = 2000 };
-/* The least rate at which an answer must be read: each further second needs this many bytes. */
-enum { BYTES_PER_SECOND = 10000 };
 /* How long a proxy's idle connection stays: longer than nginx keeps it (60 s), so that the proxy
  * closes it. If we did, a POST might be under way, which a proxy must not repeat. */
 enum { PROXY_IDLE_MS = 75000 };
@@ -22,8 +20,6 @@ enum { LEAVING_MAX = 32, LOG_MS = 60000 };
 /* Requests of a connection that are read in one turn; others are to have theirs. */
 enum { REQUESTS_MAX = 16 };
 
-static const struct refusal FULL = {503, "{\"code\":4,\"message\":\"Too many connections\"}",
-                                    METRIC_REFUSED_CONNECTIONS};
 static const struct refusal FULL_ADDRESS = {
     503, "{\"code\":4,\"message\":\"Too many connections from this address\"}",
     METRIC_REFUSED_ADDRESS};
@@ -360,7 +356,7 @@ static const struct refusal *judge(struct connection *c)
     struct counted *over = NULL;
     if (scope->open > scope->most_open) {
         warn(scope);
-        return &FULL;
+        return &scope_full;
     }
     if (c->trusted)
         return NULL;

@@ -11,8 +11,6 @@
 #include "net/store.h"
 #include "net/upgrade.h"
 
-/* The least rate of a body: each further second needs this many bytes. */
-enum { BYTES_PER_SECOND = 10000 };
 /* A body up to this length arrives at once, so errors can be reported afterwards. */
 enum { SMALL = 4096 };
 
@@ -104,13 +102,12 @@ static void begin_body(struct connection *c, size_t len)
     *c->post = (struct post){.head = *h, .since = now_of(c)};
     memcpy(c->post->text, h->text, h->len);
     c->post->head.text = c->post->text;
-    if (h->expects_continue && len == 0 &&
-        uv_try_write((uv_stream_t *)&c->tcp, &interim, 1) != (int)interim.len) {
-        connection_end(c);
-        return;
-    }
     c->body_left = h->length;
     connection_wait(c, STAGE_BODY, c->scope->config->request_timeout);
+    /* If it ends from here on, the core forgets the POST. */
+    if (h->expects_continue && len == 0 &&
+        uv_try_write((uv_stream_t *)&c->tcp, &interim, 1) != (int)interim.len)
+        connection_end(c);
 }
 
 static size_t take_body(struct connection *c, const char *data, size_t len)

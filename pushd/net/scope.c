@@ -1,6 +1,9 @@
 /* scope: see scope.h. */
 #include "net/scope.h"
 
+const struct refusal scope_full = {503, "{\"code\":4,\"message\":\"Too many connections\"}",
+                                   METRIC_REFUSED_CONNECTIONS};
+
 const char *scope_date(struct server_scope *scope)
 {
     time_t now = time(NULL);

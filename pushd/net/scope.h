@@ -23,6 +23,9 @@ struct websocket_request;
 
 /* All parts of a request that is being read lie in room for the time of a callback. */
 enum { READ_ROOM = 65536 };
+/* The least rate at which a body must arrive and an answer be read: each further second needs this
+ * many bytes. */
+enum { BYTES_PER_SECOND = 10000 };
 
 struct server_scope {
     struct engine *engine;
@@ -46,6 +49,8 @@ struct server_scope {
     char room[READ_ROOM];
 };
 
+/* The answer when no more files may be open. */
+extern const struct refusal scope_full;
 /* A connection or WebSocket begins (1) or ends (-1). */
 void scope_count(struct server_scope *scope, int more);
 /* The time for the head of an answer. */

@@ -16,8 +16,6 @@ static const struct refusal NOT_FOUND = {404, "{\"code\":3,\"message\":\"Not fou
                                          METRIC_REFUSED_PATH};
 static const struct refusal NOT_WEBSOCKET = {400, "{\"code\":3,\"message\":\"Bad request\"}",
                                              METRIC_REFUSED_MALFORMED};
-static const struct refusal NO_FILE = {503, "{\"code\":4,\"message\":\"Too many connections\"}",
-                                       METRIC_REFUSED_CONNECTIONS};
 
 /* A client that is not read from still gets pings. It has gone if they cannot be delivered for as
  * long as we wait for any client. The system alone would try for a quarter of an hour. */
@@ -52,7 +50,7 @@ static void hand_over(struct connection *c, const struct request *rq, const char
         limit_silence(fd, scope->config);
         websocket_adopt(scope, fd, &upgrading, text, n + len);
     } else {
-        reply_refuse(c, &NO_FILE);
+        reply_refuse(c, &scope_full);
     }
     free(text);
 }
