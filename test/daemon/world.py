@@ -131,14 +131,22 @@ class World:
             wait_for(lambda: mark in client.names(), f"{client} to receive all so far")
 
     def alone(self):
-        """Wait until nobody is connected any more, and that has been told and written."""
-        def is_so():
+        """Wait until nobody is connected any more, and that has been told and written.
+
+        A client that polled when its process was killed is gone after ping_interval and
+        ping_timeout."""
+        def left():
             return self.sql(
-                "SELECT NOT EXISTS (SELECT FROM vantage6_events.lease) AND NOT EXISTS (SELECT FROM "
-                "vantage6_events.pending) AND NOT EXISTS (SELECT FROM vantage6_events.announced "
-                "WHERE online)",
-                user="postgres")[0][0]
-        wait_for(is_so, "the clients of earlier tests to be gone")
+                "SELECT 'lease', l.principal_id, l.transport FROM vantage6_events.lease AS l "
+                "UNION ALL "
+                "SELECT 'pending', p.principal_id, p.due::text FROM vantage6_events.pending AS p "
+                "UNION ALL "
+                "SELECT 'announced', a.principal_id, a.changed_at::text "
+                "FROM vantage6_events.announced AS a WHERE a.online", user="postgres")
+        try:
+            wait_for(lambda: not left(), "the clients of earlier tests to be gone", 100)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; left: {left()}") from error
 
     # --- the end ---------------------------------------------------------------------------------
 
