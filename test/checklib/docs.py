@@ -7,7 +7,7 @@ import re
 from .columns import columns
 from .report import FAILED, PASSED, TOP, run
 
-NAMED_TEST = re.compile(r"`((?:conformance|daemon|sql|specs|unit)/[^`:]*)(?:::([^`]*))?`")
+NAMED_TEST = re.compile(r"`((?:attack|conformance|daemon|sql|specs|unit)/[^`:]*)(?:::([^`]*))?`")
 # How a test begins in a file of its kind; of the others the whole file is one.
 TEST = {".py": r"^def %s\(", ".c": r"^static void %s\(void \*\*state\)"}
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")

@@ -187,6 +187,11 @@ def daemon():
     return _pytest("daemon", 3000, ["daemon"])
 
 
+def attack():
+    """Hostile clients beside honest ones: what one client may cost."""
+    return _pytest("attack", 1800, ["attack"])
+
+
 def conformance():
     """The protocols, without a database."""
     return _pytest("conformance", 600, ["conformance"])
