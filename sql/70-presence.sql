@@ -21,6 +21,12 @@ CREATE FUNCTION now_like(stored timestamptz) RETURNS timestamptz
 AS $$ BEGIN RETURN clock_timestamp(); END $$;
 COMMENT ON FUNCTION now_like(timestamptz) IS 'The time, for a column with time zone.';
 
+CREATE FUNCTION is_stale(last_seen anyelement) RETURNS boolean
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp
+AS $$ SELECT (last_seen < now_like(last_seen) - interval '30 seconds') IS NOT FALSE $$;
+COMMENT ON FUNCTION is_stale(anyelement) IS
+    'Whether last_seen is to be written again: it is NULL, or older than 30 s.';
+
 CREATE FUNCTION expect(principals integer[], grace interval) RETURNS void
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
     INSERT INTO pending (principal_id, due)
@@ -83,15 +89,14 @@ DECLARE
     wanted text := CASE WHEN online THEN 'online' ELSE 'offline' END;
     was record;
 BEGIN
-    SELECT s.status, s.last_seen < now_like(s.last_seen) - interval '30 seconds' AS stale,
-           s.last_seen IS NULL AS unseen
-    INTO was FROM vantage6_events.principal_status AS s
+    SELECT s.status, is_stale(s.last_seen) AS stale INTO was
+    FROM vantage6_events.principal_status AS s
     WHERE s.id = principal FOR NO KEY UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
         RETURN NOT EXISTS (SELECT FROM vantage6_events.principal_status AS s
                            WHERE s.id = principal);
     END IF;
-    IF was.status IS DISTINCT FROM wanted OR online AND (was.unseen OR was.stale) THEN
+    IF was.status IS DISTINCT FROM wanted OR online AND was.stale THEN
         UPDATE vantage6_events.principal_status AS s
         SET status = wanted,
             last_seen = CASE WHEN online THEN now_like(s.last_seen) ELSE s.last_seen END

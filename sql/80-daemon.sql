@@ -309,7 +309,7 @@ BEGIN
         SELECT t.id FROM vantage6_events.principal_status AS t
         WHERE t.id IN (SELECT l.principal_id FROM lease AS l
                        WHERE l.incarnation = keep_seen.incarnation AND l.kind = 'node')
-          AND (t.last_seen IS NULL OR t.last_seen < now_like(t.last_seen) - interval '30 seconds')
+          AND is_stale(t.last_seen)
         ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED);
 END $$;
 COMMENT ON FUNCTION keep_seen(bigint) IS

@@ -169,7 +169,9 @@ BEGIN
     UPDATE vantage6_events.principal_status AS s
     SET status = 'online', last_seen = now_like(s.last_seen)
     WHERE s.id IN (SELECT t.id FROM vantage6_events.principal_status AS t
-                   WHERE t.id = ANY (pinged) ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED);
+                   WHERE t.id = ANY (pinged)
+                     AND (t.status IS DISTINCT FROM 'online' OR is_stale(t.last_seen))
+                   ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED);
     RETURN report(gauges, said, refused);
 END $$;
 COMMENT ON FUNCTION take_items(bigint, bigint, json) IS

@@ -82,6 +82,36 @@ SELECT * FROM vantage6_events.receive(:two, 's',
     '[{"seq": 6, "sid": "a", "principal": 1, "nsp": "/tasks", "event": ["ping"]}]');
 SELECT status FROM authenticatable WHERE id = 1;
 SELECT * FROM vantage6_events.receive(:two, 's', '[]');
+-- It writes nothing if the row is online and was written within 30 s, whoever sends it.
+CREATE TEMP TABLE before (id integer, place tid);
+CREATE FUNCTION pg_temp.seen(ago text, said text) RETURNS void LANGUAGE sql AS $$
+    UPDATE authenticatable SET status = said,
+        last_seen = timezone('UTC', clock_timestamp()) - ago::interval WHERE id = 1;
+    DELETE FROM before;
+    INSERT INTO before SELECT id, ctid FROM authenticatable WHERE id = 1;
+$$;
+CREATE FUNCTION pg_temp.pings(first integer) RETURNS json LANGUAGE sql AS $$
+    SELECT json_agg(json_build_object('seq', first + n, 'sid', 'a', 'principal', 1,
+                                      'nsp', '/tasks', 'event', json_build_array('ping')))
+    FROM generate_series(1, 10) AS n
+$$;
+CREATE FUNCTION pg_temp.wrote() RETURNS TABLE (id integer, wrote boolean, status text)
+    LANGUAGE sql AS $$
+    SELECT a.id, a.ctid <> b.place, a.status
+    FROM authenticatable AS a JOIN before AS b USING (id) ORDER BY a.id
+$$;
+SELECT pg_temp.seen('25 s', 'online');
+SELECT taken FROM vantage6_events.receive(:two, 's', pg_temp.pings(100));
+SELECT * FROM pg_temp.wrote();
+SELECT pg_temp.seen('31 s', 'online');
+SELECT taken FROM vantage6_events.receive(:two, 's', pg_temp.pings(200));
+SELECT * FROM pg_temp.wrote();
+SELECT pg_temp.seen('1 s', 'offline');
+SELECT taken FROM vantage6_events.receive(:two, 's', pg_temp.pings(300));
+SELECT * FROM pg_temp.wrote();
+SELECT pg_temp.seen(NULL, 'online');
+SELECT taken FROM vantage6_events.receive(:two, 's', pg_temp.pings(400));
+SELECT * FROM pg_temp.wrote();
 -- beat keeps nodes seen, when that is 30 s old.
 UPDATE authenticatable SET last_seen = '2000-01-01' WHERE id IN (1, 14);
 SET ROLE regress_pushd;

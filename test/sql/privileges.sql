@@ -200,6 +200,9 @@ RESET ROLE;
 SELECT kind FROM vantage6_events.connect((SELECT incarnation FROM vantage6_events.instance),
     '[{"sid": "a", "nsp": "/tasks", "subject": "00000000-0000-4000-8000-000000000001"}]');
 SELECT vantage6_events.presence(10);
+SET ROLE regress_hq;
+UPDATE authenticatable SET last_seen = NULL WHERE id = 1; -- or the ping would write nothing
+RESET ROLE;
 SELECT * FROM vantage6_events.receive((SELECT incarnation FROM vantage6_events.instance), 's',
     '[{"seq": 1, "sid": "a", "principal": 1, "nsp": "/tasks", "event": ["ping"]}]');
 \set ECHO none
