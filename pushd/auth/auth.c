@@ -120,7 +120,7 @@ static void identified(void *ctx, void *bearer, const char *sid, int64_t princip
         return;
     }
     metrics_add(a->metrics, METRIC_UNKNOWN_SUBJECTS, 1);
-    log_info("no principal has the subject of this token address=%s", hub_address(b->client));
+    bearer_log(b, "no principal has the subject of this token", "", now);
     bearer_start_grace(b, a->config->refused_grace, now);
 }
 
@@ -186,6 +186,7 @@ struct auth *auth_new(const struct config *config, struct metrics *metrics, stru
     a->wheel = wheel;
     a->hub = hub;
     a->notices = notice_limit_new();
+    log_limit_init(&a->lines, config->client_log_rate, metrics);
     return a;
 }
 
@@ -208,7 +209,12 @@ void auth_on_unknown_key(struct auth *a, void (*f)(void *ctx), void *ctx)
 
 void auth_set_clock(struct auth *a, int64_t unix_ms, uint64_t now)
 {
+    uint64_t n = log_limit_take(&a->lines, now);
     a->unix_ms = unix_ms - (int64_t)now;
+    if (n > 0)
+        log_info("lines about tokens and their clients: %llu more were not logged "
+                 "(client_log_rate)",
+                 (unsigned long long)n);
 }
 
 void auth_free(struct auth *a)
@@ -231,7 +237,7 @@ void auth_set_keys(struct auth *a, const struct keyset *keys, uint64_t as_of, ui
         bearer_judge(b, token, strlen(token), now);
         free(token);
         if (b->verdict == TOKEN_UNKNOWN_KEY && b->came <= as_of)
-            bearer_give_up(b);
+            bearer_give_up(b, now);
         bearer_try_second(b, as_of, now);
         if (b->verdict != TOKEN_UNKNOWN_KEY)
             timer_stop(&b->grace);

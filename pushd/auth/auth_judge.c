@@ -17,6 +17,12 @@ const char *auth_header_token(const char *authorization, size_t *len)
     return *len ? authorization : NULL;
 }
 
+void bearer_log(const struct bearer *b, const char *what, const char *why, uint64_t now)
+{
+    if (log_limit_allows(&b->auth->lines, now))
+        log_info("%s%s address=%s", what, why, hub_address(b->client));
+}
+
 static void count(struct auth *a, enum verdict b)
 {
     static const enum metric_id metric[] = {
@@ -68,7 +74,7 @@ void bearer_judge(struct bearer *b, const char *token, size_t len, uint64_t now)
     if (bearer_waits(b))
         wait_for_key(b, token, len);
     else if (b->verdict != TOKEN_GOOD)
-        log_info("token refused: %s address=%s", why, hub_address(b->client));
+        bearer_log(b, "token refused: ", why, now);
 }
 
 void bearer_ask_for_key(struct bearer *b)
@@ -78,12 +84,12 @@ void bearer_ask_for_key(struct bearer *b)
         a->unknown_key(a->unknown_key_ctx);
 }
 
-void bearer_give_up(struct bearer *b)
+void bearer_give_up(struct bearer *b, uint64_t now)
 {
     bearer_stop_waiting(b);
     b->verdict = TOKEN_INVALID;
     count(b->auth, TOKEN_INVALID);
-    log_info("token refused: its key is not in the key set address=%s", hub_address(b->client));
+    bearer_log(b, "token refused: ", "its key is not in the key set", now);
 }
 
 void bearer_keep_second(struct bearer *b, const char *token, size_t len, uint64_t now)
@@ -105,7 +111,7 @@ void bearer_try_second(struct bearer *b, uint64_t as_of, uint64_t now)
         b->from_connect = true;
         bearer_judge(b, token, strlen(token), now);
         if (b->verdict == TOKEN_UNKNOWN_KEY && b->came <= as_of)
-            bearer_give_up(b);
+            bearer_give_up(b, now);
     }
     free(token);
 }

@@ -6,6 +6,7 @@
 
 #include "auth/auth.h"
 #include "auth/notice_limit.h"
+#include "base/log_limit.h"
 
 /*
  * auth's data of a client. Its verdict is that of all its sockets. A final verdict has been applied
@@ -46,6 +47,7 @@ struct auth {
     struct bearer *waiting;       /* for a key */
     struct bearer *again;         /* of those, the ones that are still to be judged by new keys */
     struct notice_limit *notices; /* addresses that got the invalid_event */
+    struct log_limit lines;       /* about clients and their tokens */
 };
 
 /* --- auth_judge.c --- */
@@ -57,7 +59,9 @@ void bearer_judge(struct bearer *b, const char *token, size_t len, uint64_t now)
 bool bearer_waits(const struct bearer *b);
 void bearer_stop_waiting(struct bearer *b);
 /* The key of its token will not come: the token is invalid. */
-void bearer_give_up(struct bearer *b);
+void bearer_give_up(struct bearer *b, uint64_t now);
+/* Logs this about the client, within client_log_rate. */
+void bearer_log(const struct bearer *b, const char *what, const char *why, uint64_t now);
 /* Keeps the token of a CONNECT packet while the token of the header waits. Only the first one is
  * kept. */
 void bearer_keep_second(struct bearer *b, const char *token, size_t len, uint64_t now);

@@ -1,7 +1,6 @@
 /* auth_verdict: applies the verdict on a token to each socket and to the client. */
 #include "auth/auth_state.h"
 #include "base/alloc.h"
-#include "base/log.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -75,7 +74,7 @@ static void watch_expiry(struct bearer *b, uint64_t now)
     int64_t left =
         b->claims.expires * 1000 + (int64_t)a->config->leeway - (a->unix_ms + (int64_t)now);
     if (left <= 0) {
-        log_info("token expired: closed address=%s", hub_address(b->client));
+        bearer_log(b, "token expired: ", "closed", now);
         hub_dismiss(b->client);
         return;
     }
@@ -169,7 +168,7 @@ void bearer_await_resume(struct bearer *b, uint64_t now)
 static void key_stays_unknown(struct timer *t, uint64_t now)
 {
     struct bearer *b = bearer_of(t);
-    bearer_give_up(b);
+    bearer_give_up(b, now);
     bearer_try_second(b, 0, now);
     bearer_ask_for_key(b);
     bearer_settle(b, now);

@@ -14,6 +14,14 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 /* Sets the level and the format. The default is LOG_INFO and text. */
 void log_setup(enum log_level level, bool json);
 
+/* From now on, writing never waits: if nobody reads standard error, lines are lost and counted, and
+ * the log says how many. */
+void log_never_wait(void);
+/* The number of lines that were lost. */
+unsigned long long log_lost(void);
+/* Writes what had to wait, if it can be written now. Call it regularly. */
+void log_catch_up(void);
+
 /* Writes one line. Control characters in the message are escaped. */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -111,6 +111,9 @@ enum { METRICS_REASONS = 32, METRICS_REASON_MAX = 32 };
       "Statements that the database refused, and malformed reports of it")                         \
     X(METRIC_DB_WARNINGS, counter, "database_warnings",                                            \
       "Warnings of the database, such as one for each part of a beat that failed")                 \
+    BY(METRIC_LOG_LIMITED, counter, "log_lines_left_out", "reason", "client_log_rate",             \
+       "Log lines that were not written")                                                          \
+    BY(METRIC_LOG_UNREAD, counter, "log_lines_left_out", "reason", "unread", "")                   \
     X(METRIC_READY, gauge, "ready", "1 if /readyz says ready")
 
 enum metric_id {

@@ -122,9 +122,10 @@ static const struct option LIMITS[] = {
          "A client over it is not read from until there is room."),
     COUNT(max_gauges, "20000", 0, 1000000, "gauges of clients in /metrics; 0 = none",
           "Each series is one. Those beyond are counted and not shown."),
-    COUNT(client_log_rate, "10", 0, 10000, "log lines a second about what clients sent; 0 = none",
-          "These lines are about events without effect, and about what clients say to the "
-          "operators. The log says how many lines were left out."),
+    COUNT(client_log_rate, "10", 0, 10000, "log lines a second that clients cause; 0 = none",
+          "It holds twice: for lines about events without effect and about what clients say to the "
+          "operators, and for lines about tokens and clients that are refused. The log says how "
+          "many lines were left out."),
 };
 
 static const struct option TOKENS[] = {

@@ -69,6 +69,7 @@ static void on_turn(uv_prepare_t *prepare)
 {
     struct daemon *d = prepare->data;
     set_clock(d);
+    log_catch_up();
     engine_flush(d->engine);
     int64_t wait = wheel_next(d->wheel, uv_now(&d->loop));
     if (wait < 0)
@@ -123,6 +124,7 @@ static char *metrics(void *ctx, size_t *len)
     reasons(d, not_ready, &ready);
     metrics_set(&d->metrics, METRIC_READY, ready);
     metrics_set(&d->metrics, METRIC_KEYS_AGE, keys_age(d->keys));
+    metrics_set(&d->metrics, METRIC_LOG_UNREAD, (double)log_lost());
     metrics_set(&d->metrics, METRIC_GAUGES, (double)gauges_count(db_gauges(d->db)));
     return metrics_text(&d->metrics, db_gauges(d->db), len);
 }
@@ -271,6 +273,7 @@ int daemon_run(const struct config *config)
     static struct daemon d;
     char err[512] = "";
     d.config = config;
+    log_never_wait();
     set_file_limit(config);
     start_loop(&d);
     d.wheel = wheel_new(uv_now(&d.loop));

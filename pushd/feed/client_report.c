@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/bucket.h"
 #include "base/json_read.h"
 #include "base/log.h"
+#include "base/log_limit.h"
 
 /* --- reading a report --- */
 
@@ -83,8 +83,7 @@ enum { CHARACTERS_MAX = 200 };
 struct client_reports {
     struct client_report_setup setup;
     uint64_t now; /* of the report */
-    struct bucket lines;
-    uint64_t unsaid;
+    struct log_limit lines;
     bool full; /* max_gauges was reached */
 };
 
@@ -92,6 +91,7 @@ struct client_reports *client_reports_new(const struct client_report_setup *setu
 {
     struct client_reports *r = alloc(sizeof *r);
     r->setup = *setup;
+    log_limit_init(&r->lines, setup->config->client_log_rate, setup->metrics);
     return r;
 }
 
@@ -102,32 +102,17 @@ void client_reports_free(struct client_reports *r)
 
 /* --- lines of the log --- */
 
-/* At a rate of 0 there is never a line. */
-static bool take_line(struct client_reports *r)
-{
-    uint64_t rate = (uint64_t)r->setup.config->client_log_rate;
-    if (!bucket_has(&r->lines, rate, 1, r->now))
-        return false;
-    bucket_take(&r->lines, rate, 1, r->now);
-    return true;
-}
-
-/* May a line be written? If not, it counts as left out. */
 static bool may_say(struct client_reports *r)
 {
-    bool may = take_line(r);
-    r->unsaid += !may;
-    return may;
+    return log_limit_allows(&r->lines, r->now);
 }
 
 void client_reports_sum_up(struct client_reports *r, uint64_t now)
 {
-    r->now = now;
-    if (!r->unsaid || !take_line(r))
-        return;
-    log_warning("lines about what clients sent were left out (client_log_rate) n=%llu",
-                (unsigned long long)r->unsaid);
-    r->unsaid = 0;
+    uint64_t n = log_limit_take(&r->lines, now);
+    if (n > 0)
+        log_warning("lines about what clients sent were left out (client_log_rate) n=%llu",
+                    (unsigned long long)n);
 }
 
 /* The length in bytes of the first characters of a text. */

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "capture.h"
 #include "mock_stack.h"
 
 static struct mock_stack m;
@@ -52,6 +53,35 @@ static void an_expired_token_is_notified(void **state)
         "42/tasks,[\"expired_token\"]\n");
     stack_closed_after(&m, 1, 600000);
     assert_string_equal(m.mock.asked, "");
+}
+
+static void strangers_come(void)
+{
+    for (int i = 0; i < 30; i++)
+        stack_connect_as(&m, i, i % 2 ? "Bearer x" : stack_bearer(&m, 7, -11, ""));
+}
+
+static void time_is_told(void)
+{
+    auth_set_clock(m.auth, (int64_t)STACK_UNIX * 1000 + (int64_t)m.now, m.now);
+}
+
+static void lines_about_refused_tokens_keep_client_log_rate(void **state)
+{
+    unsigned lines = 0;
+    (void)state;
+    capture(strangers_come);
+    for (const char *at = written; (at = strstr(at, "token refused: ")); at++)
+        lines++;
+    assert_int_equal(lines, 10);
+    assert_true(m.metrics.value[METRIC_LOG_LIMITED] == 20);
+    capture(time_is_told);
+    assert_string_equal(written, "");
+    stack_pass(&m, 1000);
+    capture(time_is_told);
+    assert_non_null(strstr(written, ": 20 more were not logged (client_log_rate)\n"));
+    capture(time_is_told);
+    assert_string_equal(written, "");
 }
 
 static void a_bad_signature_is_notified_once_in_10_s(void **state)
@@ -225,6 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_good_token_is_asked_of_the_backend),
         TEST(an_expired_token_is_notified),
+        TEST(lines_about_refused_tokens_keep_client_log_rate),
         TEST(a_bad_signature_is_notified_once_in_10_s),
         TEST(no_token_or_nonsense_gets_nothing_more),
         TEST(a_token_in_the_connect_packet),

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -122,6 +123,68 @@ static void errno_is_kept_even_if_nothing_can_be_written(void **state)
     capture(log_in_vain);
 }
 
+/* --- a log that nobody reads --- */
+
+enum { LINES = 4000, DEADLINE_SECONDS = 20 };
+
+/* A pipe as standard error. Returns the end that reads. */
+static int unread(int *saved)
+{
+    int pipe_ends[2];
+    assert_int_equal(pipe(pipe_ends), 0);
+    *saved = dup(STDERR_FILENO);
+    dup2(pipe_ends[1], STDERR_FILENO);
+    close(pipe_ends[1]);
+    log_never_wait();
+    return pipe_ends[0];
+}
+
+/* The lines that have come, and the lines that the log calls lost. */
+static void read_lines(int fd, unsigned long *come, unsigned long *missed)
+{
+    FILE *file = fdopen(fd, "r");
+    char line[16384];
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file)) {
+        const char *n = strstr(line, "nobody read the log n=");
+        assert_non_null(strchr(line, '\n')); /* whole */
+        assert_int_equal(strncmp(line, "20", 2), 0);
+        *missed += n ? strtoul(strchr(n, '=') + 1, NULL, 10) : 0;
+        *come += n == NULL;
+    }
+    fclose(file);
+}
+
+static void lines_that_nobody_reads_are_lost_and_counted(void **state)
+{
+    unsigned long come = 0, missed = 0, before = log_lost();
+    char half[65536], long_one[2000];
+    capture(log_catch_up); /* of other tests */
+    int saved, fd = unread(&saved);
+    (void)state;
+    log_setup(LOG_INFO, false);
+    alarm(DEADLINE_SECONDS);                   /* it would wait for ever */
+    memset(long_one, '\001', sizeof long_one); /* of 8 kB: a pipe takes it in part */
+    for (int i = 0; i < LINES; i++)
+        log_info("%.*s", i % (int)sizeof long_one, long_one);
+    assert_true(log_lost() > before);
+    ssize_t n = read(fd, half, sizeof half / 2);
+    assert_true(n > 0);
+    log_catch_up();
+    log_info("the last one");
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    for (ssize_t i = 0; i < n; i++)
+        come += half[i] == '\n';
+    come += half[n - 1] != '\n';
+    while (n > 0 && half[n - 1] != '\n') /* the line that was cut by this reader */
+        n = read(fd, half, 1);
+    read_lines(fd, &come, &missed);
+    alarm(0);
+    assert_int_equal(missed, log_lost() - before);
+    assert_int_equal(come + missed, LINES + 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +194,7 @@ int main(void)
         cmocka_unit_test(json_is_an_object_a_line),
         cmocka_unit_test(a_long_message_is_still_one_line),
         cmocka_unit_test(errno_is_kept_even_if_nothing_can_be_written),
+        cmocka_unit_test(lines_that_nobody_reads_are_lost_and_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
