@@ -6,7 +6,13 @@
 #include "config/config.h"
 #include "daemon/daemon.h"
 #include "daemon/keys.h"
+#include "daemon/warnings.h"
 #include "pg/conninfo.h"
+
+static void warn(const char *text)
+{
+    fprintf(stderr, "vantage6-pushd: warning: %s\n", text);
+}
 
 static int check(const struct config *config)
 {
@@ -16,6 +22,7 @@ static int check(const struct config *config)
         fprintf(stderr, "vantage6-pushd: %s\n", err);
         return DAEMON_CONFIG;
     }
+    warnings_find(config, warn);
     puts("configuration ok");
     return DAEMON_OK;
 }

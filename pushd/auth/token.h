@@ -23,8 +23,9 @@ enum {
 /*
  * The key set in the text of a JWKS. NULL with one line in err if the text is not a JWKS.
  *
- * It skips keys that cannot verify here: use "enc", unknown kty, RSA below 2048 bits, no kid beside
- * other keys, an unknown alg. A set without usable keys is returned: keyset_count() is then 0.
+ * It skips keys that cannot verify here: use "enc", unknown kty, RSA below 2048 bits, Ed25519 of
+ * small order, no kid beside other keys, an unknown alg. A set without usable keys is returned:
+ * keyset_count() is then 0.
  */
 struct keyset *keyset_from_jwks(const char *json, size_t len, char *err, size_t errlen);
 /* The key set of one HS256 secret (SECRET_MIN bytes or more). NULL with one line in err. */

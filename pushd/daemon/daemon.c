@@ -16,6 +16,7 @@
 #include "base/wheel.h"
 #include "daemon/admin.h"
 #include "daemon/keys.h"
+#include "daemon/warnings.h"
 #include "engineio/engine.h"
 #include "net/server.h"
 #include "pg/conninfo.h"
@@ -268,6 +269,11 @@ static int open_all(struct daemon *d, char *err, size_t size)
     return 0;
 }
 
+static void warn(const char *text)
+{
+    log_warning("configuration: %s", text);
+}
+
 int daemon_run(const struct config *config)
 {
     static struct daemon d;
@@ -286,6 +292,7 @@ int daemon_run(const struct config *config)
         log_error("%s", err);
         return DAEMON_CONFIG; /* the system frees the rest */
     }
+    warnings_find(config, warn);
     log_info("%s version=%s listen=%s path=%s admin=%s",
              server_reason(d.server) ? "not listening yet" : "listening", PUSHD_VERSION,
              config->listen, config->path, config->admin_listen);

@@ -1,5 +1,6 @@
 /* conninfo: see conninfo.h. */
 #include "pg/conninfo.h"
+#include "base/address.h"
 #include "base/alloc.h"
 
 #include <stdio.h>
@@ -163,6 +164,66 @@ PGconn *conninfo_start(const char *conninfo, const struct conninfo_order *order,
     keys[n] = NULL;
     values[n] = NULL;
     return PQconnectStartParams(keys, values, 1);
+}
+
+static bool is_word(const char *word, const char *const *list)
+{
+    while (*list && strcmp(*list, word) != 0)
+        list++;
+    return *list != NULL;
+}
+
+/* One host of a list. */
+static bool is_here(const char *host, size_t len)
+{
+    static const struct address v6 = {.bytes = {[15] = 1}};
+    struct address a;
+    if (len == 0 || *host == '/' || *host == '@' ||
+        (len == 9 && strncmp(host, "localhost", len) == 0))
+        return true;
+    return address_parse(host, len, &a) &&
+           (a.v4 ? a.bytes[0] == 127 : memcmp(a.bytes, v6.bytes, sizeof a.bytes) == 0);
+}
+
+/* The first host of a list that is not this one; NULL = none. */
+static const char *elsewhere(const char *list, size_t *len)
+{
+    for (; list; list = list[*len] ? list + *len + 1 : NULL) {
+        *len = strcspn(list, ",");
+        if (!is_here(list, *len))
+            return list;
+    }
+    return NULL;
+}
+
+static const char *value_of(const PQconninfoOption *options, const char *key)
+{
+    for (const PQconninfoOption *o = options; o && o->keyword; o++)
+        if (strcmp(o->keyword, key) == 0)
+            return o->val && *o->val ? o->val : NULL;
+    return NULL;
+}
+
+/* No address is looked up for a port that is none; the settings are known all the same. */
+bool conninfo_is_safe(const char *conninfo, char *text, size_t len)
+{
+    static const char *const plain[] = {"disable", "allow", "prefer", NULL};
+    char none[] = "none";
+    PGconn *conn = conninfo_start(conninfo, &(struct conninfo_order){.port = none}, "");
+    PQconninfoOption *options = PQconninfo(conn);
+    const char *mode = value_of(options, "sslmode"), *gss = value_of(options, "gssencmode");
+    const char *hosts = value_of(options, "hostaddr");
+    size_t n = 0;
+    const char *host = elsewhere(hosts ? hosts : value_of(options, "host"), &n);
+    bool safe = !host || (mode && !is_word(mode, plain)) || (gss && strcmp(gss, "require") == 0);
+    if (!safe)
+        snprintf(text, len,
+                 "conninfo: expected sslmode=verify-full for the other host %.*s, found %s: who is "
+                 "in between can read and change what is sent; set sslmode (or PGSSLMODE)",
+                 (int)n, host, mode ? mode : "none");
+    PQconninfoFree(options);
+    PQfinish(conn);
+    return safe;
 }
 
 uint64_t conninfo_patience(PGconn *conn)

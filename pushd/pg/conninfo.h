@@ -16,6 +16,10 @@
 /* False, with one line in err, if no server could accept it. Shows no password. */
 bool conninfo_check(const char *conninfo, char *err, size_t len);
 
+/* False, with one line in text, if libpq would connect to another host without encryption. Connects
+ * to nothing. */
+bool conninfo_is_safe(const char *conninfo, char *text, size_t len);
+
 /* The settings of a connection string as key=value pairs, for output. *** replaces each secret, and
  * the whole string if libpq does not understand it. malloc'd. */
 char *conninfo_mask(const char *conninfo);

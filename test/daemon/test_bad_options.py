@@ -187,7 +187,7 @@ def test_a_port_in_use(run, free):
 
 
 def test_check_config_says_ok_and_serves_nothing(run):
-    assert run(*run.keys, "--check-config", "--conninfo",
+    assert run(*run.keys, "--audience", "x", "--check-config", "--conninfo",
                f"password={SECRET}") == (0, "configuration ok\n", "")
 
 

@@ -424,6 +424,6 @@ def test_a_ca_file_that_is_none_ends_it_with_78(tmp_path):
 
 def test_check_config_fetches_nothing(keycloak, trust):
     server = keycloak()
-    assert ask("--jwks-url", server.url(), "--jwks-ca-file", trust.ca,
-               "--check-config") == (0, "configuration ok\n")
+    status, output = ask("--jwks-url", server.url(), "--jwks-ca-file", trust.ca, "--check-config")
+    assert status == 0 and "configuration ok\n" in output
     assert server.requests == []

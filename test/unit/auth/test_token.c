@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -181,6 +182,36 @@ static void signatures_of_the_rfcs_are_good_and_no_bit_can_change(void **state)
     json_decref(vectors);
 }
 
+/* The public key of RFC 8037 A.2, beside which each of them stands. */
+#define SOUND                                                                                      \
+    "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"sound\","                                      \
+    "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}"
+
+static void ed25519_keys_of_small_order_are_not_used(void **state)
+{
+    (void)state;
+    json_t *vectors = read_vectors("small_order.json");
+    const json_t *list = json_object_get(vectors, "keys");
+    const uint8_t forged[64] = {1};
+    const char *why;
+    struct signature s = {"EdDSA", "weak", "anything", 8, forged, sizeof forged};
+    assert_int_equal(json_array_size(list), 16);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        char err[512], text[512];
+        snprintf(text, sizeof text,
+                 "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"weak\","
+                 "\"x\":\"%s\"}," SOUND "]}",
+                 text_of(json_array_get(list, i), "x"));
+        struct keyset *keys = keyset_from_jwks(text, strlen(text), err, sizeof err);
+        print_message("# %s\n", text_of(json_array_get(list, i), "name"));
+        assert_int_equal(keyset_count(keys), 1);
+        assert_true(keyset_has(keys, "sound"));
+        assert_int_equal(keyset_verify(keys, &s, &why), TOKEN_UNKNOWN_KEY);
+        keyset_free(keys);
+    }
+    json_decref(vectors);
+}
+
 static void a_short_secret_is_refused(void **state)
 {
     (void)state;
@@ -198,6 +229,7 @@ int main(void)
         cmocka_unit_test(every_token_is_judged_as_its_vector_says),
         cmocka_unit_test(key_sets_hold_the_usable_keys_only),
         cmocka_unit_test(signatures_of_the_rfcs_are_good_and_no_bit_can_change),
+        cmocka_unit_test(ed25519_keys_of_small_order_are_not_used),
         cmocka_unit_test(a_short_secret_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
