@@ -1,4 +1,4 @@
-"""What is valid in the configuration but lets others in: a warning at start and in --check-config."""
+"""What is valid but lets others in: a warning at start and in --check-config."""
 import os
 
 import pytest
@@ -50,7 +50,8 @@ def secret(tmp_path):
 
 def warned(secret, options):
     """The warnings of --check-config, which are none of its errors."""
-    source = [] if any("jwks" in o or "url" in o for o in options) else ["--jwt-secret-file", secret]
+    given = any("jwks" in option or "url" in option for option in options)
+    source = [] if given else ["--jwt-secret-file", secret]
     status, output = ask(*map(str, source), *options, "--check-config")
     assert status == 0, output
     lines = output.splitlines()
