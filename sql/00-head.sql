@@ -78,3 +78,12 @@ BEGIN -- without days, which have 23 to 25 hours by TimeZone
     RETURN make_interval(secs => extract(epoch FROM setting(duration.setting)::interval));
 END $$;
 COMMENT ON FUNCTION duration(text) IS 'The value of a setting that is a time, in hours at most.';
+
+CREATE FUNCTION bytes(setting text) RETURNS bigint
+    LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+DECLARE
+    size text := setting(bytes.setting);
+BEGIN -- "B", as SHOW writes it, is no unit of pg_size_bytes() before PostgreSQL 16
+    RETURN pg_size_bytes(CASE WHEN size ~ '[0-9]B$' THEN rtrim(size, 'B') ELSE size END);
+END $$;
+COMMENT ON FUNCTION bytes(text) IS 'The value of a setting that is a size.';

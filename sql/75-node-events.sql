@@ -84,7 +84,7 @@ CREATE FUNCTION on_log(n node, arg json) RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     r record := given_run(n, arg);
-    most integer := pg_size_bytes(setting('max_log_line'));
+    most integer := bytes('max_log_line');
     line text;
     verdict text;
     c text := 'collaboration_' || n.collaboration_id;
@@ -103,7 +103,7 @@ BEGIN
     PERFORM announce('algorithm_log', json_build_object(
         'run_id', r.run_id, 'task_id', r.task_id, 'log', line),
         ARRAY[c || '/users', c || '_organization_' || n.organization_id || '/users']);
-    IF r.log_size > pg_size_bytes(setting('max_run_log')) THEN
+    IF r.log_size > bytes('max_run_log') THEN
         RETURN 'full';
     END IF;
     INSERT INTO log_line (run_id, line, at) VALUES (r.run_id, line, clock_timestamp());
@@ -152,7 +152,7 @@ CREATE FUNCTION on_info(n node, arg json) RETURNS text
 BEGIN
     IF json_typeof(arg) IS DISTINCT FROM 'object' THEN
         RETURN 'shape';
-    ELSIF octet_length(arg::text) > pg_size_bytes(setting('max_node_config')) THEN
+    ELSIF octet_length(arg::text) > bytes('max_node_config') THEN
         RETURN 'size';
     ELSIF EXISTS (SELECT FROM config_rows(arg) AS r
                   WHERE json_typeof(r.item) IN ('object', 'array')) THEN

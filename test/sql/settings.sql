@@ -75,6 +75,14 @@ SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'vantage6_event
              ~ '\m(lower|upper|initcap)\('
          OR p.prosrc ~ 'interval ''[^'']*(day|week|month|year)'
          OR p.proname <> 'duration' AND p.prosrc ~ 'setting\([^()]*\)::interval');
+-- A size is read in whatever unit the server writes it, which pg_size_bytes() may not know.
+SET vantage6_events.max_log_line = 1500;
+SET vantage6_events.max_run_log = '3MB';
+SET vantage6_events.max_node_config = '2kB';
+SELECT s AS size, vantage6_events.setting(s), vantage6_events.bytes(s)
+FROM unnest(ARRAY['max_log_line', 'max_run_log', 'max_node_config', 'max_payload']) AS s;
+SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'vantage6_events'::regnamespace
+    AND p.prosrc ~ 'pg_size_bytes' AND p.proname <> 'bytes';
 \set ECHO none
 DROP TABLE public.usual;
 DROP VIEW public.made;
