@@ -86,6 +86,7 @@ static void connect_socket(void *ctx, void *bearer, const struct socket_info *s,
         bearer_judge(b, json_string_value(token), json_string_length(token), now);
     }
     b->sockets++;
+    b->connected = true;
     if (!resumes(b, &asked, auth, now))
         hub_accept(a->hub, s->sid);
     if (!judge) {
@@ -227,6 +228,7 @@ void auth_set_keys(struct auth *a, const struct keyset *keys, uint64_t as_of, ui
 {
     struct bearer *b;
     a->keys = keys;
+    a->loaded = keys && (a->loaded || keyset_count(keys) > 0);
     a->again = a->waiting;
     a->waiting = NULL;
     if (a->again)
@@ -239,7 +241,7 @@ void auth_set_keys(struct auth *a, const struct keyset *keys, uint64_t as_of, ui
         if (b->verdict == TOKEN_UNKNOWN_KEY && b->came <= as_of)
             bearer_give_up(b, now);
         bearer_try_second(b, as_of, now);
-        if (b->verdict != TOKEN_UNKNOWN_KEY)
+        if (!bearer_waits(b))
             timer_stop(&b->grace);
         bearer_ask_for_key(b);
         bearer_settle(b, now);

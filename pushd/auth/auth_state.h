@@ -18,8 +18,9 @@ struct bearer {
     void *inner; /* the other backend's bearer */
     enum verdict verdict;
     unsigned sockets;
-    bool proving; /* the other backend is asked whether a resume proves the identity of an expired
-                     token */
+    bool connected; /* it has sent a CONNECT, so connect_timeout no longer limits its stay */
+    bool proving;   /* the other backend is asked whether a resume proves the identity of an expired
+                       token */
     struct claims claims;
     char *token;       /* only while it waits for a key */
     uint64_t came;     /* the time when the token arrived */
@@ -44,6 +45,7 @@ struct auth {
     void (*unknown_key)(void *ctx);
     void *unknown_key_ctx;
     int64_t unix_ms;              /* wall clock minus the clock of the wheel */
+    bool loaded;                  /* there has been a key */
     struct bearer *waiting;       /* for a key */
     struct bearer *again;         /* of those, the ones that are still to be judged by new keys */
     struct notice_limit *notices; /* addresses that got the invalid_event */
@@ -77,7 +79,7 @@ bool bearer_is_provable(const struct bearer *b);
 /* Applies the verdict to one socket. Must be the last call for it: the other backend may refuse it.
  */
 void bearer_act(struct bearer *b, const struct socket_info *s, uint64_t now);
-/* Applies the verdict to the client, once it has a socket. */
+/* Starts the timer that the verdict needs, whether the client has sockets now or not. */
 void bearer_limit_stay(struct bearer *b, uint64_t now);
 /* Applies a new verdict to all sockets. */
 void bearer_settle(struct bearer *b, uint64_t now);

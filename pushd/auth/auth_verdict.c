@@ -95,6 +95,13 @@ static uint64_t key_wait(const struct config *c)
     return c->keys_refresh_interval + c->keys_timeout;
 }
 
+/* Before the first key nobody can be judged. A key set that was emptied is as one without the key.
+ */
+static bool waits_on_a_clock(const struct bearer *b)
+{
+    return bearer_waits(b) && b->auth->loaded;
+}
+
 static void note_resume(void *ctx, const struct socket_info *s)
 {
     *(bool *)ctx |= s->was != NULL;
@@ -110,12 +117,12 @@ static bool has_resumes(const struct bearer *b)
 void bearer_limit_stay(struct bearer *b, uint64_t now)
 {
     struct auth *a = b->auth;
-    if (b->sockets == 0)
+    if (!b->connected)
         return;
     if (b->verdict == TOKEN_GOOD && a->config->token_expiry == TOKEN_EXPIRY_CLOSE &&
         !timer_running(&b->expiry))
         watch_expiry(b, now);
-    else if (b->verdict == TOKEN_UNKNOWN_KEY && !timer_running(&b->grace))
+    else if (waits_on_a_clock(b) && !timer_running(&b->grace))
         timer_start(a->wheel, &b->grace, now + key_wait(a->config), key_stays_unknown);
     else if (b->verdict == TOKEN_EXPIRED && !(bearer_is_provable(b) && has_resumes(b)))
         bearer_start_grace(b, b->claims.grace, now);
@@ -162,7 +169,10 @@ static void patience_over(struct timer *t, uint64_t now)
 
 void bearer_await_resume(struct bearer *b, uint64_t now)
 {
-    timer_start(b->auth->wheel, &b->patience, now + b->auth->config->claim_timeout, patience_over);
+    /* Another CONNECT does not keep a client with an expired token. */
+    if (b->verdict != TOKEN_EXPIRED || !timer_running(&b->patience))
+        timer_start(b->auth->wheel, &b->patience, now + b->auth->config->claim_timeout,
+                    patience_over);
 }
 
 static void key_stays_unknown(struct timer *t, uint64_t now)

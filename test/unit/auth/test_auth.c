@@ -192,6 +192,7 @@ static void tokens_wait_for_the_first_keys(void **state)
     struct keyset *none = keyset_from_jwks("{\"keys\":[]}", 11, err, sizeof err);
     struct keyset *secret = stack_keys();
     (void)state;
+    auth_set_keys(m.auth, NULL, 0, m.now);
     auth_set_keys(m.auth, none, 0, m.now);
     stack_connect_as(&m, 0, stack_bearer(&m, 7, 3600, ""));
     stack_pass(&m, 60000);
