@@ -28,7 +28,7 @@ SOAK = PUSHD=$(CURDIR)/$(PUSHD) $(PYTHON) -m pytest -q -p no:cacheprovider
 
 .PHONY: all extension pushd pushd-asan install installcheck unit unit-programs check check-now
 .PHONY: check-fast demo demo-now deps docs fuzz format format-check tidy soak soak-log bench
-.PHONY: bench-read bench-writes bench-connects clean
+.PHONY: bench-read bench-writes bench-life bench-connects clean
 
 all: extension pushd
 
@@ -109,7 +109,7 @@ format-check tidy:
 	$(PYTHON) test/run-checks $@
 
 # The long runs, as root or with what `make install` installs.
-soak soak-log bench bench-read bench-writes: all
+soak soak-log bench bench-read bench-writes bench-life: all
 	test/$@
 
 # BASE=COMMIT compares with that commit, not with the one before.
