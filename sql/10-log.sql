@@ -8,12 +8,13 @@
 -- Events are not dumped: their xids mean nothing in another cluster. The ids are, so that no id
 -- ever names two events.
 
+-- The columns are in an order that needs no padding.
 CREATE TABLE event (
-    slot smallint NOT NULL,
     id bigint GENERATED ALWAYS AS IDENTITY (CACHE 1),
     xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
-    tli integer NOT NULL,
     emitted_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    tli integer NOT NULL,
+    slot smallint NOT NULL,
     namespace text NOT NULL,
     rooms text[] NOT NULL,
     name text NOT NULL,

@@ -19,7 +19,6 @@ CREATE TABLE open_run (
     alive boolean NOT NULL
 );
 CREATE INDEX open_run_task_id ON open_run (task_id, run_id);
-CREATE INDEX open_run_organization_id ON open_run (organization_id, run_id);
 COMMENT ON TABLE open_run IS 'Runs of HQ that are not over';
 COMMENT ON COLUMN open_run.run_id IS 'Run';
 COMMENT ON COLUMN open_run.task_id IS 'Its task';
@@ -27,7 +26,6 @@ COMMENT ON COLUMN open_run.organization_id IS 'Its organization';
 COMMENT ON COLUMN open_run.unfinished IS 'It has no finished_at: what depends on its task waits';
 COMMENT ON COLUMN open_run.alive IS 'Its status is none of the last ones: it can be killed';
 COMMENT ON INDEX open_run_task_id IS 'Which runs of this task are open?';
-COMMENT ON INDEX open_run_organization_id IS 'Which runs of this organization are open?';
 
 CREATE TABLE child_task (
     task_id integer PRIMARY KEY,

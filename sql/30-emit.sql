@@ -41,6 +41,14 @@ COMMENT ON FUNCTION announce(text, json, text[], integer, boolean, bigint, text)
     'As emit, but one principal does not receive it, and max_payload does not count: HQ''s own '
     'write would fail. durable: nodes acknowledge it, as the instruction repeats or as its own id.';
 
+CREATE FUNCTION announce(event text, args json, then_event text, then_args json, rooms text[])
+    RETURNS bigint
+    LANGUAGE c VOLATILE SECURITY DEFINER
+    AS 'MODULE_PATHNAME', 'v6e_announce_two';
+COMMENT ON FUNCTION announce(text, json, text, json, text[]) IS
+    'Two events to the same rooms, one right after the other, which costs less than to announce '
+    'each; returns the id of the first. event NULL: the second alone.';
+
 CREATE FUNCTION payload(event text, args json) RETURNS text
     LANGUAGE c IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'v6e_sql_payload';

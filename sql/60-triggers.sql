@@ -4,73 +4,70 @@
 -- C   room collaboration_<id>
 -- CO  room collaboration_<id>_organization_<id>
 
-CREATE FUNCTION announce_run(task_id integer, organization_id integer) RETURNS void
+-- One statement each: what PL/pgSQL evaluates by itself is prepared anew in each transaction.
+CREATE FUNCTION announce_run(event text, task_id integer, organization_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
-    t record;
-    event text;
-    args json;
-    c text;
-    co text;
+    told bigint;
 BEGIN
-    SELECT k.id, k.parent_id, k.collaboration_id INTO t FROM vantage6_events.task AS k
-    WHERE k.id = announce_run.task_id;
-    IF t.collaboration_id IS NULL OR organization_id IS NULL THEN
-        RETURN; -- no room
-    END IF;
-    event := (SELECT CASE a.hq_version WHEN 4 THEN 'new_task' ELSE 'new_task_update' END
-              FROM attachment AS a);
-    args := json_build_object('id', t.id, 'parent_id', t.parent_id);
-    c := 'collaboration_' || t.collaboration_id;
-    co := c || '_organization_' || organization_id;
-
-    -- A node may run twice what it receives twice.
-    INSERT INTO done_once (deed, task_id, organization_id)
-    VALUES ('announced', t.id, announce_run.organization_id) ON CONFLICT DO NOTHING;
-    IF FOUND THEN
-        PERFORM announce(event, args, ARRAY[co || '/nodes']);
-    END IF;
-    -- No row tells which run is the last: users receive each.
-    PERFORM announce(event, args, ARRAY[c || '/users', co || '/users']);
+    -- A node may run twice what it receives twice. No row tells which run is the last: users
+    -- receive each.
+    WITH first AS (
+        INSERT INTO done_once (deed, task_id, organization_id)
+        SELECT 'announced', announce_run.task_id, announce_run.organization_id
+        WHERE announce_run.task_id IS NOT NULL AND announce_run.organization_id IS NOT NULL
+        ON CONFLICT DO NOTHING RETURNING true)
+    SELECT announce(
+        event, json_build_object('id', t.id, 'parent_id', t.parent_id),
+        CASE WHEN EXISTS (SELECT FROM first) THEN ARRAY[t.co || '/nodes'] ELSE '{}' END
+        || ARRAY[t.c || '/users', t.co || '/users'])
+    INTO told
+    FROM (SELECT k.id, k.parent_id, 'collaboration_' || k.collaboration_id AS c,
+                 'collaboration_' || k.collaboration_id || '_organization_'
+                 || announce_run.organization_id AS co
+          FROM vantage6_events.task AS k WHERE k.id = announce_run.task_id) AS t
+    WHERE t.co IS NOT NULL; -- else there is no room
 END $$;
-COMMENT ON FUNCTION announce_run(integer, integer) IS
-    'A run was inserted: announces its task, to the nodes of its organization once per '
-    'transaction, to users with every run.';
+COMMENT ON FUNCTION announce_run(text, integer, integer) IS
+    'A run was inserted: announces its task by an event of this name, to the nodes of its '
+    'organization once per transaction, to users with every run.';
 
 CREATE FUNCTION announce_status(run_id integer, task_id integer, organization_id integer,
                                  status text, by_row boolean DEFAULT true) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
-    t record;
-    rooms text[];
+    told record;
 BEGIN
-    SELECT k.id, k.job_id, k.parent_id, k.collaboration_id INTO t FROM vantage6_events.task AS k
-    WHERE k.id = announce_status.task_id;
-    IF t.collaboration_id IS NULL THEN
-        RETURN;
-    END IF;
-    rooms := ARRAY['collaboration_' || t.collaboration_id];
-    IF organization_id IS NOT NULL THEN
-        rooms := rooms || (rooms[1] || '_organization_' || organization_id);
-    END IF;
-    IF by_row THEN
+    SELECT announce(
+               CASE WHEN by_row THEN 'status_update' END,
+               json_build_object('run_id', announce_status.run_id),
+               'algorithm_status_change',
+               json_build_object(
+                   -- HQ bounds no text, and a client's queue is bounded.
+                   'status', left(announce_status.status, 1000),
+                   'run_id', announce_status.run_id,
+                   'task_id', t.id,
+                   'job_id', t.job_id,
+                   'collaboration_id', t.collaboration_id,
+                   'node_id', (SELECT min(n.node_id) FROM node_at AS n
+                               WHERE n.organization_id = announce_status.organization_id
+                                 AND n.collaboration_id = t.collaboration_id),
+                   'organization_id', announce_status.organization_id,
+                   'parent_id', t.parent_id),
+               array_remove(ARRAY[t.c, t.c || '_organization_' || announce_status.organization_id],
+                            NULL)) AS id,
+           by_row AND EXISTS (SELECT FROM relayed AS r WHERE r.run_id = announce_status.run_id)
+               AS relayed
+    INTO told
+    FROM (SELECT k.*, 'collaboration_' || k.collaboration_id AS c
+          FROM vantage6_events.task AS k WHERE k.id = announce_status.task_id) AS t
+    WHERE t.collaboration_id IS NOT NULL;
+    IF told.relayed THEN
         -- What its node says from now on is news. If a row is locked, it is being said just now.
         DELETE FROM relayed AS r WHERE r.run_id IN (
             SELECT s.run_id FROM relayed AS s WHERE s.run_id = announce_status.run_id
             FOR UPDATE SKIP LOCKED);
-        PERFORM announce('status_update', json_build_object('run_id', run_id), rooms);
     END IF;
-    PERFORM announce('algorithm_status_change', json_build_object(
-        'status', left(status, 1000), -- HQ bounds no text, and a client's queue is bounded
-        'run_id', run_id,
-        'task_id', t.id,
-        'job_id', t.job_id,
-        'collaboration_id', t.collaboration_id,
-        'node_id', (SELECT min(n.node_id) FROM node_at AS n
-                    WHERE n.organization_id = announce_status.organization_id
-                      AND n.collaboration_id = t.collaboration_id),
-        'organization_id', organization_id,
-        'parent_id', t.parent_id), rooms);
 END $$;
 COMMENT ON FUNCTION announce_status(integer, integer, integer, text, boolean) IS
     'A run''s status changed: announces status_update and algorithm_status_change to C and CO; '
@@ -114,36 +111,59 @@ $$;
 COMMENT ON FUNCTION differs(name[]) IS
     'The condition of a trigger on UPDATE for which one of the columns changes.';
 
+CREATE FUNCTION finishes() RETURNS text
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT 'OLD.finished_at IS NULL AND NEW.finished_at IS NOT NULL'
+$$;
+COMMENT ON FUNCTION finishes() IS 'The condition for which a run finishes.';
+
+CREATE FUNCTION is_noted() RETURNS text
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+    SELECT differs('task_id', 'organization_id')
+           || ' OR (OLD.finished_at IS NULL) <> (NEW.finished_at IS NULL)'
+$$;
+COMMENT ON FUNCTION is_noted() IS
+    'The condition for which what open_run has of a run changes, but for its status.';
+
 -- after  what: all triggers are AFTER triggers
 -- fires  for each ROW, for each row when the transaction COMMITs, for each STATEMENT, or the same
 --        with the ROWS of it at hand: "changed" as they are now (of a DELETE: were), "was" as they
 --        were before an UPDATE
+-- condition  is read anew by each statement of HQ: few triggers with short ones cost least
+-- call   a function of the extension, or statements
 CREATE FUNCTION trigger_template(version integer)
     RETURNS TABLE (name text, on_table text, after text, fires text, condition text, call text)
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
     SELECT t.name, t.on_table, t.after, t.fires, t.condition, t.call FROM (VALUES
-    ('on_run_inserted', 0, 'run', 'INSERT', 'ROW', '',
-     'announce_run(NEW.task_id, NEW.organization_id)'),
-    ('on_run_opened', 0, 'run', 'INSERT', 'ROW', '',
-     'forget_id(NEW.id), vantage6_events.'
-     'note_run(NEW.id, NEW.task_id, NEW.organization_id, NEW.status, NEW.finished_at IS NOT NULL)'),
+    ('on_run_inserted', 0, 'run', 'INSERT', 'ROW', '', format(
+     'PERFORM vantage6_events.announce_run(%L, NEW.task_id, NEW.organization_id);'
+     ' PERFORM vantage6_events.note_new_run(NEW.id, NEW.task_id, NEW.organization_id, NEW.status,'
+     ' NEW.finished_at IS NOT NULL);', CASE version WHEN 4 THEN 'new_task'
+                                       ELSE 'new_task_update' END)),
     ('on_run_joins', 5, 'run', 'INSERT', 'COMMIT', 'NEW.finished_at IS NULL',
-     'join_finishers(NEW.task_id, NEW.organization_id)'),
-    ('on_run_status', 0, 'run', 'UPDATE', 'ROW', differs('status'),
-     'announce_status(NEW.id, NEW.task_id, NEW.organization_id, NEW.status)'),
-    ('on_run_changed', 0, 'run', 'UPDATE', 'ROW', differs('status', 'task_id', 'organization_id')
-     || ' OR (OLD.finished_at IS NULL) <> (NEW.finished_at IS NULL)',
-     'note_run(NEW.id, NEW.task_id, NEW.organization_id, NEW.status, NEW.finished_at IS NOT NULL)'),
-    ('on_run_killed', 0, 'run', 'UPDATE', 'ROW',
-     'NEW.status = ''killed by user'' AND ' || differs('status'),
-     'kill_run(NEW.id, NEW.task_id, NEW.organization_id)'),
-    -- Its name comes after that of on_run_killed, and so does it if HQ sets constraints IMMEDIATE.
-    ('on_run_killed_told', 0, 'run', 'UPDATE', 'COMMIT',
-     'NEW.status = ''killed by user'' AND ' || differs('status'), 'tell_kills()'),
-    ('on_run_spared', 0, 'run', 'UPDATE', 'ROW',
-     'OLD.status = ''killed by user'' AND ' || differs('status'), 'spare_run(NEW.id)'),
-    ('on_run_finished', 5, 'run', 'UPDATE', 'COMMIT',
-     'OLD.finished_at IS NULL AND NEW.finished_at IS NOT NULL', 'announce_ready(NEW.task_id)'),
+     'IF EXISTS (SELECT FROM vantage6_events.dependency AS d WHERE d.task_id = NEW.task_id) THEN'
+     ' PERFORM vantage6_events.join_finishers(NEW.task_id, NEW.organization_id); END IF;'),
+    ('on_run_changed', 0, 'run', 'UPDATE', 'ROW', differs('status') || ' OR ' || is_noted(),
+     'IF ' || is_noted() || ' OR vantage6_events.has_ended(OLD.status)'
+     ' <> vantage6_events.has_ended(NEW.status) THEN PERFORM vantage6_events.note_run('
+     'NEW.id, NEW.task_id, NEW.organization_id, NEW.status, NEW.finished_at IS NOT NULL); END IF;'
+     ' IF ' || differs('status') || ' THEN'
+     ' IF NEW.status = ''killed by user'' THEN'
+     ' PERFORM vantage6_events.kill_run(NEW.id, NEW.task_id, NEW.organization_id);'
+     ' ELSIF OLD.status = ''killed by user'' THEN'
+     ' PERFORM vantage6_events.spare_run(NEW.id); END IF;'
+     ' PERFORM vantage6_events.announce_status('
+     'NEW.id, NEW.task_id, NEW.organization_id, NEW.status); END IF;'),
+    -- Its name comes after that of on_run_changed, and so does it if HQ sets constraints IMMEDIATE.
+    ('on_run_finished', 0, 'run', 'UPDATE', 'COMMIT',
+     concat_ws(' OR ', 'NEW.status = ''killed by user''',
+               CASE version WHEN 5 THEN finishes() END),
+     concat_ws(' ', CASE version WHEN 5 THEN
+         'IF ' || finishes() || ' AND EXISTS (SELECT FROM vantage6_events.dependency AS d'
+         ' WHERE d.depends_on_id = NEW.task_id)'
+         ' THEN PERFORM vantage6_events.announce_ready(NEW.task_id); END IF;' END,
+         'IF NEW.status = ''killed by user'' AND (' || differs('status') || ')'
+         ' THEN PERFORM vantage6_events.tell_kills(); END IF;')),
     ('on_run_logged', 0, 'run', 'UPDATE OF log', 'ROW', differs('log'), 'log_written(NEW.id)'),
     ('on_run_deleted', 0, 'run', 'DELETE', 'ROW', '', 'forget_run(OLD.id)'),
     ('on_runs_truncated', 0, 'run', 'TRUNCATE', 'STATEMENT', '',

@@ -11,14 +11,14 @@
 -- undecided  a dependent whose turn did not come, or whose finisher sees only what was committed
 --            before it began (REPEATABLE READ). beat() looks at it, until it has its turn
 
+-- It names its operator's schema, and sets no search_path: so it becomes part of what calls it.
 CREATE FUNCTION has_ended(status text) RETURNS boolean
-    LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN -- not sql: with its SET it would cost four times as much
-    RETURN coalesce(status, '') IN (
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(status, '') OPERATOR(pg_catalog.=) ANY (ARRAY[
         'completed', 'failed', 'start failed', 'non-existing Docker image', 'crashed',
         'killed by user', 'not allowed', 'unknown error', 'dataframe not found',
-        'depended on failed task', 'unexpected output');
-END $$;
+        'depended on failed task', 'unexpected output'])
+$$;
 COMMENT ON FUNCTION has_ended(text) IS 'Whether a run has ended: as HQ''s has_finished().';
 
 CREATE FUNCTION note_run(run_id integer, task_id integer, organization_id integer, status text,
@@ -29,18 +29,21 @@ DECLARE
 BEGIN
     IF task_id IS NULL OR finished AND NOT is_alive THEN
         DELETE FROM open_run AS o WHERE o.run_id = note_run.run_id;
-    ELSE
-        INSERT INTO open_run AS o (run_id, task_id, organization_id, unfinished, alive)
-        VALUES (note_run.run_id, note_run.task_id, note_run.organization_id, NOT finished, is_alive)
-        ON CONFLICT ON CONSTRAINT open_run_pkey DO UPDATE
-        SET (task_id, organization_id, unfinished, alive)
-            = (excluded.task_id, excluded.organization_id, excluded.unfinished, excluded.alive)
-        WHERE (o.task_id, o.organization_id, o.unfinished, o.alive) IS DISTINCT FROM
-              (excluded.task_id, excluded.organization_id, excluded.unfinished, excluded.alive);
+        RETURN;
+    END IF;
+    -- Not by ON CONFLICT: that costs more, and nobody else inserts a row for this run of HQ.
+    UPDATE open_run AS o
+    SET (task_id, organization_id, unfinished, alive)
+        = (note_run.task_id, note_run.organization_id, NOT finished, is_alive)
+    WHERE o.run_id = note_run.run_id;
+    IF NOT FOUND THEN
+        INSERT INTO open_run (run_id, task_id, organization_id, unfinished, alive)
+        VALUES (note_run.run_id, note_run.task_id, note_run.organization_id, NOT finished,
+                is_alive);
     END IF;
 END $$;
 COMMENT ON FUNCTION note_run(integer, integer, integer, text, boolean) IS
-    'A run was inserted or changed: keeps open_run.';
+    'A run was changed: keeps open_run.';
 
 CREATE FUNCTION forget_run(run_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
@@ -55,24 +58,43 @@ CREATE FUNCTION forget_id(run_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
     SET enable_seqscan = off AS $$
 BEGIN
-    IF EXISTS (SELECT FROM killed_run AS k WHERE k.run_id = forget_id.run_id)
-       OR EXISTS (SELECT FROM run_to_kill AS t
-                  WHERE t.xid = pg_current_xact_id() AND t.run_id = forget_id.run_id) THEN
-        PERFORM spare_run(run_id);
-    END IF;
-    IF EXISTS (SELECT FROM relayed AS r WHERE r.run_id = forget_id.run_id) THEN
-        DELETE FROM relayed AS r WHERE r.run_id IN (
-            SELECT s.run_id FROM relayed AS s WHERE s.run_id = forget_id.run_id
-            FOR UPDATE SKIP LOCKED);
-    END IF;
-    IF EXISTS (SELECT FROM log_line AS l WHERE l.run_id = forget_id.run_id) THEN
-        DELETE FROM log_line AS l WHERE l.id IN (
-            SELECT m.id FROM log_line AS m WHERE m.run_id = forget_id.run_id
-            ORDER BY m.id FOR UPDATE SKIP LOCKED);
-    END IF;
+    PERFORM spare_run(run_id);
+    DELETE FROM relayed AS r WHERE r.run_id IN (
+        SELECT s.run_id FROM relayed AS s WHERE s.run_id = forget_id.run_id
+        FOR UPDATE SKIP LOCKED);
+    DELETE FROM log_line AS l WHERE l.id IN (
+        SELECT m.id FROM log_line AS m WHERE m.run_id = forget_id.run_id
+        ORDER BY m.id FOR UPDATE SKIP LOCKED);
+    DELETE FROM open_run AS o WHERE o.run_id = forget_id.run_id;
 END $$;
 COMMENT ON FUNCTION forget_id(integer) IS
     'A run was inserted: whatever was noted of an earlier one with its id is not of this one.';
+
+CREATE FUNCTION note_new_run(run_id integer, task_id integer, organization_id integer, status text,
+                             finished boolean) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
+    SET enable_seqscan = off AS $$
+DECLARE
+    left_over boolean;
+BEGIN
+    SELECT EXISTS (SELECT FROM open_run AS o WHERE o.run_id = note_new_run.run_id)
+           OR EXISTS (SELECT FROM killed_run AS k WHERE k.run_id = note_new_run.run_id)
+           OR EXISTS (SELECT FROM run_to_kill AS t WHERE t.xid = pg_current_xact_id()
+                                                     AND t.run_id = note_new_run.run_id)
+           OR EXISTS (SELECT FROM relayed AS r WHERE r.run_id = note_new_run.run_id)
+           OR EXISTS (SELECT FROM log_line AS l WHERE l.run_id = note_new_run.run_id)
+    INTO left_over;
+    IF left_over THEN
+        PERFORM forget_id(run_id);
+    END IF;
+    INSERT INTO open_run (run_id, task_id, organization_id, unfinished, alive)
+    SELECT note_new_run.run_id, note_new_run.task_id, note_new_run.organization_id, NOT finished,
+           n.alive
+    FROM (SELECT NOT has_ended(note_new_run.status) AS alive) AS n
+    WHERE note_new_run.task_id IS NOT NULL AND (n.alive OR NOT finished);
+END $$;
+COMMENT ON FUNCTION note_new_run(integer, integer, integer, text, boolean) IS
+    'A run was inserted: keeps open_run, and forgets what was noted of an earlier one with its id.';
 
 CREATE FUNCTION note_task(task_id integer, parent_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
@@ -218,28 +240,25 @@ DECLARE
     dependents integer[] := ARRAY(SELECT DISTINCT d.task_id FROM dependency AS d
                                   WHERE d.depends_on_id = finished_task);
 BEGIN
-    IF cardinality(dependents) = 0 THEN
-        RETURN;
-    ELSIF current_setting('transaction_isolation') IN ('read committed', 'read uncommitted') THEN
+    IF current_setting('transaction_isolation') IN ('read committed', 'read uncommitted') THEN
         PERFORM announce_dependents(queue_finishers(dependents));
     ELSE
         INSERT INTO undecided_task (task_id) SELECT unnest(dependents) ON CONFLICT DO NOTHING;
     END IF;
 END $$;
 COMMENT ON FUNCTION announce_ready(integer) IS
-    'A run of the task has finished, and the transaction commits: announces each dependent that '
-    'has nothing left to wait for, or leaves it to beat().';
+    'A run of a task that others wait for has finished, and the transaction commits: announces '
+    'each dependent that has nothing left to wait for, or leaves it to beat().';
 
 CREATE FUNCTION join_finishers(task_id integer, organization_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
-    IF organization_id IS NOT NULL AND EXISTS (
-            SELECT FROM dependency AS d WHERE d.task_id = join_finishers.task_id) THEN
+    IF organization_id IS NOT NULL THEN
         PERFORM queue_finishers(ARRAY[task_id], organization_id);
     END IF;
 END $$;
 COMMENT ON FUNCTION join_finishers(integer, integer) IS
-    'A run was inserted, and the transaction commits: if its task waits for others, either who '
+    'A run of a task that waits for others was inserted, and the transaction commits: either who '
     'finishes them sees the run, or the receiver of the run finds them finished, or beat() looks.';
 
 -- A run that was added while somebody else announced the task. Its node may have found that the

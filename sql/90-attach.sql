@@ -373,7 +373,8 @@ BEGIN
         EXECUTE format(
             'CREATE FUNCTION vantage6_events.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER'
             ' SET search_path = pg_catalog, pg_temp AS %L',
-            f.name, format('BEGIN PERFORM vantage6_events.%s; RETURN NULL; END', f.call));
+            f.name, format(CASE WHEN f.call LIKE '%;' THEN 'BEGIN %s RETURN NULL; END'
+                           ELSE 'BEGIN PERFORM vantage6_events.%s; RETURN NULL; END' END, f.call));
         PERFORM vantage6_events.own_function(
             format('vantage6_events.%I()', f.name), agent,
             format('Trigger: AFTER %s on %I. Owned by the agent.', f.after, f.on_table));

@@ -4,8 +4,8 @@
  *
  * Called from SQL: emit(event, args, room | rooms, namespace, durable, ttl) with args as json,
  * jsonb or text; and announce(event, args, rooms, except_principal, durable, repeats, namespace),
- * which the extension's own functions use and which leaves one principal out. ring() is the bell
- * alone.
+ * which the extension's own functions use and which leaves one principal out, or announce(event,
+ * args, then_event, then_args, rooms). ring() is the bell alone.
  */
 #include "postgres.h"
 
@@ -25,21 +25,6 @@
 
 #include "bell.h"
 #include "vantage6_events.h"
-
-#define SLOTS 3
-
-struct event {
-    text *name;
-    text *args; /* JSON; NULL = none */
-    ArrayType *rooms;
-    text *nsp;
-    bool except; /* whether except_principal counts */
-    int32 except_principal;
-    bool durable;    /* whether it is an instruction */
-    bool repetition; /* whether repeats counts: that is its id */
-    int64 repeats;
-    Interval *ttl; /* NULL = instruction_ttl */
-};
 
 /* How many bytes of a refused name an error message shows. */
 static int clip(const char *s, int len)
@@ -134,63 +119,6 @@ static void check_ttl(const struct event *e)
                                 "vantage6_events.instruction_ttl.")));
 }
 
-static int16 slot_of(TimestampTz at)
-{
-    return (int16)(at / USECS_PER_SEC / v6e_retention % SLOTS);
-}
-
-/* The script of 1.0.0, until it is updated, has no repetitions, and no column for them. */
-static SPIPlanPtr insert_plan(bool repetition)
-{
-    static SPIPlanPtr plans[2] = {NULL, NULL};
-    SPIPlanPtr *plan = &plans[repetition];
-    Oid types[] = {INT2OID, INT4OID, TIMESTAMPTZOID, TEXTOID, TEXTARRAYOID,
-                   TEXTOID, TEXTOID, INT4OID,        BOOLOID, INT8OID};
-
-    if (*plan == NULL) {
-        SPIPlanPtr fresh = SPI_prepare(
-            repetition
-                ? "INSERT INTO vantage6_events.event"
-                  " (slot, tli, emitted_at, namespace, rooms, name, payload, except_principal,"
-                  " durable, repeats) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
-                  " RETURNING id"
-                : "INSERT INTO vantage6_events.event"
-                  " (slot, tli, emitted_at, namespace, rooms, name, payload, except_principal,"
-                  " durable) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
-            repetition ? lengthof(types) : lengthof(types) - 1, types);
-
-        if (fresh == NULL || SPI_keepplan(fresh) != 0)
-            elog(ERROR, "cannot prepare the insert of an event: %s",
-                 SPI_result_code_string(SPI_result));
-        *plan = fresh;
-    }
-    return *plan;
-}
-
-static int64 insert_event(const struct event *e, text *payload)
-{
-    TimestampTz now = GetCurrentTimestamp();
-    Datum values[] = {Int16GetDatum(slot_of(now)), Int32GetDatum(v6e_timeline()),
-                      TimestampTzGetDatum(now),    PointerGetDatum(e->nsp),
-                      PointerGetDatum(e->rooms),   PointerGetDatum(e->name),
-                      PointerGetDatum(payload),    Int32GetDatum(e->except_principal),
-                      BoolGetDatum(e->durable),    Int64GetDatum(e->repeats)};
-    const char nulls[] = {
-        ' ', ' ', ' ', ' ', ' ', ' ', ' ', e->except ? ' ' : 'n', ' ', e->repetition ? ' ' : 'n'};
-    bool isnull;
-    int64 id;
-
-    if (SPI_connect() != SPI_OK_CONNECT)
-        elog(ERROR, "cannot connect to SPI");
-    if (SPI_execute_plan(insert_plan(e->repetition), values, nulls, false, 0) !=
-            SPI_OK_INSERT_RETURNING ||
-        SPI_processed != 1)
-        elog(ERROR, "cannot insert an event: %s", SPI_result_code_string(SPI_result));
-    id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-    SPI_finish();
-    return id;
-}
-
 /* It is kept for the nodes of its rooms, whether they are connected or not. */
 static void keep_event(const struct event *e, int64 id)
 {
@@ -208,11 +136,10 @@ static void keep_event(const struct event *e, int64 id)
 }
 
 /* at_most: the largest payload in bytes; 0 = any, where it is HQ's own write that would fail. */
-static int64 emit(const struct event *e, int at_most)
+static void make_payload(struct event *e, int at_most)
 {
     StringInfoData payload;
 
-    PreventCommandDuringRecovery("vantage6_events.emit()");
     initStringInfo(&payload);
     v6e_payload(&payload, VARDATA_ANY(e->name), VARSIZE_ANY_EXHDR(e->name),
                 e->args ? VARDATA_ANY(e->args) : NULL, e->args ? VARSIZE_ANY_EXHDR(e->args) : 0);
@@ -221,11 +148,19 @@ static int64 emit(const struct event *e, int at_most)
                 (errcode(V6E_PAYLOAD_TOO_LARGE),
                  errmsg("the event has %d bytes, at most %d are allowed", payload.len, at_most),
                  errhint("Send less, or raise vantage6_events.max_payload.")));
+    e->payload = cstring_to_text_with_len(payload.data, payload.len);
+}
+
+static int64 emit(struct event *events, int n, int at_most)
+{
+    PreventCommandDuringRecovery("vantage6_events.emit()");
+    for (int i = 0; i < n; i++)
+        make_payload(&events[i], at_most);
     v6e_ring();
     /* The bell rings before an asynchronous commit is on disk: a crash would undo what clients
      * received, and give the ids out again. */
     ForceSyncCommit();
-    return insert_event(e, cstring_to_text_with_len(payload.data, payload.len));
+    return v6e_log(events, n);
 }
 
 /* The arguments that all six overloads share; args is what the overload made of its second one. */
@@ -252,7 +187,7 @@ static Datum emit_checked(FunctionCallInfo fcinfo, text *args, bool one_room)
     check_rooms(e.rooms, e.durable);
     e.ttl = PG_ARGISNULL(5) ? NULL : PG_GETARG_INTERVAL_P(5);
     check_ttl(&e);
-    id = emit(&e, v6e_max_payload);
+    id = emit(&e, 1, v6e_max_payload);
     if (e.durable)
         keep_event(&e, id);
     PG_RETURN_INT64(id);
@@ -342,7 +277,29 @@ Datum v6e_announce(PG_FUNCTION_ARGS)
     check_event(e.name);
     check_namespace(e.nsp);
     check_rooms(e.rooms, e.durable);
-    PG_RETURN_INT64(emit(&e, 0));
+    PG_RETURN_INT64(emit(&e, 1, 0));
+}
+
+/* announce(event text, args json, then_event text, then_args json, rooms text[]) */
+PG_FUNCTION_INFO_V1(v6e_announce_two);
+Datum v6e_announce_two(PG_FUNCTION_ARGS)
+{
+    struct event events[2] = {0};
+    bool both = !PG_ARGISNULL(0);
+
+    if (PG_ARGISNULL(4))
+        null_room();
+    events[0].name = both ? PG_GETARG_TEXT_PP(0) : NULL;
+    events[0].args = args_json(fcinfo);
+    events[1].name = PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2);
+    events[1].args = PG_ARGISNULL(3) ? NULL : PG_GETARG_TEXT_PP(3);
+    events[0].rooms = events[1].rooms = PG_GETARG_ARRAYTYPE_P(4);
+    events[0].nsp = events[1].nsp = cstring_to_text("/tasks");
+    if (both)
+        check_event(events[0].name);
+    check_event(events[1].name);
+    check_rooms(events[0].rooms, false);
+    PG_RETURN_INT64(both ? emit(events, 2, 0) : emit(&events[1], 1, 0));
 }
 
 /* payload(event text, args json) */

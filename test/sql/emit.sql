@@ -60,6 +60,39 @@ FROM vantage6_events.event WHERE name = 'slot';
 BEGIN READ ONLY;
 SELECT vantage6_events.emit('x', NULL, 'everyone');
 ROLLBACK;
+-- Whatever somebody has put on the log counts for events as for other rows.
+BEGIN;
+CREATE INDEX ON vantage6_events.event (upper(name COLLATE "C")) WHERE NOT durable;
+SELECT vantage6_events.emit('indexed', NULL, 'everyone') IS NOT NULL;
+SELECT vantage6_events.announce('first', NULL, 'second', '[2]'::json, ARRAY['everyone'])
+    IS NOT NULL;
+SET LOCAL enable_seqscan = off;
+SELECT name FROM vantage6_events.event
+WHERE upper(name COLLATE "C") IN ('INDEXED', 'FIRST', 'SECOND') AND NOT durable ORDER BY id;
+CREATE FUNCTION pg_temp.seen() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE NOTICE 'seen: %', NEW.name; RETURN NEW; END $$;
+CREATE TRIGGER seen BEFORE INSERT ON vantage6_events.event
+    FOR EACH ROW EXECUTE FUNCTION pg_temp.seen();
+SELECT vantage6_events.emit('third', NULL, 'everyone') IS NOT NULL;
+SELECT vantage6_events.announce('fourth', NULL, 'fifth', '[5]'::json, ARRAY['everyone'])
+    IS NOT NULL;
+DROP TRIGGER seen ON vantage6_events.event;
+ALTER TABLE vantage6_events.event ADD note text DEFAULT 'none';
+SELECT vantage6_events.emit('noted', NULL, 'everyone') IS NOT NULL;
+ALTER TABLE vantage6_events.event ADD CHECK (name <> 'checked');
+SELECT name, payload, note FROM vantage6_events.event ORDER BY id DESC LIMIT 6;
+DO $$ BEGIN
+    PERFORM vantage6_events.emit('checked', NULL, 'everyone');
+EXCEPTION WHEN check_violation THEN RAISE NOTICE 'refused';
+END $$;
+ROLLBACK;
+-- A large one too, and one whose rooms come from a table.
+CREATE TABLE pg_temp.given AS SELECT ARRAY(SELECT 'room_' || repeat(md5(i::text), 3)
+    FROM generate_series(1, 100) AS i) AS rooms;
+SELECT vantage6_events.emit('large', json_build_array(repeat('0123456789', 90000)), g.rooms)
+    IS NOT NULL FROM given AS g;
+DROP TABLE given;
+SELECT cardinality(rooms), length(payload) FROM vantage6_events.event WHERE name = 'large';
 -- Re-created in the same session, the extension still emits.
 \set ECHO none
 \i test/hq/regress-down.psql

@@ -176,8 +176,8 @@ SELECT count(*) FROM vantage6_events.instruction;
 \set hq 4
 \i test/hq/regress-up.psql
 \set ECHO all
-SELECT DISTINCT tgname FROM pg_trigger WHERE NOT tgisinternal
-    AND tgname ~ 'dataframe|dependency|finish|joins';
+SELECT DISTINCT tgname FROM pg_trigger JOIN pg_proc AS p ON p.oid = tgfoid
+WHERE NOT tgisinternal AND (tgname ~ 'dataframe|dependency|joins' OR prosrc ~ 'dependency');
 SELECT pg_temp.hq_kills(1);
 SELECT rooms, payload FROM vantage6_events.event ORDER BY id;
 SELECT vantage6_events.kill_task(1);
