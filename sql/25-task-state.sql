@@ -11,21 +11,21 @@
 -- dependent    a task that waits for others
 -- instruction  what one node is to do, kept until it has done so or the time is over
 
+-- One index: whoever writes a row knows its task, and HQ pays for each.
 CREATE TABLE open_run (
-    run_id integer PRIMARY KEY,
+    run_id integer NOT NULL,
     task_id integer NOT NULL,
     organization_id integer,
     unfinished boolean NOT NULL,
-    alive boolean NOT NULL
+    alive boolean NOT NULL,
+    PRIMARY KEY (task_id, run_id)
 );
-CREATE INDEX open_run_task_id ON open_run (task_id, run_id);
 COMMENT ON TABLE open_run IS 'Runs of HQ that are not over';
 COMMENT ON COLUMN open_run.run_id IS 'Run';
 COMMENT ON COLUMN open_run.task_id IS 'Its task';
 COMMENT ON COLUMN open_run.organization_id IS 'Its organization';
 COMMENT ON COLUMN open_run.unfinished IS 'It has no finished_at: what depends on its task waits';
 COMMENT ON COLUMN open_run.alive IS 'Its status is none of the last ones: it can be killed';
-COMMENT ON INDEX open_run_task_id IS 'Which runs of this task are open?';
 
 CREATE TABLE child_task (
     task_id integer PRIMARY KEY,

@@ -146,7 +146,8 @@ CREATE FUNCTION trigger_template(version integer)
     ('on_run_changed', 0, 'run', 'UPDATE', 'ROW', differs('status') || ' OR ' || is_noted(),
      'IF ' || is_noted() || ' OR vantage6_events.has_ended(OLD.status)'
      ' <> vantage6_events.has_ended(NEW.status) THEN PERFORM vantage6_events.note_run('
-     'NEW.id, NEW.task_id, NEW.organization_id, NEW.status, NEW.finished_at IS NOT NULL); END IF;'
+     'OLD.task_id, NEW.id, NEW.task_id, NEW.organization_id, NEW.status,'
+     ' NEW.finished_at IS NOT NULL); END IF;'
      ' IF ' || differs('status') || ' THEN'
      ' IF NEW.status = ''killed by user'' THEN'
      ' PERFORM vantage6_events.kill_run(NEW.id, NEW.task_id, NEW.organization_id);'
@@ -165,7 +166,7 @@ CREATE FUNCTION trigger_template(version integer)
          'IF NEW.status = ''killed by user'' AND (' || differs('status') || ')'
          ' THEN PERFORM vantage6_events.tell_kills(); END IF;')),
     ('on_run_logged', 0, 'run', 'UPDATE OF log', 'ROW', differs('log'), 'log_written(NEW.id)'),
-    ('on_run_deleted', 0, 'run', 'DELETE', 'ROW', '', 'forget_run(OLD.id)'),
+    ('on_run_deleted', 0, 'run', 'DELETE', 'ROW', '', 'forget_run(OLD.id, OLD.task_id)'),
     ('on_runs_truncated', 0, 'run', 'TRUNCATE', 'STATEMENT', '',
      'empty_tables(''open_run'', ''log_line'', ''relayed'', ''killed_run'', ''run_to_kill'')'),
     ('on_task_inserted', 0, 'task', 'INSERT', 'ROW', 'NEW.parent_id IS NOT NULL',

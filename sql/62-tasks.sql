@@ -21,37 +21,36 @@ CREATE FUNCTION has_ended(status text) RETURNS boolean
 $$;
 COMMENT ON FUNCTION has_ended(text) IS 'Whether a run has ended: as HQ''s has_finished().';
 
-CREATE FUNCTION note_run(run_id integer, task_id integer, organization_id integer, status text,
-                         finished boolean) RETURNS void
+CREATE FUNCTION note_run(was_of integer, run_id integer, task_id integer, organization_id integer,
+                         status text, finished boolean) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     is_alive boolean := NOT has_ended(status);
+    is_open boolean := task_id IS NOT NULL AND (is_alive OR NOT finished);
 BEGIN
-    IF task_id IS NULL OR finished AND NOT is_alive THEN
-        DELETE FROM open_run AS o WHERE o.run_id = note_run.run_id;
-        RETURN;
+    IF NOT is_open OR was_of IS DISTINCT FROM task_id THEN
+        DELETE FROM open_run AS o WHERE o.task_id = was_of AND o.run_id = note_run.run_id;
     END IF;
-    -- Not by ON CONFLICT: that costs more, and nobody else inserts a row for this run of HQ.
-    UPDATE open_run AS o
-    SET (task_id, organization_id, unfinished, alive)
-        = (note_run.task_id, note_run.organization_id, NOT finished, is_alive)
-    WHERE o.run_id = note_run.run_id;
-    IF NOT FOUND THEN
+    IF is_open THEN
         INSERT INTO open_run (run_id, task_id, organization_id, unfinished, alive)
-        VALUES (note_run.run_id, note_run.task_id, note_run.organization_id, NOT finished,
-                is_alive);
+        VALUES (note_run.run_id, note_run.task_id, note_run.organization_id, NOT finished, is_alive)
+        ON CONFLICT ON CONSTRAINT open_run_pkey DO UPDATE
+        SET (organization_id, unfinished, alive)
+            = (excluded.organization_id, excluded.unfinished, excluded.alive);
     END IF;
 END $$;
-COMMENT ON FUNCTION note_run(integer, integer, integer, text, boolean) IS
-    'A run was changed: keeps open_run.';
+COMMENT ON FUNCTION note_run(integer, integer, integer, integer, text, boolean) IS
+    'A run, which was of a task, was changed: keeps open_run.';
 
-CREATE FUNCTION forget_run(run_id integer) RETURNS void
+CREATE FUNCTION forget_run(run_id integer, task_id integer) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
-    DELETE FROM open_run AS o WHERE o.run_id = forget_run.run_id;
+    DELETE FROM open_run AS o
+    WHERE o.task_id = forget_run.task_id AND o.run_id = forget_run.run_id;
     DELETE FROM log_line AS l WHERE l.run_id = forget_run.run_id;
 END $$;
-COMMENT ON FUNCTION forget_run(integer) IS 'A run was deleted: keeps open_run and log_line.';
+COMMENT ON FUNCTION forget_run(integer, integer) IS
+    'A run was deleted: keeps open_run and log_line.';
 
 -- A kill outlives its run, but not the use of its id for another.
 CREATE FUNCTION forget_id(run_id integer) RETURNS void
@@ -77,7 +76,8 @@ CREATE FUNCTION note_new_run(run_id integer, task_id integer, organization_id in
 DECLARE
     left_over boolean;
 BEGIN
-    SELECT EXISTS (SELECT FROM open_run AS o WHERE o.run_id = note_new_run.run_id)
+    SELECT EXISTS (SELECT FROM open_run AS o WHERE o.task_id = note_new_run.task_id
+                                               AND o.run_id = note_new_run.run_id)
            OR EXISTS (SELECT FROM killed_run AS k WHERE k.run_id = note_new_run.run_id)
            OR EXISTS (SELECT FROM run_to_kill AS t WHERE t.xid = pg_current_xact_id()
                                                      AND t.run_id = note_new_run.run_id)

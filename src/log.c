@@ -3,7 +3,8 @@
  *
  * straight  a row goes into the table of its slot and its indexes past the executor, which takes
  *           as long as all else of an event; two rows that belong together share a record of the
- *           WAL. Only into a table that is as the script makes it, without a trigger
+ *           WAL, and a row does not have the NULLs at its end, as if it were older than their
+ *           columns. Only into a table that is as the script makes it, without a trigger
  * SPI       any other log: somebody's trigger is on it, or it is that of the script of 1.0.0
  */
 #include "postgres.h"
@@ -11,6 +12,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/tupdesc.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
@@ -54,6 +56,22 @@ static bool plain(Relation rel, char kind)
     return true;
 }
 
+/* The first columns, all but the NULLs at the end. Without NULLs a row needs no map of them. */
+static HeapTuple form(TupleDesc whole, Datum *values, bool *nulls)
+{
+    TupleDesc part;
+    int n = COLUMNS;
+
+    while (nulls[n - 1])
+        n--;
+    if (n == COLUMNS)
+        return heap_form_tuple(whole, values, nulls);
+    part = CreateTemplateTupleDesc(n);
+    for (int i = 1; i <= n; i++)
+        TupleDescCopyEntry(part, i, whole, i);
+    return heap_form_tuple(part, values, nulls);
+}
+
 static TupleTableSlot *row(Relation rel, int64 id, TimestampTz now, int16 slot,
                            const struct event *e)
 {
@@ -67,10 +85,8 @@ static TupleTableSlot *row(Relation rel, int64 id, TimestampTz now, int16 slot,
         Int64GetDatum(e->repeats),   Int32GetDatum(e->except_principal)};
     bool nulls[COLUMNS] = {[10] = !e->repetition, [11] = !e->except};
 
-    ExecClearTuple(row);
-    memcpy(row->tts_values, values, sizeof(values));
-    memcpy(row->tts_isnull, nulls, sizeof(nulls));
-    return ExecStoreVirtualTuple(row);
+    ExecForceStoreHeapTuple(form(RelationGetDescr(rel), values, nulls), row, true);
+    return row;
 }
 
 static void insert_index_entries(EState *estate, ResultRelInfo *info, TupleTableSlot *row)
