@@ -41,10 +41,13 @@ INSERT INTO run (id, task_id, organization_id) VALUES (28, NULL, 1), (29, 11, 1)
 UPDATE run SET status = 'failed' WHERE id IN (28, 29);
 SELECT * FROM pg_temp.news();
 -- A status, whoever writes it; nothing if it is the same, or something else changed.
+RESET ROLE;
+SELECT ctid AS place FROM vantage6_events.open_run WHERE run_id = 21 \gset
+SET ROLE regress_app;
 UPDATE run SET status = 'active' WHERE id = 21;
 -- It is as open as before: nothing is written of that.
 RESET ROLE;
-SELECT xmax = '0' AS untouched FROM vantage6_events.open_run WHERE run_id = 21;
+SELECT ctid = :'place' AND xmax = '0' AS untouched FROM vantage6_events.open_run WHERE run_id = 21;
 SET ROLE regress_app;
 UPDATE run SET status = 'active', log = 'x' WHERE id = 21;
 UPDATE run SET log = 'y', finished_at = now() WHERE id = 21;
