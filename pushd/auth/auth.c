@@ -26,6 +26,12 @@ static void *arrive(void *ctx, struct client *c, const struct request *rq, uint6
     return b;
 }
 
+static bool knows(void *ctx, void *bearer)
+{
+    (void)ctx;
+    return ((const struct bearer *)bearer)->verdict == TOKEN_GOOD;
+}
+
 static void leave(void *ctx, void *bearer)
 {
     struct auth *a = ctx;
@@ -174,6 +180,7 @@ struct auth *auth_new(const struct config *config, struct metrics *metrics, stru
     struct auth *a = alloc(sizeof *a);
     a->backend = (struct backend){.ctx = a,
                                   .arrive = arrive,
+                                  .knows = knows,
                                   .leave = leave,
                                   .connect = connect_socket,
                                   .identified = identified,

@@ -33,7 +33,7 @@ enum { METRICS_REASONS = 32, METRICS_REASON_MAX = 32 };
     X(METRIC_ROOMS, gauge, "rooms", "Rooms that have at least one member")                         \
     X(METRIC_QUEUED_BYTES, gauge, "queued_bytes", "Bytes waiting in the queues of all clients")    \
     X(METRIC_RECEIVING, gauge, "receiving_bytes",                                                  \
-      "Bytes kept of requests and messages that have come in part")                                \
+      "Bytes kept of what has come in part or has to wait")                                        \
     X(METRIC_HANDSHAKES, counter, "handshakes", "Engine.IO handshakes accepted")                   \
     X(METRIC_UPGRADES, counter, "upgrades", "Upgrades from polling to WebSocket completed")        \
     X(METRIC_EVENTS, counter, "events", "Events read from the log")                                \
@@ -70,6 +70,7 @@ enum { METRICS_REASONS = 32, METRICS_REASON_MAX = 32 };
     BY(METRIC_CLOSED_MALFORMED, counter, "closed_sessions", "reason", "malformed", "")             \
     BY(METRIC_CLOSED_PAYLOAD, counter, "closed_sessions", "reason", "max_payload", "")             \
     BY(METRIC_CLOSED_RECEIVE, counter, "closed_sessions", "reason", "receive_bytes", "")           \
+    BY(METRIC_CLOSED_STRANGER, counter, "closed_sessions", "reason", "stranger_bytes", "")         \
     BY(METRIC_CLOSED_ATTACHMENTS, counter, "closed_sessions", "reason", "max_attachments", "")     \
     BY(METRIC_CLOSED_DEPTH, counter, "closed_sessions", "reason", "max_depth", "")                 \
     BY(METRIC_CLOSED_PACKETS, counter, "closed_sessions", "reason", "max_packets", "")             \

@@ -41,7 +41,7 @@ struct config {
     int max_attachments, max_packets, max_depth;
     int event_rate;   /* 0 = any */
     size_t byte_rate; /* 0 = any */
-    size_t queue_bytes, receive_bytes, inbox_bytes;
+    size_t queue_bytes, receive_bytes, stranger_bytes, inbox_bytes;
     int max_gauges, client_log_rate; /* 0 = none */
     /* tokens */
     char *algorithms;                        /* list */

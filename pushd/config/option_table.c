@@ -114,9 +114,15 @@ static const struct option LIMITS[] = {
          "A client over it is closed and reconnects, so that no event is left out silently. This "
          "limit must exceed the largest event."),
     SIZE(receive_bytes, "256MB", 1000000, 100000000000,
-         "bytes of requests and messages of all clients that have arrived in part",
-         "Above this, requests and messages over 4 kB are refused, with status 503 or WebSocket's "
-         "code 1013."),
+         "bytes kept of all clients of what has arrived in part or has to wait",
+         "These are requests, messages, events whose attachments have not all arrived, and events "
+         "of clients whose rights are still asked for. Above this, those over 4 kB are refused, "
+         "with status 503 or WebSocket's code 1013."),
+    SIZE(stranger_bytes, "16384", 1000, 100000000,
+         "bytes kept of events of one client before its token was found good",
+         "These are events whose attachments have not all arrived, and events that wait for the "
+         "key of the token. A client over it is closed with WebSocket's code 1013, and may try "
+         "again."),
     SIZE(inbox_bytes, "65536", 1000, 100000000,
          "bytes of one client that may wait for the database",
          "A client over it is not read from until there is room."),

@@ -23,6 +23,9 @@ static const struct refusal BAD_PROTOCOL = {
 static const struct refusal STOPPING = {503, "{\"code\":3,\"message\":\"Shutting down\"}",
                                         METRIC_REFUSED_STOPPING};
 
+/* The share of each in any case. */
+enum { KEEP_SMALL = 4096 };
+
 _Static_assert(sizeof((struct parameters *)0)->sid > SID_LEN + 1, "a cut sid must not be one");
 
 struct engine *engine_new(const struct config *config, struct metrics *metrics, struct wheel *wheel)
@@ -228,9 +231,13 @@ void engine_refused(struct engine *e, enum metric_id metric)
     engine_count(e, metric, 1);
 }
 
-void engine_receiving(struct engine *e, double bytes)
+bool engine_keep(struct engine *e, size_t from, size_t to)
 {
-    engine_count(e, METRIC_RECEIVING, bytes);
+    if (to > from && to > KEEP_SMALL && e->kept - from + to > e->config->receive_bytes)
+        return false;
+    e->kept += to - from;
+    metrics_set(e->metrics, METRIC_RECEIVING, (double)e->kept);
+    return true;
 }
 
 void engine_connections(struct engine *e, int more)

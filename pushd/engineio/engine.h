@@ -75,8 +75,13 @@ void engine_ws_gone(struct session *s, void *ws, uint64_t now);
 /* The network has refused a request: because of engine_refuses_ws(), or by itself. */
 void engine_refused(struct engine *e, enum metric_id metric);
 
-/* The network holds this many bytes more (or fewer) of incomplete requests and messages. */
-void engine_receiving(struct engine *e, double bytes);
+/*
+ * What is kept of clients that has arrived in part or must wait grows or shrinks from one size to
+ * another. All of it together has the limit receive_bytes, for the network and the layer above
+ * alike. False: the limit would be exceeded. A few kB are allowed in any case, so that many clients
+ * that fill receive_bytes keep out only large messages.
+ */
+bool engine_keep(struct engine *e, size_t from, size_t to);
 
 /* So many connections more (or fewer) are open. */
 void engine_connections(struct engine *e, int more);

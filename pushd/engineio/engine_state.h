@@ -18,6 +18,7 @@ struct engine {
     struct session *sessions;      /* by sid */
     struct session *dirty, *ended; /* to be sent to, to be freed, at the end of the turn */
     size_t full;                   /* sessions whose queue is half full */
+    size_t kept;                   /* bytes that wait for the rest of them, or for their turn */
     bool draining;
 };
 

@@ -30,6 +30,7 @@ static const struct end_kind {
     [END_PACKET] = {"parse error", "1", METRIC_CLOSED_MALFORMED, 0, false},
     [END_PAYLOAD] = {"transport error", "1", METRIC_CLOSED_PAYLOAD, WS_TOO_LARGE, false},
     [END_RECEIVE] = {"transport error", NULL, METRIC_CLOSED_RECEIVE, WS_TRY_LATER, true},
+    [END_STRANGER] = {"transport error", NULL, METRIC_CLOSED_STRANGER, WS_TRY_LATER, true},
     [END_ATTACHMENTS] = {"parse error", "1", METRIC_CLOSED_ATTACHMENTS, 0, false},
     [END_DEPTH] = {"parse error", "1", METRIC_CLOSED_DEPTH, 0, false},
     [END_PACKETS] = {"parse error", "1", METRIC_CLOSED_PACKETS, 0, false},

@@ -39,6 +39,7 @@ enum end_reason {
     END_PACKET,      /* a packet that breaks the protocol of this layer or the one above */
     END_PAYLOAD,     /* a message above max_payload */
     END_RECEIVE,     /* a partial message, when those of all clients left no room */
+    END_STRANGER,    /* more than stranger_bytes before it was known */
     END_ATTACHMENTS, /* a packet above max_attachments */
     END_DEPTH,       /* JSON above max_depth */
     END_PACKETS,     /* a POST with more than max_packets */

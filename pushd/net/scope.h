@@ -42,7 +42,6 @@ struct server_scope {
     const struct websocket_request *upgrading; /* while libwebsockets takes a connection over */
     size_t open, most_open;                    /* connections and WebSockets */
     unsigned leaving;                          /* refused connections that are still open */
-    size_t stored;                             /* bytes in stores */
     bool draining;
     time_t dated;
     char date[ANSWER_DATE];

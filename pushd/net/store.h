@@ -1,6 +1,6 @@
 /*
- * store: the memory of an incomplete body or message. All stores together have the limit
- * receive_bytes.
+ * store: the memory of an incomplete body or message. It counts in
+ * receive_bytes, by engine_keep().
  */
 #ifndef PUSHD_STORE_H
 #define PUSHD_STORE_H

@@ -61,6 +61,8 @@ struct backend {
     bool acks;
     /* A client has opened a session with this request. Returns its bearer for the other calls. */
     void *(*arrive)(void *ctx, struct client *c, const struct request *rq, uint64_t now);
+    /* Is it known who the client is? Until then little is kept of it. May be NULL: always. */
+    bool (*knows)(void *ctx, void *bearer);
     /* The session has ended, after its sockets. */
     void (*leave)(void *ctx, void *bearer);
     /*

@@ -3,6 +3,7 @@
 #include "base/json_read.h"
 #include "base/log.h"
 #include "socketio/hub_state.h"
+#include "socketio/kept.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ void client_ended(void *ctx, struct session *s, const char *reason, bool by_clie
     hub->backend->leave(hub->backend->ctx, c->bearer);
     timer_stop(&c->timeout);
     sio_decoder_clear(&c->decoder);
+    kept_drop(c, c->awaiting);
     s->user = NULL;
     free(c);
 }
@@ -117,6 +119,31 @@ static void packet(struct client *c, struct sio_packet *p, uint64_t now)
         session_end(c->session, END_PACKET);
 }
 
+/* Attachments cannot belong to an event that has no effect but the end of the session. */
+static bool may_have_attachments(const struct client *c)
+{
+    const struct socket *k = c->sockets;
+    while (k && !k->accepted)
+        k = k->next;
+    return k || c->left;
+}
+
+/* Counts what the decoder keeps now. False if the client is gone. */
+static bool count_awaiting(struct client *c)
+{
+    size_t before = c->awaiting, size = sio_decoder_size(&c->decoder);
+    if (size > before && !may_have_attachments(c)) {
+        session_end(c->session, END_PACKET);
+        return false;
+    }
+    if (size > before && !kept_add(c, size - before))
+        return false;
+    if (size < before)
+        kept_drop(c, before - size);
+    c->awaiting = size;
+    return true;
+}
+
 static enum end_reason end_of(const char *wrong)
 {
     return wrong == json_too_deep   ? END_DEPTH
@@ -137,6 +164,8 @@ void client_message(void *ctx, struct session *s, bool binary, const char *data,
     const char *wrong;
     enum sio_step step = binary ? sio_decode_binary(&c->decoder, &limits, data, len, &p, &wrong)
                                 : sio_decode_text(&c->decoder, &limits, data, len, &p, &wrong);
+    if (!count_awaiting(c))
+        return;
     if (step == SIO_WRONG) {
         log_debug("packet refused: %s address=%s", wrong, s->address);
         session_end(s, end_of(wrong));

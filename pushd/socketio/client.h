@@ -25,6 +25,8 @@ struct client {
     struct sio_decoder decoder;
     struct timer timeout; /* until the first namespace is connected */
     size_t inbox;         /* bytes of events that the backend has not processed */
+    size_t kept;          /* bytes of events that cannot go to the backend yet */
+    size_t awaiting;      /* of those, the one whose attachments have not all arrived */
     bool recovers;        /* its handlers ignore an offset after the arguments of an event */
     uint32_t left;        /* a bit for each namespace that was connected and is not now */
 };

@@ -25,6 +25,14 @@ void sio_decoder_clear(struct sio_decoder *d)
     free(a);
 }
 
+size_t sio_decoder_size(const struct sio_decoder *d)
+{
+    const struct sio_awaiting *a = d->awaiting;
+    return a ? sizeof *a + a->attachments * sizeof(struct frame *) +
+                   a->come * sizeof(struct frame) + a->bytes
+             : 0;
+}
+
 static enum sio_step fail(struct sio_decoder *d, const char **wrong, const char *why)
 {
     sio_decoder_clear(d);

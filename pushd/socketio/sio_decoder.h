@@ -31,6 +31,8 @@ enum sio_step sio_decode_text(struct sio_decoder *d, const struct sio_limits *li
 enum sio_step sio_decode_binary(struct sio_decoder *d, const struct sio_limits *limits,
                                 const void *data, size_t len, struct sio_packet *out,
                                 const char **wrong);
+/* The bytes that it keeps; 0 if it awaits nothing. */
+size_t sio_decoder_size(const struct sio_decoder *d);
 /* The session has ended: the awaited attachments will not arrive. */
 void sio_decoder_clear(struct sio_decoder *d);
 

@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/decimal.h"
 #include "socketio/hub_state.h"
+#include "socketio/kept.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -231,6 +232,24 @@ static void give(struct socket *k, const json_t *event, const struct attachments
     backend->receive(backend->ctx, k->client->bearer, &e);
 }
 
+static void drop(struct held *h)
+{
+    for (unsigned i = 0; i < h->attachments; i++)
+        frame_unref(h->attached[i]);
+    free(h->attached);
+    free(h->text);
+    free(h);
+}
+
+static size_t size_of(const struct held *h)
+{
+    size_t size = sizeof *h + (h->text ? strlen(h->text) : 0);
+    for (unsigned i = 0; i < h->attachments; i++)
+        size += sizeof *h->attached[i] + h->attached[i]->size;
+    return size;
+}
+
+/* Must be the last call: it may end the session. */
 static void hold(struct socket *k, struct sio_packet *p)
 {
     size_t len = strlen(p->ack);
@@ -241,17 +260,13 @@ static void hold(struct socket *k, struct sio_packet *p)
     p->attached = NULL;
     h->bytes = p->bytes;
     memcpy(h->ack, p->ack, len);
+    h->size = size_of(h);
+    if (!kept_add(k->client, h->size)) {
+        drop(h);
+        return;
+    }
     *k->held_end = h;
     k->held_end = &h->next;
-}
-
-static void drop(struct held *h)
-{
-    for (unsigned i = 0; i < h->attachments; i++)
-        frame_unref(h->attached[i]);
-    free(h->attached);
-    free(h->text);
-    free(h);
 }
 
 void socket_receive(struct socket *k, struct sio_packet *p)
@@ -289,6 +304,7 @@ void socket_release(struct socket *k)
     struct held *h;
     while ((h = k->held) != NULL) {
         k->held = h->next;
+        kept_drop(k->client, h->size);
         json_t *event = h->text ? json_loads(h->text, JSON_ALLOW_NUL, NULL) : NULL;
         if (event && k->joined && !k->muted)
             give(k, event, &(struct attachments){h->attachments, h->attached}, h->ack, h->bytes);

@@ -25,6 +25,7 @@ struct held {
     struct frame **attached;
     unsigned attachments;
     size_t bytes;
+    size_t size; /* that it is kept with: numbers may be longer than the client wrote them */
     char ack[];
 };
 
