@@ -59,6 +59,7 @@ enum { METRICS_REASONS = 32, METRICS_REASON_MAX = 32 };
     BY(METRIC_REFUSED_LENGTH, counter, "refused_requests", "reason", "length", "")                 \
     BY(METRIC_REFUSED_TIMEOUT, counter, "refused_requests", "reason", "request_timeout", "")       \
     BY(METRIC_REFUSED_RECEIVE, counter, "refused_requests", "reason", "receive_bytes", "")         \
+    BY(METRIC_REFUSED_STRANGER, counter, "refused_requests", "reason", "stranger_bytes", "")       \
     BY(METRIC_REFUSED_CONNECTIONS, counter, "refused_requests", "reason", "max_connections", "")   \
     BY(METRIC_REFUSED_ADDRESS, counter, "refused_requests", "reason",                              \
        "max_connections_per_address", "")                                                          \

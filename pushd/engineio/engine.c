@@ -16,6 +16,7 @@ static const struct refusal BAD_METHOD = {400, "{\"code\":2,\"message\":\"Bad ha
 static const struct refusal BAD_REQUEST = {400, "{\"code\":3,\"message\":\"Bad request\"}",
                                            METRIC_REFUSED_MALFORMED};
 static const struct refusal OVERLAP = {400, "", METRIC_REFUSED_MALFORMED};
+static const struct refusal STRANGER = {503, "", METRIC_REFUSED_STRANGER};
 static const struct refusal FORBIDDEN = {403, "{\"code\":4,\"message\":\"Forbidden\"}",
                                          METRIC_REFUSED_ORIGIN};
 static const struct refusal BAD_PROTOCOL = {
@@ -53,6 +54,12 @@ void engine_free(struct engine *e)
     engine_flush(e);
     admission_free(e->admission);
     free(e);
+}
+
+static bool may_wait(const struct session *s, size_t bytes)
+{
+    const struct engine *e = s->engine;
+    return bytes <= e->config->stranger_bytes || !e->user.knows || e->user.knows(e->user.ctx, s);
 }
 
 /* --- requests --- */
@@ -164,6 +171,8 @@ const struct refusal *engine_refuses_post(struct engine *e, const struct request
         session_end(s, END_ERROR);
         return &OVERLAP;
     }
+    if (!may_wait(s, rq->body_len))
+        return &STRANGER;
     s->coming = request;
     return NULL;
 }
@@ -224,6 +233,17 @@ void engine_ws_broken(struct session *s, void *ws, unsigned code)
         session_end(s, code == WS_TOO_LARGE   ? END_PAYLOAD
                        : code == WS_TRY_LATER ? END_RECEIVE
                                               : END_PACKET);
+}
+
+bool engine_ws_may_wait(struct session *s, void *ws, size_t bytes)
+{
+    if (may_wait(s, bytes))
+        return true;
+    if (ws == s->probe)
+        session_probe_drop(s);
+    else
+        session_end(s, END_STRANGER);
+    return false;
 }
 
 void engine_refused(struct engine *e, enum metric_id metric)

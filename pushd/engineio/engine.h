@@ -33,6 +33,8 @@ struct engine_user {
     void (*ended)(void *ctx, struct session *s, const char *reason, bool by_client);
     /* The transport is WebSocket now. May be NULL. */
     void (*upgraded)(void *ctx, struct session *s);
+    /* Is it known who the client is? May be NULL: always. */
+    bool (*knows)(void *ctx, const struct session *s);
 };
 
 struct engine *engine_new(const struct config *config, struct metrics *metrics,
@@ -48,8 +50,8 @@ void engine_free(struct engine *e);
 /* A polling request, complete with its body. It is answered now or later. */
 void engine_request(struct engine *e, const struct request *rq, void *request, uint64_t now);
 /*
- * A POST whose body may arrive slowly: NULL if it is accepted. It is the only POST of its session
- * until engine_request() or engine_gone(); another one ends the session.
+ * A POST whose body of body_len bytes may arrive slowly: NULL if it is accepted. It is the only
+ * POST of its session until engine_request() or engine_gone(); another one ends the session.
  */
 const struct refusal *engine_refuses_post(struct engine *e, const struct request *rq, void *request,
                                           uint64_t now);
@@ -82,6 +84,9 @@ void engine_refused(struct engine *e, enum metric_id metric);
  * that fill receive_bytes keep out only large messages.
  */
 bool engine_keep(struct engine *e, size_t from, size_t to);
+/* May so many bytes of a message wait for the rest of it? Before the client is known,
+ * stranger_bytes is the limit. False: the WebSocket is closed, as by engine_ws_broken(). */
+bool engine_ws_may_wait(struct session *s, void *ws, size_t bytes);
 
 /* So many connections more (or fewer) are open. */
 void engine_connections(struct engine *e, int more);

@@ -89,7 +89,7 @@ static void begin_body(struct connection *c, size_t len)
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
     const struct request_head *h = c->head;
     uv_buf_t interim = uv_buf_init((char *)go_on, sizeof go_on - 1);
-    struct request rq = {0};
+    struct request rq = {.body_len = h->length};
     describe(c, &rq);
     const struct refusal *no =
         h->length > SMALL ? engine_refuses_post(c->scope->engine, &rq, c, now_of(c)) : NULL;

@@ -56,6 +56,10 @@ static int receive(struct server_scope *scope, struct lws *wsi, struct websocket
         return broken(wsi, ws, WS_TOO_LARGE);
     if (complete && ws->store.len == 0)
         return message(scope, wsi, ws, in, len);
+    if (!engine_ws_may_wait(ws->session, wsi, ws->store.len + len + announced)) {
+        ws->close_code = WS_TRY_LATER;
+        return 0;
+    }
     if (!store_add(scope, &ws->store, in, len))
         return broken(wsi, ws, WS_TRY_LATER);
     if (!complete)

@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/words.h"
 #include "socketio/hub_state.h"
+#include "socketio/kept.h"
 #include "socketio/sio.h"
 
 #include <stdio.h>
@@ -24,7 +25,7 @@ struct hub *hub_new(const struct config *config, struct metrics *metrics, struct
          hub->nsps++)
         hub->nsp[hub->nsps] = alloc_text_of(word, len);
     engine_set_user(engine, &(struct engine_user){hub, client_opened, client_message, client_ended,
-                                                  client_upgraded});
+                                                  client_upgraded, kept_for_known});
     return hub;
 }
 

@@ -9,6 +9,12 @@ static bool is_known(const struct client *c)
     return !backend->knows || backend->knows(backend->ctx, c->bearer);
 }
 
+bool kept_for_known(void *ctx, const struct session *s)
+{
+    (void)ctx;
+    return is_known(s->user);
+}
+
 bool kept_add(struct client *c, size_t bytes)
 {
     size_t kept = c->kept + bytes;

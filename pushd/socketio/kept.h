@@ -10,6 +10,10 @@
 #include <stddef.h>
 
 struct client;
+struct session;
+
+/* For struct engine_user: does the backend know the client? */
+bool kept_for_known(void *ctx, const struct session *s);
 
 /* Keeps this many bytes more. If that exceeds a limit, it ends the session and returns false: the
  * client is gone then. */

@@ -1,4 +1,5 @@
 """What a thousand connections without a good token make the daemon keep: a few kB each."""
+import json
 from base64 import urlsafe_b64encode
 from types import SimpleNamespace
 
@@ -7,7 +8,7 @@ import pytest
 import lone_pushd
 from lablib.facts import wait_for
 from lablib.lab import TOP
-from rawlib.blocking import Connection, WebSocket
+from rawlib.blocking import Connection, Http, WebSocket
 
 CONNECTIONS, MESSAGE = 1000, 100_000
 TWO = '452-/tasks,["x",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]'
@@ -43,6 +44,10 @@ KINDS = {
     "namespace": (lambda server: sent(WebSocket(server), "40/tasks,"), 4),
     "half_a_small_message": (lambda server: WebSocket(server).text("4" + "x" * 4000, final=False),
                              14),
+    "half_a_large_message": (lambda server: sent(WebSocket(server), "40/tasks,").text(
+        "4" + "x" * 15_000, final=False), 40),
+    "half_a_message_too_large": (lambda server: WebSocket(server).text(
+        "4" + "x" * 30_000, final=False), 24),
     "attachments": (lambda server: sent(WebSocket(server), TWO, b"x" * MESSAGE), 24),
     "small_attachments": (lambda server: sent(WebSocket(server), "40/tasks,", TWO, b"x" * 15_000),
                           24),
@@ -94,3 +99,13 @@ def test_a_stranger_is_kept_a_few_kilobytes_of(pushd, kind):
     for client in clients:
         client.close()
     wait_for(lambda: pushd.metric("receiving_bytes") == 0, "nothing to be kept")
+
+
+def test_a_stranger_posts_no_large_body_in_parts(pushd):
+    client = Http(SimpleNamespace(address=pushd.clients))
+    target = "/socket.io/?EIO=4&transport=polling"
+    sid = json.loads(client.request("GET", target).text[1:])["sid"]
+    client.send(f"POST {target}&sid={sid} HTTP/1.1\r\nHost: x\r\nContent-Length: 20000\r\n\r\n4x")
+    assert client.answer().status == 503
+    assert pushd.metric('refused_requests_total{reason="stranger_bytes"}') == 1
+    assert pushd.metric("sessions") == 1

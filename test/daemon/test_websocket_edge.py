@@ -19,8 +19,8 @@ CONNECT, EVENT = "40/tasks,", '42/tasks,1["no_such_event"]'
 
 @pytest.fixture(scope="module")
 def edge(make_world):
-    """A lab with a small max_payload."""
-    return make_world(options=["--max-payload", str(MAX)])
+    """A lab with a small max_payload, which clients without a token may use up."""
+    return make_world(options=["--max-payload", str(MAX), "--stranger-bytes", str(MAX)])
 
 
 @pytest.fixture(autouse=True)
@@ -341,7 +341,8 @@ def test_nothing_is_kept_of_a_size_that_was_only_announced(edge, ws):
 
 
 def test_messages_in_part_have_a_limit_of_all(own_lab):
-    world = own_lab(options=["--receive-bytes", "1MB", "--max-payload", "500000"])
+    world = own_lab(options=["--receive-bytes", "1MB", "--max-payload", "500000",
+                             "--stranger-bytes", "1MB"])
     sockets = []
     for number in range(3):
         sockets.append(WebSocket(world))

@@ -60,7 +60,8 @@ static int setup(void **state)
     m.net.engine = NULL;
     ended[0] = '\0';
     too_much = unwanted = false;
-    engine_set_user(m.engine, &(struct engine_user){&m, on_opened, on_message, on_ended, NULL});
+    engine_set_user(m.engine,
+                    &(struct engine_user){&m, on_opened, on_message, on_ended, NULL, NULL});
     return 0;
 }
 
