@@ -18,7 +18,8 @@ CREATE UNLOGGED TABLE instance (
     name text COLLATE "C" NOT NULL UNIQUE,
     version text NOT NULL,
     opened_at timestamptz NOT NULL,
-    beat_at timestamptz NOT NULL
+    beat_at timestamptz NOT NULL,
+    log_bytes bigint
 );
 COMMENT ON TABLE instance IS 'Running instances of vantage6-pushd';
 COMMENT ON COLUMN instance.incarnation IS
@@ -27,6 +28,7 @@ COMMENT ON COLUMN instance.name IS 'Name that the daemon gave itself';
 COMMENT ON COLUMN instance.version IS 'Version of the daemon';
 COMMENT ON COLUMN instance.opened_at IS 'When it called open()';
 COMMENT ON COLUMN instance.beat_at IS 'When it last called beat()';
+COMMENT ON COLUMN instance.log_bytes IS 'Size of the log at that time; NULL before the first beat';
 
 CREATE UNLOGGED TABLE lease (
     sid text COLLATE "C" PRIMARY KEY,
@@ -95,6 +97,22 @@ COMMENT ON TABLE received IS 'How far receive() has taken what clients of each v
 COMMENT ON COLUMN received.stream IS 'Random name of one life of a vantage6-pushd';
 COMMENT ON COLUMN received.seq IS 'Number of the last item taken';
 COMMENT ON COLUMN received.taken_at IS 'When that was; a row is forgotten a week later';
+
+-- Keyed by the incarnation too: two instances never wait for each other here.
+CREATE UNLOGGED TABLE sent (
+    principal_id integer NOT NULL,
+    incarnation bigint NOT NULL,
+    events double precision NOT NULL,
+    bytes double precision NOT NULL,
+    at timestamptz NOT NULL,
+    PRIMARY KEY (principal_id, incarnation)
+);
+COMMENT ON TABLE sent IS 'How much each principal has sent in the last seconds: see count_sent()';
+COMMENT ON COLUMN sent.principal_id IS 'The principal';
+COMMENT ON COLUMN sent.incarnation IS 'Incarnation that took it';
+COMMENT ON COLUMN sent.events IS 'Events; of older ones only a part counts';
+COMMENT ON COLUMN sent.bytes IS 'Bytes of these events, counted in the same way';
+COMMENT ON COLUMN sent.at IS 'When it was last counted';
 
 CREATE TABLE deferred (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -329,6 +329,7 @@ BEGIN
     PERFORM set_config('lock_timeout', '100ms', true);
     PERFORM attempt('note_upgraded', format('note_upgraded(%L)', upgraded));
     PERFORM attempt('end_dead', 'end_dead()');
+    PERFORM attempt('measure_log', format('measure_log(%s)', incarnation), lock_may_fail => true);
     PERFORM attempt('keep_seen', format('fire_deferred() FROM keep_seen(%s)', incarnation));
     PERFORM attempt('retry_deferred', 'fire_deferred() FROM retry_deferred()');
     PERFORM attempt('fold_logs', 'fire_deferred() FROM fold_logs()');

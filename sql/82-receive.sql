@@ -183,6 +183,7 @@ CREATE FUNCTION receive_logic(incarnation bigint, stream text, items json)
     SET search_path = pg_catalog, vantage6_events, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE
     last bigint;
+    more json;
 BEGIN
     items := without_nul(items);
     PERFORM check_incarnation(incarnation);
@@ -191,12 +192,17 @@ BEGIN
     SELECT r.seq INTO last FROM received AS r
     WHERE r.stream = receive_logic.stream FOR NO KEY UPDATE;
     SELECT max(x.seq) INTO taken FROM json_to_recordset(items) AS x (seq bigint);
-    IF taken > last THEN
+    more := costs(incarnation, last, items);
+    IF taken > last AND NOT log_is_full(incarnation) THEN
         report := take_items(incarnation, last, items);
         UPDATE received AS r SET (seq, taken_at) = (receive_logic.taken, now())
         WHERE r.stream = receive_logic.stream;
     ELSE
         taken := last;
+    END IF;
+    IF more IS NOT NULL THEN
+        SELECT json_object_agg(p.key, p.value) INTO report
+        FROM (SELECT * FROM json_each(report) UNION ALL SELECT * FROM json_each(more)) AS p;
     END IF;
     RETURN NEXT;
 END $$;
@@ -205,7 +211,8 @@ COMMENT ON FUNCTION receive_logic(bigint, text, json) IS
     'numbered in the stream; items up to the last seq taken of it are skipped. Returns the highest '
     'seq taken, and a report or NULL: {"gauges": [{"sid", "gauges": [{"name", "labels": {}, '
     '"value"}]}: from now on those of that client], "said": [{"principal", "event", "text"}: for '
-    'the log], "refused": [{"principal", "event", "reason", "n"}: had no effect]}. Reasons: '
+    'the log], "refused": [{"principal", "event", "reason", "n"}: had no effect]}, and what '
+    'costs() adds. If the log is full, nothing is taken: send it again later. Reasons: '
     'principal (HQ has none like that now), user (it was no node), shape, run (not a run of the '
     'node), size, full (run.log), locked (too much waits for locks). Errors: V6010; 55P03 if HQ''s '
     'tables are locked for 0.5 s.';

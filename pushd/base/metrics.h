@@ -79,12 +79,17 @@ enum { METRICS_REASONS = 32, METRICS_REASON_MAX = 32 };
     BY(METRIC_CLOSED_TIMEOUT, counter, "closed_sessions", "reason", "ping_timeout", "")            \
     BY(METRIC_CLOSED_IDLE, counter, "closed_sessions", "reason", "connect_timeout", "")            \
     BY(METRIC_CLOSED_TOKEN, counter, "closed_sessions", "reason", "token", "")                     \
+    BY(METRIC_CLOSED_PRINCIPAL, counter, "closed_sessions", "reason",                              \
+       "max_connections_per_principal", "")                                                        \
     BY(METRIC_CLOSED_DOUBT, counter, "closed_sessions", "reason", "doubt", "")                     \
     BY(METRIC_CLOSED_STOPPING, counter, "closed_sessions", "reason", "stopping", "")               \
     BY(METRIC_PAUSED_INBOX, counter, "paused_clients", "reason", "inbox_bytes",                    \
        "Times that a client was not read from for a while")                                        \
     BY(METRIC_PAUSED_EVENTS, counter, "paused_clients", "reason", "event_rate", "")                \
     BY(METRIC_PAUSED_BYTES, counter, "paused_clients", "reason", "byte_rate", "")                  \
+    BY(METRIC_PAUSED_PRINCIPAL, counter, "paused_clients", "reason", "principal", "")              \
+    X(METRIC_LOG_FILL, gauge, "log_fill",                                                          \
+      "Size of the event log as a part of max_log_bytes; 0 below three quarters")                  \
     BY(METRIC_TOKENS_GOOD, counter, "tokens", "verdict", "good", "Tokens judged")                  \
     BY(METRIC_TOKENS_EXPIRED, counter, "tokens", "verdict", "expired", "")                         \
     BY(METRIC_TOKENS_INVALID, counter, "tokens", "verdict", "invalid", "")                         \

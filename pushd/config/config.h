@@ -35,7 +35,8 @@ struct config {
     uint64_t ping_interval, ping_timeout, connect_timeout, claim_timeout, upgrade_timeout;
     uint64_t request_timeout, ack_timeout;
     /* limits */
-    int max_connections, max_connections_per_address, max_polling;
+    int max_connections, max_connections_per_address, max_connections_per_principal;
+    int max_polling;
     int handshake_rate; /* 0 = any */
     size_t max_payload;
     int max_attachments, max_packets, max_depth;

@@ -89,6 +89,9 @@ static const struct option LIMITS[] = {
           "session: the one that is idle longest makes room, and if none is idle, the new one is "
           "refused. An IPv6 address counts by its /64, since one host can have all addresses of "
           "such a net."),
+    COUNT(max_connections_per_principal, "1000", 1, 1000000,
+          "connections of one user or node to this instance",
+          "Beyond it the oldest one is closed. A connection to a second namespace counts again."),
     COUNT(max_polling, "20000", 1, 1000000, "connections without a WebSocket",
           "More are refused with status 503. Each may hold a request open."),
     COUNT(handshake_rate, "1000", 0, 1000000,

@@ -116,7 +116,11 @@ static struct page readyz(const struct admin *a)
     if (page.len > 0)
         return page;
     free(page.body);
-    return text_page(200, "ready");
+    const char *note = a->source.note ? a->source.note(a->source.ctx) : NULL;
+    if (!note)
+        return text_page(200, "ready");
+    page.body = alloc_format("ready\n%s\n", note);
+    return (struct page){200, PLAIN, page.body, strlen(page.body)};
 }
 
 static struct page metrics(const struct admin *a)

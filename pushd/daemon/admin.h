@@ -17,6 +17,8 @@ struct admin_source {
     void *ctx;
     /* Says each reason for not being ready. None means ready. */
     void (*reasons)(void *ctx, void (*say)(void *to, const char *reason), void *to);
+    /* What an operator should know though it is ready, or NULL. May be NULL. */
+    const char *(*note)(void *ctx);
     /* The OpenMetrics text, malloc'd; NULL if memory is exhausted. */
     char *(*metrics)(void *ctx, size_t *len);
 };

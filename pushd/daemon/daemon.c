@@ -112,6 +112,11 @@ static void reasons(void *ctx, void (*say)(void *to, const char *reason), void *
         say(to, db);
 }
 
+static const char *note(void *ctx)
+{
+    return db_note(((struct daemon *)ctx)->db);
+}
+
 static void not_ready(void *to, const char *reason)
 {
     (void)reason;
@@ -250,7 +255,7 @@ static void start_loop(struct daemon *d)
 /* Opens everything that can fail permanently. One line in err if it does. */
 static int open_all(struct daemon *d, char *err, size_t size)
 {
-    struct admin_source source = {.ctx = d, .reasons = reasons, .metrics = metrics};
+    struct admin_source source = {.ctx = d, .reasons = reasons, .note = note, .metrics = metrics};
     struct keys_env keys = {d->config, &d->loop, &d->metrics, use_keys, d};
     d->server = server_open(d->config, &d->loop, d->wheel, d->engine, err, size);
     if (!d->server)

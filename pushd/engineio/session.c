@@ -36,6 +36,7 @@ static const struct end_kind {
     [END_PACKETS] = {"parse error", "1", METRIC_CLOSED_PACKETS, 0, false},
     [END_QUEUE_FULL] = {"queue full", NULL, METRIC_CLOSED_QUEUE_FULL, 0, true},
     [END_DISMISSED] = {"dismissed", NULL, METRIC_CLOSED_TOKEN, 0, false},
+    [END_PRINCIPAL] = {"too many connections", NULL, METRIC_CLOSED_PRINCIPAL, 0, true},
     [END_DOUBT] = {"rights in doubt", NULL, METRIC_CLOSED_DOUBT, 0, true},
     [END_IDLE] = {"no namespace", NULL, METRIC_CLOSED_IDLE, 0, false},
     [END_DRAIN] = {"server shutting down", NULL, METRIC_CLOSED_STOPPING, 0, true},
@@ -351,9 +352,10 @@ void session_turn(struct engine *e)
 
 static enum metric_id metric_of(enum pause_reason why)
 {
-    return why == PAUSE_INBOX    ? METRIC_PAUSED_INBOX
-           : why == PAUSE_EVENTS ? METRIC_PAUSED_EVENTS
-                                 : METRIC_PAUSED_BYTES;
+    return why == PAUSE_INBOX       ? METRIC_PAUSED_INBOX
+           : why == PAUSE_EVENTS    ? METRIC_PAUSED_EVENTS
+           : why == PAUSE_PRINCIPAL ? METRIC_PAUSED_PRINCIPAL
+                                    : METRIC_PAUSED_BYTES;
 }
 
 void session_pause(struct session *s, enum pause_reason why, bool paused)

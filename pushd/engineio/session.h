@@ -45,6 +45,7 @@ enum end_reason {
     END_PACKETS,     /* a POST with more than max_packets */
     END_QUEUE_FULL,  /* its queue was full */
     END_DISMISSED,   /* a layer above refused it */
+    END_PRINCIPAL,   /* its principal has newer connections, as many as it may have */
     END_DOUBT,       /* a layer above may have withheld something from it */
     END_IDLE,        /* no namespace within connect_timeout */
     END_DRAIN        /* pushd stops */
@@ -52,9 +53,10 @@ enum end_reason {
 
 /* Why pushd does not read from a client. Each reason is set and cleared separately. */
 enum pause_reason {
-    PAUSE_INBOX = 1,  /* the backend has still to process what it sent */
-    PAUSE_EVENTS = 2, /* it sends too many events a second */
-    PAUSE_BYTES = 4   /* it sends too many bytes a second */
+    PAUSE_INBOX = 1,    /* the backend has still to process what it sent */
+    PAUSE_EVENTS = 2,   /* it sends too many events a second */
+    PAUSE_BYTES = 4,    /* it sends too many bytes a second */
+    PAUSE_PRINCIPAL = 8 /* all connections of its principal together send too much */
 };
 
 struct session {

@@ -12,8 +12,8 @@
 /* --- reading a report --- */
 
 /* A report needs 6: labels are an object in a gauge, in a list, in an object, in a list, in the
- * report. */
-enum { DEPTH_MAX = 8 };
+ * report. PAUSE_MAX: milliseconds. */
+enum { DEPTH_MAX = 8, PAUSE_MAX = 3600000 };
 
 struct reading {
     const struct client_report_calls *calls;
@@ -51,13 +51,33 @@ static bool read_said(const struct reading *r, json_t *item)
     return true;
 }
 
+static bool read_over(const struct reading *r, json_t *item)
+{
+    json_int_t principal, ms;
+    const char *reason;
+    if (json_unpack(item, "{sI ss sI}", "principal", &principal, "reason", &reason, "ms", &ms) !=
+            0 ||
+        ms < 1 || ms > PAUSE_MAX)
+        return false;
+    r->calls->over(r->ctx, principal, reason, ms);
+    return true;
+}
+
+static bool read_log(const struct reading *r, json_t *item)
+{
+    json_int_t bytes, most;
+    if (json_unpack(item, "{sI sI}", "bytes", &bytes, "most", &most) != 0 || bytes < 0 || most < 1)
+        return false;
+    r->calls->log(r->ctx, bytes, most);
+    return true;
+}
+
 static const struct {
     const char *key;
     bool (*read)(const struct reading *r, json_t *item);
 } PARTS[] = {
-    {"gauges", read_gauges},
-    {"refused", read_refused},
-    {"said", read_said},
+    {"gauges", read_gauges},   {"log", read_log},   {"over", read_over},
+    {"refused", read_refused}, {"said", read_said},
 };
 
 bool client_report_read(const char *text, const struct client_report_calls *calls, void *ctx)
@@ -84,7 +104,10 @@ struct client_reports {
     struct client_report_setup setup;
     uint64_t now; /* of the report */
     struct log_limit lines;
-    bool full; /* max_gauges was reached */
+    bool full;   /* max_gauges was reached */
+    double fill; /* of the event log, as the last report said it */
+    enum { LOG_SMALL, LOG_LARGE, LOG_FULL } log;
+    char note[128];
 };
 
 struct client_reports *client_reports_new(const struct client_report_setup *setup)
@@ -171,13 +194,58 @@ static void on_said(void *ctx, int64_t principal, const char *event, const char 
                   cut(event), event, cut(text), text);
 }
 
+static void on_over(void *ctx, int64_t principal, const char *reason, int64_t ms)
+{
+    struct client_reports *r = ctx;
+    r->setup.pause(r->setup.ctx, principal, (uint64_t)ms, r->now);
+    if (may_say(r))
+        log_warning("a principal sends too much and is not read from principal=%lld reason=%.*s "
+                    "ms=%lld",
+                    (long long)principal, cut(reason), reason, (long long)ms);
+}
+
+static void on_log(void *ctx, int64_t bytes, int64_t most)
+{
+    struct client_reports *r = ctx;
+    r->fill = (double)bytes / (double)most;
+    snprintf(r->note, sizeof r->note, "event log: %lld of %lld bytes (max_log_bytes)%s",
+             (long long)bytes, (long long)most, bytes >= most ? "; what clients send waits" : "");
+}
+
+/* A report without the log says that it is small. */
+static void note_log(struct client_reports *r)
+{
+    int now = r->fill >= 1 ? LOG_FULL : r->fill > 0 ? LOG_LARGE : LOG_SMALL, before = (int)r->log;
+    r->log = now;
+    metrics_set(r->setup.metrics, METRIC_LOG_FILL, r->fill);
+    if (now > before)
+        log_warning("%s; raise it, or shorten retention", r->note);
+    else if (now < before)
+        log_info("event log: %s", now == LOG_SMALL ? "below three quarters of max_log_bytes again"
+                                                   : "below max_log_bytes again");
+}
+
+const char *client_reports_note(const struct client_reports *r)
+{
+    return r->log == LOG_SMALL ? NULL : r->note;
+}
+
 void client_reports_take(struct client_reports *r, const char *report, uint64_t now)
 {
-    static const struct client_report_calls calls = {on_gauges, on_refused, on_said};
+    static const struct client_report_calls calls = {on_gauges, on_refused, on_said, on_over,
+                                                     on_log};
     r->now = now;
     if (client_report_read(report, &calls, r))
         return;
     metrics_add(r->setup.metrics, METRIC_DB_ERRORS, 1);
     if (may_say(r))
         log_warning("a report of the database is malformed, in part or in whole, which is ignored");
+}
+
+void client_reports_answer(struct client_reports *r, const char *report, uint64_t now)
+{
+    r->fill = 0;
+    if (report)
+        client_reports_take(r, report, now);
+    note_log(r);
 }

@@ -191,6 +191,11 @@ const char *db_reason(const struct db *db)
     return reason ? reason : work_link_reason(db->work);
 }
 
+const char *db_note(const struct db *db)
+{
+    return work_link_note(db->work);
+}
+
 struct gauges *db_gauges(const struct db *db)
 {
     return db->env.gauges;

@@ -26,6 +26,8 @@ struct db *db_open(const struct config *config, uv_loop_t *loop, struct hub *hub
 const struct backend *db_backend(struct db *db);
 /* Why the hub receives no events now; NULL if it does. Valid until the loop continues. */
 const char *db_reason(const struct db *db);
+/* What an operator should know though it works, or NULL. Valid until the loop continues. */
+const char *db_note(const struct db *db);
 /* The gauges that it reports for clients. */
 struct gauges *db_gauges(const struct db *db);
 /* Reports the rest to the database, for at most 2 s, then frees db. Its handles close in the next

@@ -103,28 +103,48 @@ static void on_received(void *ctx, const PGresult *r)
     }
     if (!good(w, r))
         return;
-    if (!PQgetisnull(r, 0, 1))
-        client_reports_take(w->reports, PQgetvalue(r, 0, 1), uv_now(w->env->loop));
+    client_reports_answer(w->reports, PQgetisnull(r, 0, 1) ? NULL : PQgetvalue(r, 0, 1),
+                          uv_now(w->env->loop));
     if (inbox_taken(w->inbox, answer_integer(r, 0, 0)))
         send_inbox(w);
 }
 
-static void send_inbox(struct work_link *w)
+static void send_items(struct work_link *w, const char *items)
 {
-    char incarnation[24], *items;
-    if (!working(w) || w->received || !(items = inbox_batch(w->inbox)))
-        return;
+    char incarnation[24];
     w->received = w->incarnation;
     snprintf(incarnation, sizeof incarnation, "%lld", (long long)w->incarnation);
     const char *values[] = {incarnation, w->stream, items};
     link_send(w->link, &st_receive, values, on_received, w);
+}
+
+static void send_inbox(struct work_link *w)
+{
+    char *items;
+    if (!working(w) || w->received || !(items = inbox_batch(w->inbox)))
+        return;
+    send_items(w, items);
     free(items);
+}
+
+/* Sends what there is, if only to learn how large the event log is. */
+static void send_inbox_or_ask(struct work_link *w)
+{
+    send_inbox(w);
+    if (!w->received)
+        send_items(w, "[]");
 }
 
 static bool is_here(void *ctx, const char *sid)
 {
     struct work_link *w = ctx;
     return hub_has(w->env->hub, sid);
+}
+
+static void pause_principal(void *ctx, int64_t principal, uint64_t ms, uint64_t now)
+{
+    struct work_link *w = ctx;
+    hub_pause(w->env->hub, principal, ms, now);
 }
 
 static void on_item_left(void *ctx, const char *sid, size_t bytes)
@@ -300,7 +320,7 @@ static void beat(void *ctx)
         free(upgraded);
     }
     reconcile(w);
-    send_inbox(w);
+    send_inbox_or_ask(w);
     ack_reports_retry(w->ack_reports);
     send_ack_reports(w);
     client_reports_sum_up(w->reports, uv_now(w->env->loop));
@@ -362,8 +382,8 @@ struct work_link *work_link_new(const struct db_env *env)
     w->moved = must(json_array());
     w->reporting = must(json_array());
     w->upgraded = must(json_array());
-    w->reports = client_reports_new(
-        &(struct client_report_setup){env->config, env->metrics, env->gauges, is_here, w});
+    w->reports = client_reports_new(&(struct client_report_setup){
+        env->config, env->metrics, env->gauges, is_here, pause_principal, w});
     sid_new(w->stream);
     w->beat_timer = timers_new(env->loop, beat, w);
     w->presence_timer = timers_new(env->loop, on_presence_timer, w);
@@ -392,6 +412,11 @@ void work_link_free(struct work_link *w)
 const char *work_link_reason(const struct work_link *w)
 {
     return link_reason(w->link);
+}
+
+const char *work_link_note(const struct work_link *w)
+{
+    return client_reports_note(w->reports);
 }
 
 bool work_link_idle(const struct work_link *w)

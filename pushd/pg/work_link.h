@@ -34,6 +34,8 @@ void work_link_moved(struct work_link *w, int64_t principal);
 
 /* NULL if it works. */
 const char *work_link_reason(const struct work_link *w);
+/* What an operator should know though it works, or NULL. */
+const char *work_link_note(const struct work_link *w);
 /* True if it waits for no answer of the database. */
 bool work_link_idle(const struct work_link *w);
 

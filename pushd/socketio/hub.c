@@ -3,6 +3,7 @@
 #include "base/words.h"
 #include "socketio/hub_state.h"
 #include "socketio/kept.h"
+#include "socketio/principal.h"
 #include "socketio/sio.h"
 
 #include <stdio.h>
@@ -42,6 +43,7 @@ void hub_set_offsets(struct hub *hub, struct offset_log *offsets)
 void hub_free(struct hub *hub)
 {
     hub_read_marks(hub, NULL, NULL);
+    principals_free(hub);
     rooms_free(hub->rooms);
     for (unsigned i = 0; i < hub->nsps; i++)
         free(hub->nsp[i]);
@@ -206,6 +208,7 @@ void hub_set_rooms(struct hub *hub, const struct registration *a, uint64_t now)
     k->offsets =
         k->pid[0] && a->principal && (a->recovers || (k->offsets && k->principal == a->principal));
     k->principal = a->principal;
+    principal_set(k, a->principal);
     k->muted = a->principal == 0;
     socket_ready(k);
     socket_rooms(k, a->principal ? a->rooms : "");

@@ -85,6 +85,8 @@ void hub_ack(struct hub *hub, const char *sid, const char *ack, const char *args
              const struct attachments *with);
 /* The backend has processed (or refused) an event of this client; bytes is its size. */
 void hub_taken(struct hub *hub, const char *sid, size_t bytes);
+/* This principal has sent too much: pushd reads from none of its sockets for so long. */
+void hub_pause(struct hub *hub, int64_t principal, uint64_t ms, uint64_t now);
 /* Does this socket still exist? */
 bool hub_has(struct hub *hub, const char *sid);
 

@@ -20,6 +20,7 @@ struct hub {
     const struct backend *backend;
     struct socket *sockets; /* by sid */
     struct rooms *rooms;
+    struct principal *principals; /* by id */
     char *nsp[CONFIG_NAMESPACES_MAX];
     unsigned nsps;
     struct socket *fresh;       /* joined since the read under way began */

@@ -3,6 +3,7 @@
 #include "base/decimal.h"
 #include "socketio/hub_state.h"
 #include "socketio/kept.h"
+#include "socketio/principal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,7 @@ void socket_close(struct socket *k, const char *reason, bool by_client)
     struct client *c = k->client;
     struct hub *hub = c->hub;
     unlink_socket(k);
+    principal_set(k, 0);
     socket_settle(k);
     socket_ready(k);
     socket_rooms(k, "");

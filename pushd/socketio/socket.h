@@ -54,7 +54,9 @@ struct socket {
     char pid[SID_LEN + 1];   /* empty = none */
     struct resume *resume;   /* NULL = it resumes nothing */
     int64_t principal;
-    size_t inbox; /* its share of the client's */
+    struct principal *owner;            /* the same, once its rooms are known; NULL = nobody */
+    struct socket *own_prev, *own_next; /* in the owner's list */
+    size_t inbox;                       /* its share of the client's */
     struct held *held, **held_end;
     struct ack_queue *instructions; /* NULL = it has had none */
     /* The snapshot of the first admission and its text, until a read includes it. */

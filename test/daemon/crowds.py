@@ -6,8 +6,9 @@ import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SPARE_FILES = 500
-# A crowd comes from one address.
-OPTIONS = ["--max-connections-per-address", "1000000", "--handshake-rate", "0"]
+# A crowd comes from one address, and few principals.
+OPTIONS = ["--max-connections-per-address", "1000000", "--handshake-rate", "0",
+           "--max-connections-per-principal", "1000000"]
 
 
 def room_for(clients):

@@ -7,7 +7,8 @@
 \i test/hq/receive.psql
 -- Old, so that each part has something to do. parts() has what was not done.
 CREATE FUNCTION pg_temp.age() RETURNS void LANGUAGE sql AS $$
-    UPDATE vantage6_events.instance SET beat_at = now() - interval '19 s' WHERE name = 'regress';
+    UPDATE vantage6_events.instance SET (beat_at, log_bytes) =
+        (now() - interval '19 s', NULL) WHERE name = 'regress';
     INSERT INTO vantage6_events.instance (name, version, opened_at, beat_at)
     VALUES ('dead', '1', now() - interval '1 day', now() - interval '1 day');
     UPDATE vantage6_events.lease SET transport = 'polling';
@@ -24,6 +25,7 @@ CREATE FUNCTION pg_temp.age() RETURNS void LANGUAGE sql AS $$
     INSERT INTO vantage6_events.resumable (key, principal_id, subject, nsp, ended_at)
     VALUES ('k', 1, '1', '/tasks', '2000-01-01');
     INSERT INTO vantage6_events.received VALUES ('s', 1, '2000-01-01');
+    INSERT INTO vantage6_events.sent VALUES (1, 0, 1, 1, '2000-01-01');
     INSERT INTO vantage6_events.failure VALUES ('f', 1, 1, '2000-01-01', 'e');
     INSERT INTO vantage6_events.event (slot, tli, emitted_at, namespace, rooms, name, payload)
     SELECT i, 1, '2000-01-01', '/tasks', '{everyone}', 'old', '["old"]'
@@ -47,6 +49,9 @@ CREATE FUNCTION pg_temp.undone() RETURNS TABLE (undone text) LANGUAGE sql AS $$
         ('tidy_announced', EXISTS (SELECT FROM vantage6_events.announced WHERE NOT online)),
         ('tidy_resumable', EXISTS (SELECT FROM vantage6_events.resumable WHERE key = 'k')),
         ('tidy_received', EXISTS (SELECT FROM vantage6_events.received WHERE stream = 's')),
+        ('measure_log', (SELECT log_bytes IS NULL FROM vantage6_events.instance
+                         WHERE name = 'regress')),
+        ('tidy_sent', EXISTS (SELECT FROM vantage6_events.sent)),
         ('tidy_failures', EXISTS (SELECT FROM vantage6_events.failure WHERE part = 'f')),
         ('empty_slot', (SELECT count(*) = 3 FROM vantage6_events.event WHERE name = 'old'))
     ) AS v (part, undone) WHERE undone
@@ -92,7 +97,8 @@ EXCEPTION WHEN SQLSTATE 'P0099' THEN
 END $$;
 SELECT p, b.* FROM unnest(ARRAY['note_upgraded', 'end_dead', 'keep_seen', 'retry_deferred',
     'fold_logs', 'repeat_instructions', 'tidy_tasks', 'tidy_instructions', 'tidy_rights',
-    'tidy_announced', 'tidy_resumable', 'tidy_received', 'tidy_failures', 'empty_slot']) AS p,
+    'tidy_announced', 'tidy_resumable', 'tidy_received', 'tidy_sent', 'tidy_failures',
+    'measure_log', 'empty_slot']) AS p,
     pg_temp.broken(p) AS b;
 RESET client_min_messages;
 -- A trigger of HQ that runs when the transaction commits.

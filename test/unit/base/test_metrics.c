@@ -65,6 +65,7 @@ static void a_family_has_one_head_and_a_sample_for_each_value_of_its_label(void 
                                  "vantage6_pushd_paused_clients_total{reason=\"inbox_bytes\"} 0\n"
                                  "vantage6_pushd_paused_clients_total{reason=\"event_rate\"} 4\n"
                                  "vantage6_pushd_paused_clients_total{reason=\"byte_rate\"} 0\n"
+                                 "vantage6_pushd_paused_clients_total{reason=\"principal\"} 0\n"
                                  "# TYPE "));
     free(text);
 }

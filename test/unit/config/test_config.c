@@ -77,6 +77,7 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_int_equal(config.client_log_rate, 10);
     assert_int_equal(config.max_connections, 50000);
     assert_int_equal(config.max_connections_per_address, 10000);
+    assert_int_equal(config.max_connections_per_principal, 1000);
     assert_int_equal(config.max_polling, 20000);
     assert_int_equal(config.handshake_rate, 1000);
     assert_int_equal(config.event_rate, 200);

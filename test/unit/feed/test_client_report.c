@@ -26,14 +26,24 @@ static bool here(void *ctx, const char *sid)
     return strcmp(sid, "gone") != 0;
 }
 
+/* Who is not read from, and how long. */
+static char paused[64];
+
+static void pause_principal(void *ctx, int64_t principal, uint64_t ms, uint64_t at)
+{
+    assert_null(ctx);
+    assert_true(at == now);
+    snprintf(paused, sizeof paused, "%lld %llu", (long long)principal, (unsigned long long)ms);
+}
+
 static int begin(int max_gauges, int client_log_rate)
 {
     config.max_gauges = max_gauges;
     config.client_log_rate = client_log_rate;
     metrics = (struct metrics){.value = {0}};
     gauges = gauges_new((size_t)max_gauges);
-    reports =
-        client_reports_new(&(struct client_report_setup){&config, &metrics, gauges, here, NULL});
+    reports = client_reports_new(
+        &(struct client_report_setup){&config, &metrics, gauges, here, pause_principal, NULL});
     now = 1000;
     return 0;
 }
@@ -211,6 +221,63 @@ static void client_log_rate_0_says_nothing(void **state)
     assert_string_equal(written, "");
 }
 
+static void who_sends_too_much_is_not_read_from_and_that_is_told(void **state)
+{
+    static const char over[] = "{\"over\":[{\"principal\":7,\"reason\":\"a_rate\",\"ms\":1500}]}";
+    (void)state;
+    take(over);
+    wrote("WARN ", "a principal sends too much and is not read from principal=7 reason=a_rate "
+                   "ms=1500");
+    assert_string_equal(paused, "7 1500");
+    teardown(NULL);
+    begin(2, 0); /* told or not */
+    paused[0] = '\0';
+    take(over);
+    assert_string_equal(written, "");
+    assert_string_equal(paused, "7 1500");
+}
+
+static void give_answer(void)
+{
+    client_reports_answer(reports, report, now);
+}
+
+static void answer(const char *text)
+{
+    report = text;
+    capture(give_answer);
+}
+
+static void a_large_log_is_told_when_that_changes(void **state)
+{
+    static const char large[] = "{\"log\":[{\"bytes\":80,\"most\":100}]}";
+    static const char full[] = "{\"log\":[{\"bytes\":120,\"most\":100}]}";
+    (void)state;
+    assert_null(client_reports_note(reports));
+    answer(large);
+    wrote("WARN ", "event log: 80 of 100 bytes (max_log_bytes); raise it, or shorten retention");
+    assert_string_equal(client_reports_note(reports), "event log: 80 of 100 bytes (max_log_bytes)");
+    assert_true(metrics.value[METRIC_LOG_FILL] == 0.8);
+    answer(large);
+    assert_string_equal(written, "");
+    answer(full);
+    wrote("WARN ", "event log: 120 of 100 bytes (max_log_bytes); what clients send waits; raise "
+                   "it, or shorten retention");
+    assert_true(metrics.value[METRIC_LOG_FILL] == 1.2);
+    answer(large);
+    wrote("INFO ", "event log: below max_log_bytes again");
+    take("{\"said\":[]}"); /* of something else */
+    assert_string_equal(written, "");
+    assert_non_null(client_reports_note(reports));
+    answer("{}");
+    wrote("INFO ", "event log: below three quarters of max_log_bytes again");
+    assert_null(client_reports_note(reports));
+    assert_true(metrics.value[METRIC_LOG_FILL] == 0);
+    answer(full);
+    answer(NULL);
+    assert_null(client_reports_note(reports));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -223,6 +290,8 @@ int main(void)
         TEST(max_gauges_0_keeps_none_and_counts_none),
         TEST(lines_past_client_log_rate_are_left_out_and_their_number_is_said),
         TEST(client_log_rate_0_says_nothing),
+        TEST(who_sends_too_much_is_not_read_from_and_that_is_told),
+        TEST(a_large_log_is_told_when_that_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,9 +45,22 @@ static void on_said(void *ctx, int64_t principal, const char *event, const char 
     note("said %lld %s %s\n", (long long)principal, event, text);
 }
 
+static void on_over(void *ctx, int64_t principal, const char *reason, int64_t ms)
+{
+    assert_ptr_equal(ctx, noted);
+    note("over %lld %s %lld\n", (long long)principal, reason, (long long)ms);
+}
+
+static void on_log(void *ctx, int64_t bytes, int64_t most)
+{
+    assert_ptr_equal(ctx, noted);
+    note("log %lld %lld\n", (long long)bytes, (long long)most);
+}
+
 static bool read_report(const char *text)
 {
-    static const struct client_report_calls calls = {on_gauges, on_refused, on_said};
+    static const struct client_report_calls calls = {on_gauges, on_refused, on_said, on_over,
+                                                     on_log};
     noted[0] = '\0';
     return client_report_read(text, &calls, noted);
 }
@@ -58,8 +71,11 @@ static void each_part_is_given_to_its_function(void **state)
     assert_true(read_report(
         "{\"said\":[{\"principal\":3,\"event\":\"error\",\"text\":\"oh no\"}],"
         "\"gauges\":[{\"sid\":\"s\",\"gauges\":[1,2]},{\"sid\":\"t\",\"gauges\":[]}],"
-        "\"refused\":[{\"principal\":1,\"event\":\"e v\",\"reason\":\"r\",\"n\":3}],\"later\":1}"));
-    assert_string_equal(noted, "gauges s 2\ngauges t 0\nrefused 1 e v r 3\nsaid 3 error oh no\n");
+        "\"refused\":[{\"principal\":1,\"event\":\"e v\",\"reason\":\"r\",\"n\":3}],\"later\":1,"
+        "\"over\":[{\"principal\":5,\"reason\":\"a_rate\",\"ms\":3600000}],"
+        "\"log\":[{\"bytes\":8,\"most\":10}]}"));
+    assert_string_equal(noted, "gauges s 2\ngauges t 0\nlog 8 10\nover 5 a_rate 3600000\n"
+                               "refused 1 e v r 3\nsaid 3 error oh no\n");
 }
 
 static void a_report_may_be_empty(void **state)
@@ -86,6 +102,12 @@ static void what_is_malformed_is_left_out_alone(void **state)
         "\"refused\":[{\"principal\":1,\"event\":\"e\",\"n\":1}],"
         "\"gauges\":[{\"sid\":\"s\",\"gauges\":[]}]",
         "\"said\":[{\"principal\":1,\"event\":\"e\"}],\"gauges\":[{\"sid\":\"s\",\"gauges\":[]}]",
+        "\"over\":[{\"principal\":5,\"reason\":\"r\",\"ms\":0}],"
+        "\"gauges\":[{\"sid\":\"s\",\"gauges\":[]}]",
+        "\"over\":[{\"principal\":5,\"reason\":\"r\",\"ms\":3600001}],"
+        "\"gauges\":[{\"sid\":\"s\",\"gauges\":[]}]",
+        "\"log\":[{\"bytes\":1,\"most\":0}],\"gauges\":[{\"sid\":\"s\",\"gauges\":[]}]",
+        "\"log\":[{\"bytes\":-1,\"most\":1}],\"gauges\":[{\"sid\":\"s\",\"gauges\":[]}]",
         "\"said\":null,\"gauges\":[{\"sid\":\"s\",\"gauges\":[]}]",
     };
     char text[1024];
