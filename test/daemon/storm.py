@@ -183,6 +183,10 @@ class Watch:
             pass  # the comparison says what is missing
         return found()
 
+    def _rows(self, client):
+        """What the log has for it."""
+        return self.world.sql(ORACLE, self.start, client.ident, client.ident, user="postgres")
+
     def check(self):
         """Compare what was received with the log.
 
@@ -191,7 +195,7 @@ class Watch:
         self._mark()
         total = 0
         for client in self.clients:
-            rows = self.world.sql(ORACLE, self.start, client.ident, client.ident, user="postgres")
+            rows = self._rows(client)
             heard = self._heard(client, len(rows))
             self._same(client, rows, heard)
             if isinstance(client, Raw):  # python-socketio has a thread for each packet
