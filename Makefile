@@ -7,6 +7,7 @@
 #   make demo          see it work
 #   make check         run every test, ending in one line of counts; says each suite's seconds
 #   make check-fast    format, unit tests, SQL and documents: within two minutes once built
+#   make soak-attack   a random hostile population: SECONDS=1800, SEED=N
 #   make docs          write the tables of options and settings into the documents
 #   make fuzz          fuzz the core: FUZZ=sio FUZZ_SECONDS=600 one target, so long
 #
@@ -117,7 +118,7 @@ bench-connects: all
 	test/$@ $(if $(BASE),--base $(BASE))
 
 soak: soak-rights soak-log soak-behind soak-oracle
-.PHONY: soak-rights soak-behind soak-oracle
+.PHONY: soak-rights soak-behind soak-oracle soak-attack
 soak-rights: all
 	REVOCATIONS=50 $(SOAK) test/daemon/test_rights.py -k committed
 
@@ -128,6 +129,14 @@ soak-behind: all
 soak-oracle: SECONDS = 600
 soak-oracle: all
 	ORACLE_SECONDS=$(SECONDS) $(SOAK) -s test/daemon/test_oracle.py
+
+# A random hostile population under sanitizers. SEED=N repeats one.
+soak-attack: SECONDS = 1800
+soak-attack: all pushd-asan
+	ATTACK_SECONDS=$(SECONDS) ATTACK_SEED=$(SEED) PUSHD=$(CURDIR)/build/asan/vantage6-pushd \
+	    ASAN_OPTIONS=detect_stack_use_after_return=1 \
+	    UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
+	    $(PYTHON) -m pytest -q -s -p no:cacheprovider test/attack/test_population.py
 
 clean:
 	rm -rf build

@@ -112,8 +112,11 @@ class Hostile:
             raise Refused(answer)
         if connect:
             connection.write(frame(TEXT, "40/tasks,{}"))
-            while not (await connection.frame())[1].startswith(b"40"):
-                pass
+            opcode, data = await connection.frame()
+            while not data.startswith(b"40"):
+                if opcode == CLOSE:
+                    raise Closed()
+                opcode, data = await connection.frame()
         return connection
 
     async def closed(self, connection, reason, pongs=True, code=None):
