@@ -53,6 +53,17 @@ def _missing_tests(page):
     return missing if len(named) > 100 else [f"expected more than 100 tests, found {len(named)}"]
 
 
+def _missing_limits(page, heading):
+    """Limits of pushd and of the extension that the page's table of them has not."""
+    options = re.search(r"^\*\*Limits\*\*$(.*?)^\*\*", _read("doc/configuration.md"),
+                        re.MULTILINE | re.DOTALL).group(1)
+    limits = re.findall(r"^\| `(\w+)`", options, re.MULTILINE)
+    limits += re.findall(r"^SETTING\((max_\w+)", _read("src/settings.def"), re.MULTILINE)
+    section = _read(page).partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    missing = [f"no {limit}" for limit in limits if f"{limit}`" not in section]
+    return missing if len(limits) > 20 else [f"expected more than 20 limits, found {limits}"]
+
+
 def _versions():
     def first(pattern, text):
         return next(iter(re.findall(pattern, text, re.MULTILINE)), None)
@@ -72,7 +83,9 @@ def docs():
     checks = {f"{man} is well formed": [output] if status else [],
               "one version everywhere": _versions(),
               "each test that doc/guarantees.md names is there":
-                  _missing_tests("doc/guarantees.md")}
+                  _missing_tests("doc/guarantees.md"),
+              "each limit is in the table of doc/guarantees.md":
+                  _missing_limits("doc/guarantees.md", "What one client may take")}
     status, output = run(["test/settings-table", "--check"])
     checks["doc/sql.md has the settings of src/settings.def"] = [output] if status else []
     status, output = run(["test/options-tables", "--check"])
