@@ -3,6 +3,7 @@
 -- instance     a running vantage6-pushd; each open() of one is an incarnation with its own number
 -- lease        a client that is connected, kept by the incarnation that holds its socket
 -- resumable    a connection that its client may resume, whether it lives or has ended
+-- interrupted  a connection that the server ended, and whose client may return
 -- pending      a principal whose presence is to be looked at, and when
 -- announced    what clients were last told of a principal's presence
 -- epoch        a value that changes whenever the leases may have been lost
@@ -41,7 +42,8 @@ CREATE UNLOGGED TABLE lease (
     address text,
     connected_at timestamptz NOT NULL,
     expires_at timestamptz,
-    key text COLLATE "C"
+    key text COLLATE "C",
+    token text COLLATE "C"
 );
 CREATE INDEX lease_principal_id ON lease (principal_id);
 CREATE INDEX lease_incarnation ON lease (incarnation);
@@ -59,6 +61,7 @@ COMMENT ON COLUMN lease.address IS 'Network address of the client, as the daemon
 COMMENT ON COLUMN lease.connected_at IS 'When it was registered with this incarnation';
 COMMENT ON COLUMN lease.expires_at IS 'When the client''s token expires, or NULL';
 COMMENT ON COLUMN lease.key IS 'Key of the connection in resumable; NULL: it cannot be resumed';
+COMMENT ON COLUMN lease.token IS 'Fingerprint of the client''s token, or NULL';
 COMMENT ON INDEX lease_principal_id IS 'Is this principal connected?';
 COMMENT ON INDEX lease_incarnation IS 'Ending an incarnation';
 COMMENT ON INDEX lease_key IS 'Who is connected under this key?';
@@ -86,6 +89,26 @@ COMMENT ON COLUMN resumable.replayed IS
 COMMENT ON COLUMN resumable.holder IS 'sid of the lease that holds it; NULL: it has ended';
 COMMENT ON COLUMN resumable.ended_at IS 'When it ended, or NULL';
 COMMENT ON INDEX resumable_ended_at IS 'Which are too old?';
+
+CREATE UNLOGGED TABLE interrupted (
+    sid text COLLATE "C" PRIMARY KEY,
+    principal_id integer NOT NULL,
+    nsp text NOT NULL,
+    token text COLLATE "C" NOT NULL,
+    address text NOT NULL,
+    ended_at timestamptz NOT NULL
+);
+CREATE INDEX interrupted_token ON interrupted (token);
+COMMENT ON TABLE interrupted IS
+    'Connections that the server ended: each client may return once with the same token, though '
+    'that has expired';
+COMMENT ON COLUMN interrupted.sid IS 'Socket.IO id of the connection';
+COMMENT ON COLUMN interrupted.principal_id IS 'Its principal';
+COMMENT ON COLUMN interrupted.nsp IS 'Its Socket.IO namespace';
+COMMENT ON COLUMN interrupted.token IS 'Fingerprint of the client''s token';
+COMMENT ON COLUMN interrupted.address IS 'Network address of the client';
+COMMENT ON COLUMN interrupted.ended_at IS 'When it ended, at the latest';
+COMMENT ON INDEX interrupted_token IS 'Does a client return?';
 
 -- Logged, unlike the instance: what was taken before a crash must not be taken again after it.
 CREATE TABLE received (

@@ -27,14 +27,19 @@ CREATE FUNCTION end_instance(incarnation bigint) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     lived timestamptz;
+    lives boolean := NOT pg_try_advisory_xact_lock_shared(lock_space(), lock_key(incarnation));
+    ended lease[];
     gone integer[];
     back integer[];
 BEGIN
     DELETE FROM instance AS i WHERE i.incarnation = end_instance.incarnation
     RETURNING i.beat_at INTO lived;
-    gone := ARRAY(SELECT e.principal_id FROM end_leases(ARRAY(
-                      SELECT l.sid FROM lease AS l
-                      WHERE l.incarnation = end_instance.incarnation)) AS e);
+    ended := ARRAY(SELECT e FROM end_leases(ARRAY(
+                       SELECT l.sid FROM lease AS l
+                       WHERE l.incarnation = end_instance.incarnation)) AS e);
+    PERFORM keep_interrupted(ended, CASE WHEN lives THEN clock_timestamp()
+                                         ELSE died_at(lived) END);
+    gone := ARRAY(SELECT e.principal_id FROM unnest(ended) AS e);
     -- It may have died right after its last beat, which is noticed later. Locked, since two that
     -- end each other's incarnations at once would both rely on what the other one ends.
     back := ARRAY(SELECT l.principal_id FROM lease AS l
@@ -215,22 +220,28 @@ DECLARE
     sids text[];
     by_client text[]; -- those that left by themselves
     for_good text[];
+    drained text[];
+    ended lease[];
     left_now integer[];
     left_later integer[];
-    n integer;
 BEGIN
     SELECT array_agg(l.sid), array_agg(l.sid) FILTER (WHERE s.by_client),
            array_agg(l.sid) FILTER (WHERE s.reason IN (
-               'client namespace disconnect', 'parse error', 'refused', 'dismissed'))
-    INTO sids, by_client, for_good
+               'client namespace disconnect', 'parse error', 'refused', 'dismissed')),
+           array_agg(l.sid) FILTER (WHERE s.reason = 'server shutting down'
+                                    AND s.by_client IS NOT TRUE)
+    INTO sids, by_client, for_good, drained
     FROM json_to_recordset(sockets) AS s (sid text, by_client boolean, reason text)
     JOIN lease AS l ON l.sid = s.sid WHERE l.incarnation = disconnect.incarnation;
+    ended := ARRAY(SELECT l FROM end_leases(sids, for_good) AS l);
+    PERFORM keep_interrupted(ARRAY(SELECT l FROM unnest(ended) AS l WHERE l.sid = ANY (drained)),
+                             clock_timestamp());
     SELECT array_agg(l.principal_id) FILTER (WHERE l.sid = ANY (by_client)),
-           array_agg(l.principal_id) FILTER (WHERE (l.sid = ANY (by_client)) IS NOT TRUE), count(*)
-    INTO left_now, left_later, n FROM end_leases(sids, for_good) AS l;
+           array_agg(l.principal_id) FILTER (WHERE (l.sid = ANY (by_client)) IS NOT TRUE)
+    INTO left_now, left_later FROM unnest(ended) AS l;
     PERFORM expect(left_now, '0');
     PERFORM expect(left_later, duration('drain_grace'));
-    RETURN n;
+    RETURN cardinality(ended);
 END $$;
 COMMENT ON FUNCTION disconnect(bigint, json) IS
     'Ends connections: [{"sid", "reason", "by_client": true if the client itself left; else its '

@@ -1,18 +1,22 @@
 -- connect: registers connections, and returns the rooms of each and what it is to receive first.
 --
 -- What pushd asks for is parsed once. Then the leases that the connections had end, those that
--- resume an earlier connection take it over, all get a lease, and one statement reads the answer.
+-- resume an earlier connection take it over, those of clients that return are found, all get a
+-- lease, and one statement reads the answer.
 
-CREATE FUNCTION register(incarnation bigint, sockets socket[], taken resumable[]) RETURNS integer[]
+CREATE FUNCTION register(incarnation bigint, sockets socket[], taken resumable[], back text[])
+    RETURNS integer[]
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     known integer[];
 BEGIN
     WITH proven AS (
         SELECT s.* FROM unnest(sockets) AS s LEFT JOIN unnest(taken) AS t ON t.holder = s.sid
-        -- An expired token says who its bearer was. What it resumes proves that it still is.
-        WHERE s.subject <> '' AND (s.expired IS NOT TRUE OR t.ended_at >
-                                   clock_timestamp() - duration('resume_identity'))
+        -- An expired token says who its bearer was. What it resumes, or returns from, proves that
+        -- it still is.
+        WHERE s.subject <> ''
+          AND (s.expired IS NOT TRUE OR s.sid = ANY (back)
+               OR t.ended_at > clock_timestamp() - duration('resume_identity'))
           -- A connection that another one resumes is over, though its own daemon has not noticed.
           AND NOT EXISTS (SELECT FROM unnest(taken) AS o WHERE o.key = s.pid)
     ), named AS ( -- a subject that names two principals names none
@@ -21,11 +25,11 @@ BEGIN
         GROUP BY p.subject HAVING count(*) = 1
     ), leased AS (
         INSERT INTO lease AS l (sid, incarnation, nsp, principal_id, subject, kind, transport,
-                                address, connected_at, expires_at, key)
+                                address, connected_at, expires_at, key, token)
         SELECT s.sid, register.incarnation, s.nsp, n.id, s.subject, n.kind, s.transport, s.address,
                clock_timestamp(), to_timestamp(CASE
                    WHEN s.expires < 0 THEN 0 WHEN s.expires < 253402300800 THEN s.expires
-                   WHEN s.expires > 0 THEN 'infinity' END), s.pid
+                   WHEN s.expires > 0 THEN 'infinity' END), s.pid, s.token
         FROM proven AS s JOIN named AS n USING (subject) ORDER BY s.sid
         RETURNING l.*
     ), kept AS ( -- of two under one key it is not known which one lives: the first holds it
@@ -40,8 +44,9 @@ BEGIN
     SELECT array_agg(DISTINCT l.principal_id) INTO known FROM leased AS l;
     RETURN known;
 END $$;
-COMMENT ON FUNCTION register(bigint, socket[], resumable[]) IS
-    'Writes the leases of the sockets; taken is what they have resumed. Returns their principals.';
+COMMENT ON FUNCTION register(bigint, socket[], resumable[], text[]) IS
+    'Writes the leases of the sockets; taken is what they have resumed, back are those of clients '
+    'that return. Returns their principals.';
 
 -- One statement: the snapshot is that of the rooms, of the instructions and of what was missed.
 CREATE FUNCTION answer(sockets socket[], taken resumable[], known integer[])
@@ -75,18 +80,29 @@ DECLARE
         SELECT DISTINCT ON (s.sid) s FROM json_populate_recordset(NULL::socket, sockets) AS s
         ORDER BY s.sid);
     sids text[] := ARRAY(SELECT s.sid FROM unnest(asked) AS s);
+    held lease[] := '{}';
     replaced integer[];
     known integer[];
     taken resumable[];
     it socket;
 BEGIN
     PERFORM check_incarnation(incarnation);
+    IF EXISTS (SELECT FROM unnest(asked) AS s WHERE s.expired) THEN
+        held := ARRAY(SELECT l FROM leases_with_token(asked) AS l);
+    END IF;
     PERFORM FROM resumable AS r
-    WHERE r.key IN (SELECT unnest(ARRAY[s.pid, s.was]) FROM unnest(asked) AS s)
+    WHERE r.key IN (SELECT unnest(ARRAY[s.pid, s.was]) FROM unnest(asked) AS s
+                    UNION ALL SELECT h.key FROM unnest(held) AS h)
     ORDER BY r.key FOR UPDATE;
+    IF held <> '{}' THEN
+        -- What is just ending them has then ended them.
+        PERFORM FROM lease AS l WHERE l.sid IN (SELECT h.sid FROM unnest(held) AS h)
+        ORDER BY l.sid FOR KEY SHARE;
+        PERFORM end_leases_of_dead(incarnation, asked);
+    END IF;
     replaced := ARRAY(SELECT l.principal_id FROM end_leases(sids) AS l);
     taken := resume(asked);
-    known := register(incarnation, asked, taken);
+    known := register(incarnation, asked, taken, returned(asked));
     PERFORM end_graces(sids);
     PERFORM expect(replaced || known, '0');
     PERFORM greeted(known, replaced);

@@ -197,7 +197,8 @@ CREATE FUNCTION locks_to_take(schema name, version integer, mode text)
     RETURNS TABLE (relations regclass[], lock_mode text)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT ARRAY['vantage6_events.instance', 'vantage6_events.resumable', 'vantage6_events.lease',
-                 'vantage6_events.pending', 'vantage6_events.announced']::regclass[], 'EXCLUSIVE'
+                 'vantage6_events.interrupted', 'vantage6_events.pending',
+                 'vantage6_events.announced']::regclass[], 'EXCLUSIVE'
     UNION ALL
     (SELECT array_agg(t.rel ORDER BY t.rel::text COLLATE "C"),
             CASE WHEN t.ours THEN mode ELSE 'ACCESS SHARE' END

@@ -32,8 +32,8 @@ CREATE FUNCTION agent_needs() RETURNS TABLE (kind text, object text, privileges 
     SELECT 'SCHEMA', 'vantage6_events', 'USAGE'
     UNION ALL
     SELECT 'TABLE', 'vantage6_events.' || t, 'SELECT, INSERT, UPDATE, DELETE'
-    FROM unnest(ARRAY['instance', 'resumable', 'lease', 'pending', 'announced', 'done_once',
-                      'node_at', 'open_run', 'child_task', 'dependency', 'ready_task',
+    FROM unnest(ARRAY['instance', 'resumable', 'lease', 'interrupted', 'pending', 'announced',
+                      'done_once', 'node_at', 'open_run', 'child_task', 'dependency', 'ready_task',
                       'undecided_task', 'instruction', 'killed_run', 'run_to_kill',
                       'unwanted_dataframe', 'log_line', 'relayed', 'received', 'sent',
                       'deferred', 'rights_change', 'failure']) AS t
@@ -319,10 +319,10 @@ BEGIN
     PERFORM agent_privileges(att.hq_schema, att.hq_version, r.rolname, att.separate, false)
     FROM pg_roles AS r WHERE r.oid = att.agent;
     PERFORM apply_grants();
-    PERFORM empty_tables('instance', 'resumable', 'lease', 'pending', 'announced', 'done_once',
-                         'node_at', 'open_run', 'child_task', 'dependency', 'ready_task',
-                         'instruction', 'killed_run', 'unwanted_dataframe', 'log_line', 'relayed',
-                         'sent', 'deferred');
+    PERFORM empty_tables('instance', 'resumable', 'lease', 'interrupted', 'pending', 'announced',
+                         'done_once', 'node_at', 'open_run', 'child_task', 'dependency',
+                         'ready_task', 'instruction', 'killed_run', 'unwanted_dataframe',
+                         'log_line', 'relayed', 'sent', 'deferred');
     DELETE FROM attachment;
     RETURN format('detached from schema %I', att.hq_schema);
 END $$;

@@ -48,9 +48,14 @@ static void leave(void *ctx, void *bearer)
 
 /* A page that renews its token sends the new one in CONNECT, and the old one still in the header.
  */
-static bool is_replaceable(const struct bearer *b)
+static bool is_replaceable(const struct bearer *b, const json_t *token, uint64_t now)
 {
     bool bad = b->verdict == TOKEN_EXPIRED || b->verdict == TOKEN_INVALID;
+    if (!json_is_string(token))
+        return false;
+    /* What the other backend was asked of the one must not prove another. */
+    if (b->proving && b->verdict == TOKEN_EXPIRED && !b->from_connect)
+        return bearer_would_be_good(b, json_string_value(token), json_string_length(token), now);
     return b->verdict == TOKEN_REFUSED || (bad && !b->from_connect);
 }
 
@@ -66,7 +71,7 @@ static bool resumes(struct bearer *b, struct socket_info *s, const json_t *auth,
         return false;
     s->was = was;
     s->offset = offset;
-    bearer_await_resume(b, now);
+    bearer_await_proof(b, now);
     return true;
 }
 
@@ -81,11 +86,11 @@ static void connect_socket(void *ctx, void *bearer, const struct socket_info *s,
     struct socket_info asked = *s;
     enum verdict before = b->verdict;
     if (s->again) {
-        if (b->verdict == TOKEN_GOOD || (s->was && bearer_is_provable(b)))
+        if (b->verdict == TOKEN_GOOD || (bearer_is_provable(b) && !s->muted))
             bearer_pass_on(b, s, now);
         return;
     }
-    bool judge = is_replaceable(b) && json_is_string(token);
+    bool judge = is_replaceable(b, token, now);
     if (judge) {
         b->came = now;
         b->from_connect = true;
@@ -117,7 +122,7 @@ static void identified(void *ctx, void *bearer, const char *sid, int64_t princip
     struct auth *a = ctx;
     struct bearer *b = bearer;
     if (b->verdict == TOKEN_EXPIRED) {
-        bearer_judge_resume(b, sid, principal, now);
+        bearer_judge_proof(b, sid, principal, now);
         return;
     }
     if (b->verdict != TOKEN_GOOD)

@@ -1,8 +1,10 @@
 /* auth_judge: the verdict on a client's token; see auth.h. */
 #include "auth/auth_state.h"
 #include "base/alloc.h"
+#include "base/base64.h"
 #include "base/log.h"
 
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -62,6 +64,18 @@ static void wait_for_key(struct bearer *b, const char *token, size_t len)
     a->waiting = b;
 }
 
+/* A token that closes its connection when it expires is not kept in any form. */
+static void keep_fingerprint(struct bearer *b, const char *token, size_t len)
+{
+    unsigned char digest[32];
+    size_t n = 0;
+    bool known = b->verdict == TOKEN_GOOD || b->verdict == TOKEN_EXPIRED;
+    if (known && b->auth->config->token_expiry != TOKEN_EXPIRY_CLOSE &&
+        EVP_Digest(token, len, digest, NULL, EVP_sha256(), NULL) == 1)
+        n = base64_encode(BASE64URL, digest, sizeof digest, b->fingerprint);
+    b->fingerprint[n] = '\0';
+}
+
 void bearer_judge(struct bearer *b, const char *token, size_t len, uint64_t now)
 {
     struct auth *a = b->auth;
@@ -71,10 +85,23 @@ void bearer_judge(struct bearer *b, const char *token, size_t len, uint64_t now)
     b->verdict = token_judge(a->keys, a->config, token, len, (a->unix_ms + (int64_t)now) / 1000,
                              &b->claims, &why);
     count(a, b->verdict);
+    b->late = false;
+    keep_fingerprint(b, token, len);
     if (bearer_waits(b))
         wait_for_key(b, token, len);
     else if (b->verdict != TOKEN_GOOD)
         bearer_log(b, "token refused: ", why, now);
+}
+
+bool bearer_would_be_good(const struct bearer *b, const char *token, size_t len, uint64_t now)
+{
+    struct auth *a = b->auth;
+    struct claims claims;
+    const char *why;
+    enum verdict verdict = token_judge(a->keys, a->config, token, len,
+                                       (a->unix_ms + (int64_t)now) / 1000, &claims, &why);
+    claims_clear(&claims);
+    return verdict == TOKEN_GOOD;
 }
 
 void bearer_ask_for_key(struct bearer *b)

@@ -19,9 +19,12 @@ struct bearer {
     enum verdict verdict;
     unsigned sockets;
     bool connected; /* it has sent a CONNECT, so connect_timeout no longer limits its stay */
-    bool proving;   /* the other backend is asked whether a resume proves the identity of an expired
-                       token */
+    /* Of an expired token: */
+    bool proving; /* the other backend was asked whether its bearer resumes or returns */
+    bool late;    /* and did not answer within claim_timeout */
     struct claims claims;
+    /* SHA-256 of the token in base64url; "" = it cannot return with it. Never logged. */
+    char fingerprint[44];
     char *token;       /* only while it waits for a key */
     uint64_t came;     /* the time when the token arrived */
     bool from_connect; /* it came in a CONNECT packet */
@@ -30,7 +33,7 @@ struct bearer {
     uint64_t second_came;
     struct timer grace;    /* until the client is closed, or an unknown key counts as invalid */
     struct timer expiry;   /* of a good token, if its expiry ends the connection */
-    struct timer patience; /* of its resumes */
+    struct timer patience; /* until it connects without a resume, or its token counts as expired */
     struct bearer *next, **link; /* in the list of those that wait for a key */
 };
 
@@ -58,6 +61,8 @@ struct auth {
 const char *auth_header_token(const char *authorization, size_t *len);
 /* Judges this token; the verdict is not applied yet. A token that waits for a key is kept. */
 void bearer_judge(struct bearer *b, const char *token, size_t len, uint64_t now);
+/* Would this token be judged good? Changes nothing. */
+bool bearer_would_be_good(const struct bearer *b, const char *token, size_t len, uint64_t now);
 bool bearer_waits(const struct bearer *b);
 void bearer_stop_waiting(struct bearer *b);
 /* The key of its token will not come: the token is invalid. */
@@ -74,7 +79,8 @@ void bearer_ask_for_key(struct bearer *b);
 
 /* --- auth_verdict.c --- */
 
-/* An expired token still names its bearer, and a resume may prove it. */
+/* An expired token still names its bearer, and the other backend may prove it: a socket resumes an
+ * earlier one, or returns with the token of a connection that the server ended. */
 bool bearer_is_provable(const struct bearer *b);
 /* Applies the verdict to one socket. Must be the last call for it: the other backend may refuse it.
  */
@@ -87,9 +93,9 @@ void bearer_settle(struct bearer *b, uint64_t now);
 void bearer_start_grace(struct bearer *b, uint64_t ms, uint64_t now);
 /* Asks the other backend to connect the socket. */
 void bearer_pass_on(struct bearer *b, const struct socket_info *s, uint64_t now);
-/* The client asks to resume. Without a result within claim_timeout, it does not resume. */
-void bearer_await_resume(struct bearer *b, uint64_t now);
-/* The result of a resume: principal is the proven one, or 0. */
-void bearer_judge_resume(struct bearer *b, const char *sid, int64_t principal, uint64_t now);
+/* The client asks to resume, or may return. Without a result within claim_timeout it does not. */
+void bearer_await_proof(struct bearer *b, uint64_t now);
+/* The result of a socket with an expired token: principal is the proven one, or 0. */
+void bearer_judge_proof(struct bearer *b, const char *sid, int64_t principal, uint64_t now);
 
 #endif

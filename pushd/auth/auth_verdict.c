@@ -40,21 +40,24 @@ void bearer_pass_on(struct bearer *b, const struct socket_info *s, uint64_t now)
     known.subject = b->claims.subject;
     known.expires = b->claims.expires;
     known.expired = b->verdict == TOKEN_EXPIRED;
+    known.token = b->fingerprint[0] ? b->fingerprint : NULL;
     inner->connect(inner->ctx, b->inner, &known, NULL, now);
 }
 
 bool bearer_is_provable(const struct bearer *b)
 {
-    return b->verdict == TOKEN_EXPIRED && b->auth->config->token_expiry != TOKEN_EXPIRY_CLOSE;
+    return b->verdict == TOKEN_EXPIRED && b->auth->config->token_expiry != TOKEN_EXPIRY_CLOSE &&
+           !b->late;
 }
 
 void bearer_act(struct bearer *b, const struct socket_info *s, uint64_t now)
 {
     struct auth *a = b->auth;
-    hub_mute(a->hub, s->sid, b->verdict != TOKEN_GOOD && !bearer_waits(b));
+    bool may = b->verdict == TOKEN_GOOD || bearer_is_provable(b);
+    hub_mute(a->hub, s->sid, !may && !bearer_waits(b));
     if (bearer_waits(b))
         return;
-    if (b->verdict == TOKEN_GOOD || (s->was && bearer_is_provable(b))) {
+    if (may) {
         b->proving |= b->verdict == TOKEN_EXPIRED;
         bearer_pass_on(b, s, now);
         return;
@@ -102,18 +105,6 @@ static bool waits_on_a_clock(const struct bearer *b)
     return bearer_waits(b) && b->auth->loaded;
 }
 
-static void note_resume(void *ctx, const struct socket_info *s)
-{
-    *(bool *)ctx |= s->was != NULL;
-}
-
-static bool has_resumes(const struct bearer *b)
-{
-    bool any = false;
-    hub_each_socket(b->client, note_resume, &any);
-    return any;
-}
-
 void bearer_limit_stay(struct bearer *b, uint64_t now)
 {
     struct auth *a = b->auth;
@@ -124,7 +115,9 @@ void bearer_limit_stay(struct bearer *b, uint64_t now)
         watch_expiry(b, now);
     else if (waits_on_a_clock(b) && !timer_running(&b->grace))
         timer_start(a->wheel, &b->grace, now + key_wait(a->config), key_stays_unknown);
-    else if (b->verdict == TOKEN_EXPIRED && !(bearer_is_provable(b) && has_resumes(b)))
+    else if (bearer_is_provable(b) && b->sockets > 0)
+        bearer_await_proof(b, now);
+    else if (b->verdict == TOKEN_EXPIRED && !timer_running(&b->patience))
         bearer_start_grace(b, b->claims.grace, now);
     else if (b->verdict == TOKEN_INVALID || b->verdict == TOKEN_REFUSED)
         bearer_start_grace(b, a->config->refused_grace, now);
@@ -139,7 +132,9 @@ struct settling {
 static void settle_socket(void *ctx, const struct socket_info *s)
 {
     const struct settling *at = ctx;
-    bearer_act(at->b, s, at->now);
+    struct socket_info asked = *s;
+    asked.again = at->b->proving && !s->muted;
+    bearer_act(at->b, &asked, at->now);
 }
 
 void bearer_settle(struct bearer *b, uint64_t now)
@@ -159,15 +154,32 @@ static void end_resume(void *ctx, const struct socket_info *s)
     bearer_act(at->b, &plain, at->now);
 }
 
-/* The database or a key has been away for too long: the client does not resume. */
+/* No proof of an expired token came in time: it counts as expired. */
+static void give_up_proof(void *ctx, const struct socket_info *s)
+{
+    const struct settling *at = ctx;
+    struct socket_info plain = *s;
+    if (s->muted)
+        return;
+    hub_accept(at->b->auth->hub, s->sid);
+    plain.was = plain.offset = NULL;
+    bearer_act(at->b, &plain, at->now);
+}
+
+/* The database or a key has been away for too long: the client does not resume or return. */
 static void patience_over(struct timer *t, uint64_t now)
 {
     struct bearer *b = container_of(t, struct bearer, patience);
-    hub_each_socket(b->client, end_resume, &(struct settling){b, now, NULL});
-    bearer_limit_stay(b, now);
+    b->late = b->verdict == TOKEN_EXPIRED;
+    hub_each_socket(b->client, b->late ? give_up_proof : end_resume,
+                    &(struct settling){b, now, NULL});
+    if (b->late)
+        bearer_start_grace(b, b->claims.grace, now); /* also if it has left all namespaces */
+    else
+        bearer_limit_stay(b, now);
 }
 
-void bearer_await_resume(struct bearer *b, uint64_t now)
+void bearer_await_proof(struct bearer *b, uint64_t now)
 {
     /* Another CONNECT does not keep a client with an expired token. */
     if (b->verdict != TOKEN_EXPIRED || !timer_running(&b->patience))
@@ -184,16 +196,23 @@ static void key_stays_unknown(struct timer *t, uint64_t now)
     bearer_settle(b, now);
 }
 
-/* The client was notified that its token has expired. */
+/* The client was notified that its token has expired, or would be. */
 static void settle_other(void *ctx, const struct socket_info *s)
 {
     const struct settling *at = ctx;
+    struct socket_info other = *s;
+    other.again = !s->muted; /* then it waits for its own proof, which need not come */
     if (!s->was && strcmp(s->sid, at->but) != 0)
-        bearer_act(at->b, s, at->now);
+        bearer_act(at->b, &other, at->now);
 }
 
-void bearer_judge_resume(struct bearer *b, const char *sid, int64_t principal, uint64_t now)
+void bearer_judge_proof(struct bearer *b, const char *sid, int64_t principal, uint64_t now)
 {
+    if (b->late) { /* the client was told */
+        if (principal)
+            hub_set_rooms(b->auth->hub, &(struct registration){.sid = sid}, now);
+        return;
+    }
     if (principal) {
         b->verdict = TOKEN_GOOD;
         timer_stop(&b->grace);
@@ -202,5 +221,5 @@ void bearer_judge_resume(struct bearer *b, const char *sid, int64_t principal, u
     }
     hub_mute(b->auth->hub, sid, true);
     notify(b, sid, b->auth->config->expired_event);
-    bearer_limit_stay(b, now);
+    bearer_start_grace(b, b->claims.grace, now);
 }

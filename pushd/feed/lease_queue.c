@@ -53,16 +53,17 @@ static json_t *offset_json(const char *text, const struct offset_log *log)
 void lease_queue_connect(struct lease_queue *r, const struct socket_info *s,
                          const struct offset_log *log)
 {
-    json_t *j =
-        must(json_pack("{ss ss ss ss ss ss*}", "sid", s->sid, "nsp", s->nsp, "subject", s->subject,
-                       "transport", s->transport, "address", s->address, "pid", s->pid));
+    json_t *j = must(json_pack("{ss ss ss ss ss ss* ss*}", "sid", s->sid, "nsp", s->nsp, "subject",
+                               s->subject, "transport", s->transport, "address", s->address, "pid",
+                               s->pid, "token", s->token));
     json_object_set_new(j, "expires", s->expires ? json_integer(s->expires) : json_null());
     if (s->was) {
         json_object_set_new(j, "was", json_string(s->was));
         json_object_set_new(j, "place", offset_json(s->offset, log));
         json_object_set_new(j, "most_bytes", json_integer((json_int_t)s->most_bytes));
-        json_object_set_new(j, "expired", json_boolean(s->expired));
     }
+    if (s->expired)
+        json_object_set_new(j, "expired", json_true());
     if (s->known)
         json_object_set_new(j, "again", json_true());
     json_object_del(r->waiting, s->sid);

@@ -33,9 +33,12 @@ struct socket_info {
      * answers the CONNECT. */
     const char *was, *offset;
     size_t most_bytes; /* how many bytes of missed events fit into its queue */
-    bool expired;      /* by auth: the token has expired; only the resume can prove its bearer */
-    bool again;        /* hub_renew(), hub_doubt(): the backend was asked before */
-    bool known;        /* and has answered */
+    const char
+        *token;   /* by auth: the fingerprint of the token; NULL = it does not return with it */
+    bool expired; /* by auth: the token has expired; only the backend can prove its bearer */
+    bool muted;   /* its events have no effect */
+    bool again;   /* hub_renew(), hub_doubt(): the backend was asked before */
+    bool known;   /* and has answered */
 };
 
 /* The binary messages of a packet. Its JSON has a placeholder for each. */

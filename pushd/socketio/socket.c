@@ -110,6 +110,7 @@ void socket_info(struct socket *k, struct socket_info *out)
         .offset = k->resume && k->resume->has_offset ? k->resume->offset : NULL,
         /* The other half is for events that arrive meanwhile. */
         .most_bytes = k->client->hub->config->queue_bytes / 2,
+        .muted = k->muted,
     };
 }
 

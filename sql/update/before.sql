@@ -16,7 +16,8 @@ DO $$
 DECLARE
     until timestamptz := clock_timestamp() + interval '10 s';
     tries integer := 0; -- time alone may pass while the machine stands still
-    first CONSTANT name[] := '{attachment, epoch, instance, resumable, lease, pending, announced}';
+    first CONSTANT name[] := '{attachment, epoch, instance, resumable, lease, interrupted, pending,
+                               announced}';
     mine text;
     others text;
     hqs text;

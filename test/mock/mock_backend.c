@@ -85,9 +85,9 @@ void mock_backend_connect(void *ctx, void *bearer, const struct socket_info *s, 
     ask(b, "connect%s %s %s %s", s->again ? " again" : "", s->nsp,
         s->subject ? s->subject : "(null)", s->transport);
     if (s->was)
-        ask(b, " was %s at %s%s", s->was, s->offset ? s->offset : "its beginning",
-            s->expired ? " expired" : "");
-    ask(b, "\n");
+        ask(b, " was %s at %s", s->was, s->offset ? s->offset : "its beginning");
+    snprintf(b->token, sizeof b->token, "%s", s->token ? s->token : "");
+    ask(b, "%s\n", s->expired ? " expired" : "");
     if (s->was)
         return; /* hub_set_rooms() accepts it */
     if (b->refusal) {

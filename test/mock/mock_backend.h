@@ -40,6 +40,7 @@ struct mock_backend {
     bool silent;           /* it does not answer at once */
     char asked[4096];      /* of it, a line each; no more than fits */
     char sid[SID_LEN + 1]; /* of the socket that asked to connect last */
+    char token[64];        /* its fingerprint */
     struct frame *kept;    /* the last attachment that it got */
 };
 

@@ -84,15 +84,31 @@ static void a_resume_has_its_offset(void **state)
     char *offset = strdup(offset_make(&offsets, "5:5:", "7:9:7,8", 42));
     expect_resume(NULL, false,
                   "\"pid\":\"new\",\"expires\":null,\"was\":\"old\",\"place\":null,\"most_bytes\":"
-                  "99,\"expired\":false}]");
+                  "99}]");
     expect_resume(offset, true,
                   "\"pid\":\"new\",\"expires\":null,\"was\":\"old\",\"place\":{\"prev\":\"5:5:\","
                   "\"cur\":\"7:9:7,8\",\"id\":42},\"most_bytes\":99,\"expired\":true}]");
     expect_resume("forged", false,
-                  "\"pid\":\"new\",\"expires\":null,\"was\":\"old\",\"place\":{},\"most_bytes\":99,"
-                  "\"expired\":false}]");
+                  "\"pid\":\"new\",\"expires\":null,\"was\":\"old\",\"place\":{},\"most_bytes\":"
+                  "99}]");
     free(offset);
     offset_close(&offsets);
+}
+
+static void a_token_is_named_by_its_fingerprint(void **state)
+{
+    (void)state;
+    const struct socket_info s = {.sid = "a",
+                                  .nsp = "/",
+                                  .subject = "7",
+                                  .transport = "polling",
+                                  .address = "::1",
+                                  .token = "print",
+                                  .expired = true};
+    lease_queue_connect(lease_queue, &s, &offsets);
+    char *json = lease_queue_take_connects(lease_queue, 10);
+    assert_non_null(strstr(json, "\"token\":\"print\",\"expires\":null,\"expired\":true}]"));
+    free(json);
 }
 
 static void a_batch_is_what_connect_takes(void **state)
@@ -266,6 +282,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_resume_has_its_offset),
+        TEST(a_token_is_named_by_its_fingerprint),
         TEST(a_batch_is_what_connect_takes),
         TEST(batches_are_bounded),
         TEST(of_resumes_a_batch_has_few),

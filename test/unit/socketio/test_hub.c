@@ -245,6 +245,8 @@ static void only_good_tokens_are_registered_again(void **state)
     stack_connect_as(&m, 1, NULL);
     stack_connect_as(&m, 2, stack_bearer(&m, 8, 3600, ""));
     stack_connect_as(&m, 3, stack_bearer(&m, 9, -11, ""));
+    stack_set_rooms(&m, m.mock.sid, NULL, 0, NULL);
+    assert_string_equal(stack_received(&m, 3), "42/tasks,[\"expired_token\"]\n");
     m.mock.asked[0] = '\0';
     hub_renew(m.hub, m.now);
     engine_flush(m.engine);
