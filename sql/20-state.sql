@@ -154,6 +154,19 @@ COMMENT ON COLUMN deferred.since IS 'Since when';
 COMMENT ON INDEX deferred_principal_id IS 'Does something of this node wait?';
 COMMENT ON SEQUENCE deferred_id_seq IS 'Keys of deferred';
 
+CREATE UNLOGGED TABLE shared_config (
+    node_id integer PRIMARY KEY,
+    free_ids integer[] NOT NULL DEFAULT '{}',
+    changed_at timestamptz[] NOT NULL DEFAULT '{}',
+    used_at timestamptz NOT NULL
+);
+COMMENT ON TABLE shared_config IS 'What is remembered of the configuration that a node shares';
+COMMENT ON COLUMN shared_config.node_id IS 'The node';
+COMMENT ON COLUMN shared_config.free_ids IS
+    'Ids of its rows of nodeconfig that were deleted: its next rows get them, not new ones';
+COMMENT ON COLUMN shared_config.changed_at IS 'When it changed its configuration, last at the end';
+COMMENT ON COLUMN shared_config.used_at IS 'When this row was written; forgotten a week later';
+
 -- Keyed by the session too: two never wait for each other here.
 CREATE UNLOGGED TABLE failure (
     part text COLLATE "C" NOT NULL,

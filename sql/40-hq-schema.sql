@@ -42,7 +42,7 @@ CREATE FUNCTION hq_columns(version integer)
         (5, 'task_depends_on', 'task_id, depends_on_id', 'integer', 0, 'SELECT'),
         (5, 'dataframetobedeletedatnode', 'id, session_id, node_id', 'integer', 0, 'SELECT'),
         (5, 'dataframetobedeletedatnode', 'dataframe_name', 'text', 0, 'SELECT'),
-        (0, 'nodeconfig', 'id', 'integer', 0, 'SELECT'),
+        (0, 'nodeconfig', 'id', 'integer', 0, 'SELECT,INSERT'),
         (0, 'nodeconfig', 'node_id', 'integer', 0, 'SELECT,INSERT'),
         (0, 'nodeconfig', 'key', 'text', NULL, 'SELECT,INSERT'),
         (0, 'nodeconfig', 'value', 'text', NULL, 'SELECT,INSERT,UPDATE') -- UPDATE: to lock a row
@@ -103,6 +103,7 @@ CREATE FUNCTION hq_unfit(schema name, version integer) RETURNS SETOF text
        OR a.atttypid <> 'timestamp'::regtype AND a.atttypid <> 'timestamptz'::regtype
           AND a.atttypmod > 0 AND (a.atttypmod - 4 >= c.characters) IS NOT TRUE
        OR (a.attgenerated <> '' OR a.attidentity = 'a') AND c.privileges && '{INSERT,UPDATE}'
+          AND c.column_name <> 'id' -- written OVERRIDING SYSTEM VALUE
     ORDER BY c.table_name COLLATE "C", a.attnum
 $$;
 COMMENT ON FUNCTION hq_unfit(name, integer) IS

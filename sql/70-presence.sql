@@ -83,11 +83,24 @@ END $$;
 COMMENT ON FUNCTION announce_node(text, announced, text[]) IS
     'Sends node-online or node-offline to rooms of the node, not to the node.';
 
+-- Ids of nodeconfig come from a sequence of HQ that has an end. What a node has used up, it uses
+-- again, so it cannot use up more than it may have rows. Called under lock_announced().
+CREATE FUNCTION free_config_ids(node_id integer, ids integer[]) RETURNS void
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+    INSERT INTO shared_config AS s (node_id, free_ids, used_at)
+    VALUES (free_config_ids.node_id, ids, clock_timestamp())
+    ON CONFLICT ON CONSTRAINT shared_config_pkey DO UPDATE
+    SET (free_ids, used_at) = (s.free_ids || excluded.free_ids, excluded.used_at)
+$$;
+COMMENT ON FUNCTION free_config_ids(integer, integer[]) IS
+    'Keeps the ids of rows of nodeconfig that were deleted for the next rows of this node.';
+
 CREATE FUNCTION write_status(principal integer, online boolean) RETURNS boolean
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     wanted text := CASE WHEN online THEN 'online' ELSE 'offline' END;
     was record;
+    gone integer[];
 BEGIN
     SELECT s.status, is_stale(s.last_seen) AS stale INTO was
     FROM vantage6_events.principal_status AS s
@@ -103,9 +116,15 @@ BEGIN
         WHERE s.id = principal;
     END IF;
     IF NOT online THEN
-        DELETE FROM vantage6_events.node_config AS c WHERE c.id IN (
-            SELECT d.id FROM vantage6_events.node_config AS d WHERE d.node_id = principal
-            ORDER BY d.id FOR UPDATE SKIP LOCKED);
+        WITH deleted AS (
+            DELETE FROM vantage6_events.node_config AS c WHERE c.id IN (
+                SELECT d.id FROM vantage6_events.node_config AS d WHERE d.node_id = principal
+                ORDER BY d.id FOR UPDATE SKIP LOCKED)
+            RETURNING c.id)
+        SELECT array_agg(d.id) INTO gone FROM deleted AS d;
+        IF gone IS NOT NULL THEN
+            PERFORM free_config_ids(principal, gone);
+        END IF;
         RETURN NOT EXISTS (SELECT FROM vantage6_events.node_config AS c
                            WHERE c.node_id = principal);
     END IF;
@@ -267,3 +286,12 @@ CREATE FUNCTION tidy_announced() RETURNS void
         ORDER BY b.principal_id LIMIT 1000 FOR UPDATE SKIP LOCKED)
 $$;
 COMMENT ON FUNCTION tidy_announced() IS 'Forgets principals that have been offline for a day.';
+
+CREATE FUNCTION tidy_configs() RETURNS void
+    LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+    DELETE FROM shared_config AS s WHERE s.node_id IN (
+        SELECT t.node_id FROM shared_config AS t
+        WHERE t.used_at < now() - interval '168 hours' FOR UPDATE SKIP LOCKED)
+$$;
+COMMENT ON FUNCTION tidy_configs() IS
+    'Forgets what was remembered of configurations that have not changed for a week.';

@@ -1,8 +1,9 @@
 -- What nodes send, one function an event. All take the node, as HQ has it now, and the event's
 -- argument, and of the argument only what no row tells: a node speaks for itself alone.
 --
--- verdict  NULL = it had its effect, or needs none; "locked" = it could not yet; else the reason
---          why it has none or not all, for the daemon's metric and log: see receive()
+-- verdict  NULL = it had its effect, or needs none; "locked" = it could not yet; "later" = it may
+--          not yet; else the reason why it has none or not all, for the daemon's metric and log:
+--          see receive()
 --
 -- Rows of HQ that are locked are waited for 10 ms at most.
 
@@ -125,38 +126,141 @@ CREATE FUNCTION config_rows(config json) RETURNS TABLE (key text, value text, it
 $$;
 COMMENT ON FUNCTION config_rows(json) IS 'The rows of nodeconfig that a configuration makes.';
 
+CREATE FUNCTION config_sequence() RETURNS regclass
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+    SELECT pg_get_serial_sequence(format('%I.nodeconfig', a.hq_schema), 'id')::regclass
+    FROM attachment AS a
+$$;
+COMMENT ON FUNCTION config_sequence() IS 'The sequence of the ids of nodeconfig, or NULL.';
+
+CREATE FUNCTION config_ids(node_id integer, wanted integer) RETURNS integer[]
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+    -- Above its last value, the sequence was set back: it will give them out itself.
+    SELECT ARRAY(SELECT DISTINCT f.id FROM shared_config AS s, unnest(s.free_ids) AS f (id)
+                 WHERE s.node_id = config_ids.node_id
+                   AND f.id <= pg_sequence_last_value(config_sequence())
+                   AND NOT EXISTS (SELECT FROM vantage6_events.node_config AS c WHERE c.id = f.id)
+                 ORDER BY f.id LIMIT wanted)
+$$;
+COMMENT ON FUNCTION config_ids(integer, integer) IS
+    'So many ids, or fewer, that rows of nodeconfig of this node had and that are free.';
+
+-- Rows that are equal are told apart by a number, so that there are as many afterwards.
+CREATE FUNCTION config_difference(node_id integer, config json,
+                                  OUT surplus integer[], OUT keys text[], OUT vals text[])
+    LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+    WITH wanted AS (
+        SELECT w.*, row_number() OVER (PARTITION BY w.text ORDER BY w.place) AS copy
+        FROM (SELECT r.key, r.value, r.place, row(r.key, r.value)::text AS text
+              FROM config_rows(config) WITH ORDINALITY AS r (key, value, item, place)) AS w
+    ), present AS (
+        SELECT p.*, row_number() OVER (PARTITION BY p.text ORDER BY p.id) AS copy
+        FROM (SELECT c.id, row(c.key, c.value)::text AS text
+              FROM vantage6_events.node_config AS c
+              WHERE c.node_id = config_difference.node_id) AS p
+    )
+    SELECT coalesce(array_agg(p.id) FILTER (WHERE w.text IS NULL), '{}'),
+           coalesce(array_agg(w.key ORDER BY w.place) FILTER (WHERE p.text IS NULL), '{}'),
+           coalesce(array_agg(w.value ORDER BY w.place) FILTER (WHERE p.text IS NULL), '{}')
+    FROM wanted AS w FULL JOIN present AS p USING (text, copy)
+$$;
+COMMENT ON FUNCTION config_difference(integer, json) IS
+    'Ids of the rows of nodeconfig of this node that the configuration lacks, and the rows that it '
+    'has more.';
+
+CREATE FUNCTION count_config_change(node_id integer) RETURNS boolean
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+DECLARE
+    moments timestamptz[] := ARRAY(
+        SELECT m FROM shared_config AS s, unnest(s.changed_at) AS m
+        WHERE s.node_id = count_config_change.node_id
+          AND m > clock_timestamp() - interval '1 minute' ORDER BY m);
+BEGIN
+    IF cardinality(moments) >= setting('node_config_changes')::integer THEN
+        RETURN false;
+    END IF;
+    INSERT INTO shared_config AS s (node_id, changed_at, used_at)
+    VALUES (count_config_change.node_id, moments || clock_timestamp(), clock_timestamp())
+    ON CONFLICT ON CONSTRAINT shared_config_pkey DO UPDATE
+    SET (changed_at, used_at) = (excluded.changed_at, excluded.used_at);
+    RETURN true;
+END $$;
+COMMENT ON FUNCTION count_config_change(integer) IS
+    'Counts a change of the configuration; false if the node has made too many in this minute.';
+
+CREATE FUNCTION write_config(node_id integer, surplus integer[], keys text[], vals text[])
+    RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+DECLARE
+    ids integer[];
+    old integer;
+BEGIN
+    IF cardinality(surplus) > 0 THEN
+        DELETE FROM vantage6_events.node_config AS c WHERE c.id = ANY (surplus);
+        PERFORM free_config_ids(node_id, surplus);
+    END IF;
+    ids := config_ids(node_id, cardinality(keys));
+    old := cardinality(ids);
+    INSERT INTO vantage6_events.node_config (id, node_id, key, value) OVERRIDING SYSTEM VALUE
+    SELECT ids[n], write_config.node_id, keys[n], vals[n] FROM generate_series(1, old) AS n;
+    INSERT INTO vantage6_events.node_config (node_id, key, value)
+    SELECT write_config.node_id, keys[n], vals[n]
+    FROM generate_series(old + 1, cardinality(keys)) AS n;
+    IF old > 0 THEN
+        UPDATE shared_config AS s SET free_ids = ARRAY(
+            SELECT unnest(s.free_ids) EXCEPT SELECT unnest(ids) ORDER BY 1)
+        WHERE s.node_id = write_config.node_id;
+    END IF;
+END $$;
+COMMENT ON FUNCTION write_config(integer, integer[], text[], text[]) IS
+    'Writes what config_difference() has found.';
+
 CREATE FUNCTION replace_config(n node, config json) RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp
     SET lock_timeout = '10ms' AS $$
+DECLARE
+    d record;
 BEGIN
     -- presence() takes it when the node is gone: one after the other.
     IF NOT n.id = ANY (lock_announced(ARRAY[n.id])) THEN
         RETURN 'locked';
     END IF;
-    IF ARRAY(SELECT row(r.key, r.value)::text FROM config_rows(config) AS r ORDER BY 1)
-       = ARRAY(SELECT row(c.key, c.value)::text FROM vantage6_events.node_config AS c
-               WHERE c.node_id = n.id ORDER BY 1) THEN
+    d := config_difference(n.id, config);
+    IF cardinality(d.surplus) + cardinality(d.keys) = 0 THEN
         RETURN NULL;
+    ELSIF NOT count_config_change(n.id) THEN
+        RETURN 'later';
     END IF;
-    DELETE FROM vantage6_events.node_config AS c WHERE c.node_id = n.id;
-    INSERT INTO vantage6_events.node_config (node_id, key, value)
-    SELECT n.id, r.key, r.value FROM config_rows(config) AS r;
+    PERFORM write_config(n.id, d.surplus, d.keys, d.vals);
     RETURN NULL;
 EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
     RETURN 'locked';
+WHEN unique_violation THEN -- HQ uses such ids again by itself: the next try takes new ones
+    UPDATE shared_config AS s SET free_ids = '{}' WHERE s.node_id = n.id AND s.free_ids <> '{}';
+    IF NOT FOUND THEN
+        RAISE;
+    END IF;
+    RETURN 'locked';
 END $$;
-COMMENT ON FUNCTION replace_config(node, json) IS 'Replaces the node''s configuration in HQ.';
+COMMENT ON FUNCTION replace_config(node, json) IS
+    'Makes the node''s configuration in HQ this one: only the difference is written.';
 
 CREATE FUNCTION on_info(n node, arg json) RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+DECLARE
+    found_rows record;
 BEGIN
     IF json_typeof(arg) IS DISTINCT FROM 'object' THEN
         RETURN 'shape';
     ELSIF octet_length(arg::text) > bytes('max_node_config') THEN
         RETURN 'size';
-    ELSIF EXISTS (SELECT FROM config_rows(arg) AS r
-                  WHERE json_typeof(r.item) IN ('object', 'array')) THEN
+    END IF;
+    SELECT count(*) AS n, bool_or(json_typeof(r.item) IN ('object', 'array')) AS nested
+    INTO found_rows FROM config_rows(arg) AS r;
+    IF found_rows.nested THEN
         RETURN 'shape';
+    ELSIF found_rows.n > setting('max_node_config_rows')::integer THEN
+        RETURN 'size';
     END IF;
     RETURN replace_config(n, arg);
 END $$;

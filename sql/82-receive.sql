@@ -1,8 +1,9 @@
 -- receive: what clients sent takes effect, once, and within their rights.
 --
 -- stream    one life of a pushd, which numbers what it passes on from 1
--- deferred  an item whose effect had to wait, since rows of HQ that it needs were locked. Later
---           items of the same node that need such rows wait behind it; all others go on
+-- deferred  an item whose effect had to wait, since rows of HQ that it needs were locked, or the
+--           node has changed its configuration too often. Later items of the same node that need
+--           such rows wait behind it; all others go on
 --
 -- An item is judged by the rights of its sender as they are now.
 
@@ -71,19 +72,27 @@ CREATE FUNCTION retry_deferred() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
     item record;
+    verdict text;
     waiting integer[] := '{}'; -- whose turn has not come
+    locked integer := 0;
 BEGIN
     FOR item IN
-        SELECT d.id, d.name, d.arg, p.id IS NOT NULL AS known, d.principal_id,
+        SELECT d.id, d.name, d.arg, d.principal_id,
+               -- The configuration of a node that is gone went with it.
+               p.id IS NOT NULL AND (d.name <> 'node_info_update' OR EXISTS (
+                   SELECT FROM lease AS l
+                   WHERE l.principal_id = p.id AND l.nsp = '/tasks')) AS known,
                (d.principal_id, p.organization_id, p.collaboration_id)::node AS node
         FROM deferred AS d
         LEFT JOIN vantage6_events.principal AS p ON p.id = d.principal_id AND p.kind = 'node'
         ORDER BY d.id FOR UPDATE OF d SKIP LOCKED
     LOOP
         CONTINUE WHEN item.principal_id = ANY (waiting);
-        EXIT WHEN cardinality(waiting) >= 10; -- each has taken 10 ms: a whole table may be locked
-        IF item.known AND act(item.name, item.node, item.arg) = 'locked' THEN
+        EXIT WHEN locked >= 10; -- each has taken 10 ms: a whole table may be locked
+        verdict := CASE WHEN item.known THEN act(item.name, item.node, item.arg) END;
+        IF verdict IN ('locked', 'later') THEN
             waiting := waiting || item.principal_id;
+            locked := locked + (verdict = 'locked')::integer;
         ELSE
             DELETE FROM deferred AS d WHERE d.id = item.id;
         END IF;
@@ -156,7 +165,7 @@ BEGIN
                 verdict := act(item.name, item.node, item.arg);
                 failures := failures + (verdict IS NOT DISTINCT FROM 'locked')::integer;
             END IF;
-            IF verdict = 'locked' THEN
+            IF verdict IN ('locked', 'later') THEN
                 blocked := blocked || item.principal;
                 verdict := defer(item.principal, item.name, item.arg, item.replaces);
             END IF;

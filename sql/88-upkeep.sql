@@ -71,8 +71,8 @@ BEGIN
     -- Bells and beats do not wait for a lock.
     PERFORM attempt(t, t || '()', lock_may_fail => true)
     FROM unnest(ARRAY['tidy_tasks', 'tidy_instructions', 'tidy_rights', 'tidy_announced',
-                      'tidy_resumable', 'tidy_interrupted', 'tidy_received', 'tidy_sent',
-                      'tidy_failures']) AS t;
+                      'tidy_configs', 'tidy_resumable', 'tidy_interrupted', 'tidy_received',
+                      'tidy_sent', 'tidy_failures']) AS t;
     RETURN attempt('empty_slot', 'empty_slot()')::integer;
 END $$;
 COMMENT ON FUNCTION upkeep() IS

@@ -36,7 +36,7 @@ CREATE FUNCTION agent_needs() RETURNS TABLE (kind text, object text, privileges 
                       'done_once', 'node_at', 'open_run', 'child_task', 'dependency', 'ready_task',
                       'undecided_task', 'instruction', 'killed_run', 'run_to_kill',
                       'unwanted_dataframe', 'log_line', 'relayed', 'received', 'sent',
-                      'deferred', 'rights_change', 'failure']) AS t
+                      'deferred', 'rights_change', 'failure', 'shared_config']) AS t
     UNION ALL
     -- What else pg_dump reads: HQ's owner may dump its database.
     SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
@@ -322,7 +322,7 @@ BEGIN
     PERFORM empty_tables('instance', 'resumable', 'lease', 'interrupted', 'pending', 'announced',
                          'done_once', 'node_at', 'open_run', 'child_task', 'dependency',
                          'ready_task', 'instruction', 'killed_run', 'unwanted_dataframe',
-                         'log_line', 'relayed', 'sent', 'deferred');
+                         'log_line', 'relayed', 'sent', 'deferred', 'shared_config');
     DELETE FROM attachment;
     RETURN format('detached from schema %I', att.hq_schema);
 END $$;
