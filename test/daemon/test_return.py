@@ -49,7 +49,7 @@ def configures(world, client, value):
 
 
 @pytest.mark.parametrize("end", [drain, kill, lose])
-def test_a_node_returns_with_its_expired_token_when_the_server_ended_its_connection(
+def test_a_node_whose_connection_the_server_ended_returns_with_its_expired_token(
         own_lab, clients, end):
     world = own_lab(instances=2, options=OPTIONS)
     token = Token(world)
@@ -85,7 +85,7 @@ def comes(world, clients, token, ident=NODE, **how):
     return wait_for(told, f"{client} to be told")[0] == [mark]
 
 
-def test_users_return_too_each_end_is_good_once_and_only_for_this_token_from_this_address(
+def test_each_end_is_good_once_and_only_for_its_token_and_address(
         limited, clients):
     world = limited(*OPTIONS, "--trusted-proxies", "127.0.0.1")
     here, there = ({"headers": [f"X-Forwarded-For: {a}"]} for a in ("192.0.2.1", "192.0.2.2"))
