@@ -59,6 +59,8 @@ class Sockets:
         if self.half is not None:
             raise Bad("text where an attachment is due")
         if packet.count:
+            if not (self.node or self.joined or self.left):
+                raise Bad("attachments of an event that can have no effect")
             self.half = packet
             return []
         return self._act(packet)

@@ -82,7 +82,7 @@ def comes(world, clients, token, ident=NODE, **how):
     def told():
         world.emit(mark, None, f"node_{ident}", f"user_{ident}")
         return client.heard(mark, "expired_token")
-    return wait_for(told, f"{client} to be told")[0] == [mark]
+    return wait_for(told, f"{client} to be told")[0][0] == mark
 
 
 def test_each_end_is_good_once_and_only_for_its_token_and_address(
