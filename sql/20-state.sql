@@ -92,6 +92,7 @@ COMMENT ON INDEX resumable_ended_at IS 'Which are too old?';
 
 CREATE UNLOGGED TABLE interrupted (
     sid text COLLATE "C" PRIMARY KEY,
+    incarnation bigint NOT NULL,
     principal_id integer NOT NULL,
     nsp text NOT NULL,
     token text COLLATE "C" NOT NULL,
@@ -103,6 +104,7 @@ COMMENT ON TABLE interrupted IS
     'Connections that the server ended: each client may return once with the same token, though '
     'that has expired';
 COMMENT ON COLUMN interrupted.sid IS 'Socket.IO id of the connection';
+COMMENT ON COLUMN interrupted.incarnation IS 'Incarnation that had it';
 COMMENT ON COLUMN interrupted.principal_id IS 'Its principal';
 COMMENT ON COLUMN interrupted.nsp IS 'Its Socket.IO namespace';
 COMMENT ON COLUMN interrupted.token IS 'Fingerprint of the client''s token';

@@ -12,13 +12,25 @@
 
 CREATE FUNCTION keep_interrupted(ended lease[], at timestamptz) RETURNS void
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
-    INSERT INTO interrupted (sid, principal_id, nsp, token, address, ended_at)
-    SELECT l.sid, l.principal_id, l.nsp, l.token, l.address, at FROM unnest(ended) AS l
+    INSERT INTO interrupted (sid, incarnation, principal_id, nsp, token, address, ended_at)
+    SELECT l.sid, l.incarnation, l.principal_id, l.nsp, l.token, l.address, at FROM unnest(ended) AS l
     WHERE l.token IS NOT NULL AND l.address IS NOT NULL AND l.subject <> ''
     ON CONFLICT (sid) DO UPDATE SET ended_at = excluded.ended_at
 $$;
 COMMENT ON FUNCTION keep_interrupted(lease[], timestamptz) IS
     'The server ended these connections then.';
+
+-- A daemon that lost its link opens its instance again, which ends the leases that it had. But their
+-- connections live, or have ended by themselves.
+CREATE FUNCTION not_interrupted(incarnations bigint[]) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+BEGIN
+    PERFORM FROM interrupted AS i
+    WHERE i.incarnation = ANY (incarnations) ORDER BY i.sid FOR UPDATE;
+    DELETE FROM interrupted AS i WHERE i.incarnation = ANY (incarnations);
+END $$;
+COMMENT ON FUNCTION not_interrupted(bigint[]) IS
+    'It was not the server that ended the connections of these incarnations: their daemon goes on.';
 
 -- It may have died right after its last beat.
 CREATE FUNCTION died_at(beat_at timestamptz) RETURNS timestamptz

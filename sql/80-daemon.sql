@@ -225,6 +225,10 @@ DECLARE
     left_now integer[];
     left_later integer[];
 BEGIN
+    PERFORM not_interrupted(incarnations) FROM (
+        SELECT array_agg(s.goes_on) AS incarnations
+        FROM json_to_recordset(sockets) AS s (goes_on bigint) WHERE s.goes_on IS NOT NULL) AS s
+    WHERE incarnations IS NOT NULL;
     SELECT array_agg(l.sid), array_agg(l.sid) FILTER (WHERE s.by_client),
            array_agg(l.sid) FILTER (WHERE s.reason IN (
                'client namespace disconnect', 'parse error', 'refused', 'dismissed')),
@@ -245,7 +249,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION disconnect(bigint, json) IS
     'Ends connections: [{"sid", "reason", "by_client": true if the client itself left; else its '
-    'presence ends after drain_grace}]. Returns how many were registered.';
+    'presence ends after drain_grace}]. Returns how many were registered. Or {"goes_on": an earlier '
+    'incarnation of the same life of the daemon, whose connections were not ended}.';
 
 -- The failure of one part of beat() or upkeep() keeps no other from running. That of counting it
 -- does not either.

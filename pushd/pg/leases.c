@@ -19,6 +19,7 @@ struct leases {
     struct lease_queue *lease_queue;
     uv_timer_t *retry_timer, *turn_timer;
     int64_t incarnation; /* 0 = no session */
+    int64_t before;      /* that of the session before; 0 = none */
     bool reporting_gone;
     bool put_off; /* and must report it */
 };
@@ -171,9 +172,21 @@ static void on_retry_timer(void *ctx)
     send_batches(g);
 }
 
+/* The database has ended the leases that we had, but we ended none of their connections. */
+static void tell_goes_on(struct leases *g)
+{
+    json_t *told = json_pack("[{sI}]", "goes_on", (json_int_t)g->before);
+    char *json = json_dumps(told, JSON_COMPACT);
+    json_decref(told);
+    g->reporting_gone = true;
+    send_json(g, &st_disconnect, must(json), on_disconnected);
+}
+
 void leases_begin(struct leases *g, int64_t incarnation)
 {
     g->incarnation = incarnation;
+    if (g->before)
+        tell_goes_on(g);
     hub_renew(g->env->hub, uv_now(g->env->loop)); /* calls leases_connect() again */
     for (char *json; (json = lease_queue_take_connects(g->lease_queue, BATCH));)
         send_json(g, &st_connect, json, on_connected);
@@ -181,6 +194,8 @@ void leases_begin(struct leases *g, int64_t incarnation)
 
 void leases_end(struct leases *g)
 {
+    if (g->incarnation)
+        g->before = g->incarnation;
     g->incarnation = 0;
     g->reporting_gone = g->put_off = false;
     lease_queue_clear(g->lease_queue);

@@ -109,6 +109,13 @@ SELECT pg_temp.come('v', 1);
 SELECT pg_temp.begin('v', 1), pg_temp.kill('one', 36);
 SELECT count(*) FROM vantage6_events.open('one', '1.0.0');
 SELECT pg_temp.come('w', 1);
+-- A daemon that goes on after its link was lost has ended no connection.
+SELECT pg_temp.begin('w1', 1);
+SELECT count(*) FROM vantage6_events.open('one', '1.0.0');
+SELECT vantage6_events.disconnect(max(incarnation),
+    json_build_array(json_build_object('goes_on', max(incarnation) - 1)))
+FROM vantage6_events.instance;
+SELECT pg_temp.come('w2', 1);
 -- Dead, and not missed yet: its lock is free. Its other connections are left to the beat.
 SELECT count(*) FROM vantage6_events.open('two', '1.0.0');
 SELECT count(*) FROM pg_temp.enter('two', pg_temp.socket('x1', 1, '{"expired": false}'),
