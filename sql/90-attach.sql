@@ -353,18 +353,19 @@ BEGIN
                         (SELECT string_agg('$' || i, ', ')
                          FROM generate_series(1, f.pronargs) AS i));
         EXECUTE format(
-            'CREATE FUNCTION vantage6_events.%I(%s) RETURNS %s LANGUAGE %s SECURITY DEFINER'
+            'CREATE FUNCTION vantage6_events.%I(%s) RETURNS %s LANGUAGE plpgsql %s SECURITY DEFINER'
             ' SET search_path = pg_catalog, pg_temp AS %L',
             f.name, f.args, f.result,
-            CASE f.provolatile WHEN 's' THEN 'sql STABLE' ELSE 'plpgsql VOLATILE' END,
-            CASE WHEN f.provolatile = 's'
-                 THEN format('SELECT %s%s', CASE WHEN f.proretset THEN '* FROM ' END, logic)
-                 ELSE format(CASE
-                     WHEN f.proretset
-                     THEN 'BEGIN RETURN QUERY SELECT * FROM %1$s; PERFORM %3$s; END'
-                     WHEN f.is_void THEN 'BEGIN PERFORM %1$s; PERFORM %3$s; END'
-                     ELSE 'DECLARE result %2$s := %1$s; BEGIN PERFORM %3$s; RETURN result; END' END,
-                     logic, f.result, 'vantage6_events.fire_deferred()') END);
+            CASE f.provolatile WHEN 's' THEN 'STABLE' ELSE 'VOLATILE' END,
+            format(CASE -- not SQL: that would be planned anew at each call
+                WHEN f.provolatile = 's' AND f.proretset
+                THEN 'BEGIN RETURN QUERY SELECT * FROM %1$s; END'
+                WHEN f.provolatile = 's' THEN 'BEGIN RETURN %1$s; END'
+                WHEN f.proretset
+                THEN 'BEGIN RETURN QUERY SELECT * FROM %1$s; PERFORM %3$s; END'
+                WHEN f.is_void THEN 'BEGIN PERFORM %1$s; PERFORM %3$s; END'
+                ELSE 'DECLARE result %2$s := %1$s; BEGIN PERFORM %3$s; RETURN result; END' END,
+                logic, f.result, 'vantage6_events.fire_deferred()'));
         PERFORM vantage6_events.own_function(
             format('vantage6_events.%I(%s)', f.name, f.identity_args), agent,
             replace(f.comment, vantage6_events.audience(f.name || '_logic', 'extension'),

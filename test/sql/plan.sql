@@ -4,19 +4,19 @@
 \set attach on
 \set ECHO none
 \i test/hq/regress-up.psql
--- The very query of events_since, under its own settings, its variables as parameters.
-CREATE FUNCTION pg_temp.prepare() RETURNS text LANGUAGE plpgsql AS $$
+-- The very query of a function, under the settings of events_since, its variables as parameters.
+CREATE FUNCTION pg_temp.prepare(name text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     q text;
     v text[];
     setting text;
 BEGIN
-    SELECT (regexp_match(prosrc, 'RETURN QUERY(.*);\s*END'))[1] INTO STRICT q FROM pg_proc
-    WHERE oid = 'vantage6_events.events_since'::regproc;
+    SELECT (regexp_match(prosrc, 'RETURN QUERY(\s+SELECT p\.id.*);\s*END'))[1] INTO STRICT q
+    FROM pg_proc WHERE oid = format('vantage6_events.%I', name)::regproc;
     FOREACH v SLICE 1 IN ARRAY ARRAY[['hi', '$1'], ['seen_tli', '$2'], ['after', '$3'],
             ['max_rows', '$4'], ['max_bytes', '262144'],
-            ['upper_snapshot', '$5'], ['since_max', '$6'], ['since_open', '$7'],
-            ['xids', '$8'], ['until', '$1']] LOOP
+            ['upper_snapshot', '$5'], ['upto', '$5'], ['since_max', '$6'],
+            ['since_open', '$7'], ['xids', '$8'], ['until', '$1']] LOOP
         q := regexp_replace(q, '([^.])\m' || v[1] || '\M', '\1' || v[2], 'g');
     END LOOP;
     FOR setting IN SELECT unnest(proconfig) FROM pg_proc
@@ -58,7 +58,7 @@ END $$;
 \set ECHO all
 -- On an empty log, never analyzed: this plan is kept while the log fills.
 BEGIN;
-SELECT pg_temp.prepare();
+SELECT pg_temp.prepare('late_events');
 SELECT * FROM pg_temp.scans('3:3:', 0);
 INSERT INTO vantage6_events.event (slot, xid, tli, namespace, rooms, name, payload)
 SELECT i % 3, CASE WHEN i % 100 = 0 THEN '7' ELSE '5' END::xid8, 1, '/tasks', '{everyone}', 'e',
@@ -75,9 +75,15 @@ COMMIT;
 -- On a full one, analyzed: planned anew.
 ANALYZE vantage6_events.event;
 BEGIN;
-SELECT pg_temp.prepare();
+SELECT pg_temp.prepare('late_events');
 SELECT * FROM pg_temp.scans('1000:1000:', :hi);
 SELECT * FROM pg_temp.scans('6:1000:6', :hi) AS behind_an_open_transaction;
+SELECT scans, rows_met < 1010 AS a_page_of_many FROM pg_temp.scans('1000:1000:', 0);
+DEALLOCATE read;
+-- Mostly no event is late.
+SELECT pg_temp.prepare('events_since');
+SELECT * FROM pg_temp.scans('1000:1000:', :hi);
+SELECT * FROM pg_temp.scans('1000:1000:', :hi - 10) AS ten_new;
 SELECT scans, rows_met < 1010 AS a_page_of_many FROM pg_temp.scans('1000:1000:', 0);
 COMMIT;
 DEALLOCATE read;
