@@ -13,15 +13,16 @@
 CREATE FUNCTION keep_interrupted(ended lease[], at timestamptz) RETURNS void
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
     INSERT INTO interrupted (sid, incarnation, principal_id, nsp, token, address, ended_at)
-    SELECT l.sid, l.incarnation, l.principal_id, l.nsp, l.token, l.address, at FROM unnest(ended) AS l
+    SELECT l.sid, l.incarnation, l.principal_id, l.nsp, l.token, l.address, at
+    FROM unnest(ended) AS l
     WHERE l.token IS NOT NULL AND l.address IS NOT NULL AND l.subject <> ''
     ON CONFLICT (sid) DO UPDATE SET ended_at = excluded.ended_at
 $$;
 COMMENT ON FUNCTION keep_interrupted(lease[], timestamptz) IS
     'The server ended these connections then.';
 
--- A daemon that lost its link opens its instance again, which ends the leases that it had. But their
--- connections live, or have ended by themselves.
+-- A daemon that lost its link opens its instance again, which ends the leases that it had. But
+-- their connections live, or have ended by themselves.
 CREATE FUNCTION not_interrupted(incarnations bigint[]) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN

@@ -249,8 +249,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION disconnect(bigint, json) IS
     'Ends connections: [{"sid", "reason", "by_client": true if the client itself left; else its '
-    'presence ends after drain_grace}]. Returns how many were registered. Or {"goes_on": an earlier '
-    'incarnation of the same life of the daemon, whose connections were not ended}.';
+    'presence ends after drain_grace}]. Returns how many were registered. Or {"goes_on": an '
+    'earlier incarnation of the same life of the daemon, whose connections were not ended}.';
 
 -- The failure of one part of beat() or upkeep() keeps no other from running. That of counting it
 -- does not either.
