@@ -1,9 +1,10 @@
 """Everything at once, at random, and an oracle: each client has received what its rights allow,
 once and in order.
 
-Writers, clients that come and go, grants and revocations, and faults of the daemons, their links
-and PostgreSQL; HQ 4 or 5. What each client lived through is compared with the log: see oracle.py
-and reconnecting_clients.py, which define the words. A round takes a minute at most;
+Writers, clients that come and go, some with tokens of 5 s, grants and revocations, and faults of
+the daemons, their links and PostgreSQL; HQ 4 or 5. What each client lived through is compared with
+the log: see oracle.py and reconnecting_clients.py, which define the words. A round takes a minute
+at most;
 ORACLE_SECONDS=N makes as many as that takes. In every other one rights change for few, so that few
 have that excuse. All of a round is drawn from its seed, which is printed and is in each failure:
 ORACLE_SEED=N begins with that one. (What meets what is up to the machine.)
@@ -18,11 +19,12 @@ from lablib.facts import wait_for
 from lablib.postgres import DOORBELL
 from oracle import KEEP_KNOWN, Ledger, Oracle, Rights
 from storm import cast_rooms
-from reconnecting_clients import Bare, Browser, Page, Poller, Worker
+from reconnecting_clients import Bare, Brief, Browser, Page, Poller, Worker
 
 SECONDS = float(os.environ.get("ORACLE_SECONDS", "40"))
 ROUND = 50  # seconds at most
 CAST = [(Worker, 1), (Worker, 2), (Worker, 3), (Worker, 3), (Worker, 4), (Worker, 5),
+        (Brief, 2), (Brief, 4), (Brief, 5),
         (Bare, 11), (Bare, 13), (Bare, 14), (Bare, 16), (Bare, 19),
         (Page, 11), (Page, 12), (Page, 13), (Page, 14), (Page, 15), (Page, 17), (Page, 20),
         (Page, 21), (Browser, 13), (Browser, 14), (Poller, 12)]
@@ -31,7 +33,7 @@ ORDERS = [f"node_{n}" for n in range(1, 6)] * 2 + [f"collaboration_{n}/nodes" fo
 GRANTED = ["collaboration_9", "collaboration_9/users", "collaboration_2_organization_3/users",
            "collaboration_2_organization_1/users"]
 OPTIONS = ["--beat-interval", "500ms", "--ack-timeout", "2s", "--retry-max", "500ms",
-           "--drain-time", "0s"]
+           "--drain-time", "0s", "--leeway", "0s"]
 SETTINGS = "vantage6_events.instruction_repeat = 3s\ntrack_commit_timestamp = on\n"
 TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'pushd'"
 ALL_DONE = ("SELECT NOT EXISTS (SELECT FROM vantage6_events.instruction WHERE name = 'order' "
@@ -135,7 +137,8 @@ def one_round(world, seed, seconds, keep):
     print(f"seed {seed}: {len(oracle.log)} events, {oracle.heard} heard, {oracle.sure} "
           f"times one had to be; {dict(oracle.opens)}; "
           f"{len(rights.changes)} changes of rights; {dict(weather.faults)}; {ledger.lost} "
-          "transactions lost")
+          f"transactions lost; {sum(getattr(one, 'returns', 0) for one in everyone)} returns with "
+          "expired tokens")
     assert (oracle.sure > 20 * seconds and oracle.opens["recovered"]
             and weather.faults), "this round has not tried enough"
     return wrong
