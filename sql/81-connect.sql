@@ -8,15 +8,17 @@ CREATE FUNCTION register(incarnation bigint, sockets socket[], taken resumable[]
     RETURNS integer[]
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
+    expired_since CONSTANT double precision :=
+        extract(epoch FROM clock_timestamp() - duration('resume_identity'));
     known integer[];
 BEGIN
     WITH proven AS (
         SELECT s.* FROM unnest(sockets) AS s LEFT JOIN unnest(taken) AS t ON t.holder = s.sid
         -- An expired token says who its bearer was. What it resumes, or returns from, proves that
-        -- it still is.
+        -- it still is. To resume renews nothing: it counts from the token's own expiry.
         WHERE s.subject <> ''
           AND (s.expired IS NOT TRUE OR s.sid = ANY (back)
-               OR t.ended_at > clock_timestamp() - duration('resume_identity'))
+               OR t.key IS NOT NULL AND s.expires > expired_since)
           -- A connection that another one resumes is over, though its own daemon has not noticed.
           AND NOT EXISTS (SELECT FROM unnest(taken) AS o WHERE o.key = s.pid)
     ), named AS ( -- a subject that names two principals names none

@@ -396,6 +396,33 @@ def test_an_expired_token_is_good_as_long_as_its_bearer_proves_himself(limited, 
     world.sql("ALTER DATABASE hq RESET vantage6_events.resume_identity", user="postgres")
 
 
+def test_coming_back_does_not_renew_an_expired_token_and_a_restart_costs_it_nothing(
+        own_lab, clients):
+    world = own_lab(options=["--leeway", "0s", "--drain-time", "0s"])
+    world.sql("ALTER DATABASE hq SET vantage6_events.resume_identity = '6s'", user="postgres")
+    world.lab.stop_pushd(0)
+    world.lab.start_pushd(0)
+    token, end = world.token(USER, ttl=2), time.time() + 2
+    page = clients(Raw(world, USER, token=token, headers=PAGE))
+    world.joined(page)
+    wait_for(lambda: time.time() > end + 1, "the token to expire")
+    turns = 0
+    while time.time() < end + 5:  # each time it goes on as it was
+        page.close()
+        page = clients(resume(world, page, token=token))
+        world.joined(page)
+        turns += 1
+    assert turns > 1
+    wait_for(lambda: time.time() > end + 7, "the time to be over")
+    world.lab.stop_pushd(0)
+    world.lab.start_pushd(0)
+    page = clients(resume(world, page, token=token))
+    world.joined(page)
+    page.close()
+    last = clients(resume(world, page, token=token))
+    last.wait("expired_token")
+
+
 def test_pages_that_hop_at_random_hear_everything_once(v5, clients):
     """Two writers whose transactions overlap; the seed is in the failure."""
     seed = random.randrange(10 ** 6)

@@ -37,6 +37,11 @@ CREATE FUNCTION pg_temp.after(was text, prev text, cur text, id bigint) RETURNS 
     SELECT jsonb_build_object('was', was, 'place',
                               jsonb_build_object('prev', prev, 'cur', cur, 'id', id))
 $$;
+-- What a client says whose token expired so many hours ago.
+CREATE FUNCTION pg_temp.expired(was text, hours float8) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT jsonb_build_object('was', was, 'expired', true,
+                              'expires', floor(extract(epoch FROM now()) - 3600 * hours))
+$$;
 CREATE FUNCTION pg_temp.keys()
     RETURNS TABLE (key text, holder text, ended boolean, since boolean, replayed_to text)
     LANGUAGE sql AS $$
@@ -153,20 +158,26 @@ SELECT count(*) FROM pg_temp.arrive('jb', 12, '{"expires": -1e14}');
 SELECT sid, expires_at AT TIME ZONE 'UTC' AS expires FROM vantage6_events.lease
 WHERE principal_id = 12 ORDER BY sid;
 SELECT pg_temp.goodbye('ja', 'jb');
--- An expired token: the pid proves that its bearer still is the one it names, for twelve hours and
--- once.
-SELECT * FROM pg_temp.arrive('k', 12, '{"expired": true}');
+-- An expired token: the pid proves that its bearer still is the one it names, once, until twelve
+-- hours after it expired, however often the client has come back since.
+SELECT * FROM pg_temp.arrive('k', 12, pg_temp.expired(NULL, 1));
 SELECT pg_temp.leave('j');
 -- (A stranger's does not use it up.)
-SELECT * FROM pg_temp.arrive('k', 13, '{"was": "pid of j", "expired": true}');
-SELECT * FROM pg_temp.arrive('l', 12, '{"was": "pid of j", "expired": true}');
+SELECT * FROM pg_temp.arrive('k', 13, pg_temp.expired('pid of j', 1));
+SELECT * FROM pg_temp.arrive('l', 12, pg_temp.expired('pid of j', 1));
 SELECT * FROM pg_temp.arrive('m', 13);
 SELECT pg_temp.leave('m');
 SELECT pg_temp.pass(11) > 0 AS later;
-SELECT * FROM pg_temp.arrive('n', 13, '{"was": "pid of m", "expired": true}');
+SELECT * FROM pg_temp.arrive('n', 13, pg_temp.expired('pid of m', 11));
 SELECT pg_temp.leave('n');
-SELECT pg_temp.pass(13) > 0 AS later;
-SELECT * FROM pg_temp.arrive('o', 13, '{"was": "pid of n", "expired": true}');
+SELECT * FROM pg_temp.arrive('o', 13, pg_temp.expired('pid of n', 11.9));
+SELECT pg_temp.leave('o');
+SELECT * FROM pg_temp.arrive('oo', 13, pg_temp.expired('pid of n', 12.1));
+SELECT * FROM pg_temp.arrive('o', 13);
+SELECT pg_temp.leave('o');
+SET vantage6_events.resume_identity = 0;
+SELECT * FROM pg_temp.arrive('oo', 13, pg_temp.expired('pid of o', 0.1));
+RESET vantage6_events.resume_identity;
 -- Somebody else's, though his token is good: nothing of it.
 SELECT * FROM pg_temp.arrive('p', 13);
 SELECT pg_temp.leave('p');
