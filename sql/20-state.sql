@@ -144,7 +144,9 @@ CREATE TABLE deferred (
     principal_id integer NOT NULL,
     name text NOT NULL,
     arg json,
-    since timestamptz NOT NULL
+    since timestamptz NOT NULL,
+    reason text,
+    retry_at timestamptz
 );
 CREATE INDEX deferred_principal_id ON deferred (principal_id, id);
 COMMENT ON TABLE deferred IS 'What nodes sent and has no effect yet, since HQ''s rows were locked';
@@ -153,6 +155,9 @@ COMMENT ON COLUMN deferred.principal_id IS 'The node';
 COMMENT ON COLUMN deferred.name IS 'Name of the event';
 COMMENT ON COLUMN deferred.arg IS 'Its argument';
 COMMENT ON COLUMN deferred.since IS 'Since when';
+COMMENT ON COLUMN deferred.reason IS
+    'SQLSTATE and message of its failure, for which it was set aside; NULL: it has not failed';
+COMMENT ON COLUMN deferred.retry_at IS 'When what was set aside is tried again, at the earliest';
 COMMENT ON INDEX deferred_principal_id IS 'Does something of this node wait?';
 COMMENT ON SEQUENCE deferred_id_seq IS 'Keys of deferred';
 

@@ -173,7 +173,8 @@ CREATE TABLE log_line (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     run_id integer NOT NULL,
     line text NOT NULL,
-    at timestamptz NOT NULL
+    at timestamptz NOT NULL,
+    total bigint
 );
 CREATE INDEX log_line_run_id ON log_line (run_id, id);
 COMMENT ON TABLE log_line IS 'What runs have logged and is not in HQ''s column run.log yet';
@@ -181,8 +182,22 @@ COMMENT ON COLUMN log_line.id IS 'Key, and order';
 COMMENT ON COLUMN log_line.run_id IS 'Run';
 COMMENT ON COLUMN log_line.line IS 'What it logged';
 COMMENT ON COLUMN log_line.at IS 'When it came';
+COMMENT ON COLUMN log_line.total IS
+    'Bytes of the run''s lines since none was left, up to this one; NULL: not known';
 COMMENT ON INDEX log_line_run_id IS 'What is there of this run?';
 COMMENT ON SEQUENCE log_line_id_seq IS 'Keys of log_line';
+
+CREATE UNLOGGED TABLE log_failure (
+    run_id integer PRIMARY KEY,
+    reason text NOT NULL,
+    since timestamptz NOT NULL,
+    retry_at timestamptz NOT NULL
+);
+COMMENT ON TABLE log_failure IS 'Runs whose lines could not be put into HQ''s column run.log';
+COMMENT ON COLUMN log_failure.run_id IS 'Run';
+COMMENT ON COLUMN log_failure.reason IS 'SQLSTATE and message of the last time';
+COMMENT ON COLUMN log_failure.since IS 'When that was';
+COMMENT ON COLUMN log_failure.retry_at IS 'When it is tried again, at the earliest';
 
 CREATE UNLOGGED TABLE relayed (
     run_id integer PRIMARY KEY,

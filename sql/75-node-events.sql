@@ -86,6 +86,7 @@ CREATE FUNCTION on_log(n node, arg json) RETURNS text
 DECLARE
     r record := given_run(n, arg);
     most integer := bytes('max_log_line');
+    pending record;
     line text;
     verdict text;
     c text := 'collaboration_' || n.collaboration_id;
@@ -94,6 +95,10 @@ BEGIN
         RETURN r.verdict;
     ELSIF json_typeof(arg -> 'log') IS DISTINCT FROM 'string' THEN
         RETURN 'shape';
+    END IF;
+    pending := pending_log(r.run_id);
+    IF coalesce(r.log_size, 0) + pending.bytes > bytes('max_run_log') THEN
+        RETURN 'full';
     END IF;
     line := arg ->> 'log';
     IF octet_length(line) > most THEN
@@ -104,10 +109,8 @@ BEGIN
     PERFORM announce('algorithm_log', json_build_object(
         'run_id', r.run_id, 'task_id', r.task_id, 'log', line),
         ARRAY[c || '/users', c || '_organization_' || n.organization_id || '/users']);
-    IF r.log_size > bytes('max_run_log') THEN
-        RETURN 'full';
-    END IF;
-    INSERT INTO log_line (run_id, line, at) VALUES (r.run_id, line, clock_timestamp());
+    INSERT INTO log_line (run_id, line, at, total)
+    VALUES (r.run_id, line, clock_timestamp(), pending.total + octet_length(line) + 1);
     RETURN verdict;
 END $$;
 COMMENT ON FUNCTION on_log(node, json) IS

@@ -4,6 +4,7 @@
 -- deferred  an item whose effect had to wait, since rows of HQ that it needs were locked, or the
 --           node has changed its configuration too often. Later items of the same node that need
 --           such rows wait behind it; all others go on
+-- set aside a deferred item that failed: none waits behind it, and all others are tried first
 --
 -- An item is judged by the rights of its sender as they are now.
 
@@ -68,6 +69,32 @@ END $$;
 COMMENT ON FUNCTION defer(integer, text, json, boolean) IS
     'Keeps an item for retry_deferred(); the verdict "locked" if too many of this node wait.';
 
+CREATE FUNCTION retry_item(id bigint, event text, n node, arg json) RETURNS text
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+DECLARE
+    verdict text;
+    state text;
+    message text;
+BEGIN
+    verdict := act(event, n, arg);
+    PERFORM fire_deferred();
+    RETURN verdict;
+EXCEPTION
+WHEN lock_not_available OR deadlock_detected OR serialization_failure THEN
+    RETURN 'locked';
+WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
+    RAISE WARNING '% of principal % failed: %', event, n.id, message
+        USING ERRCODE = state, HINT = 'It was set aside: see the view vantage6_events.set_aside.';
+    UPDATE deferred AS d
+    SET (reason, retry_at) = (state || ': ' || message, clock_timestamp() + interval '10 minutes')
+    WHERE d.id = retry_item.id;
+    RETURN 'failed';
+END $$;
+COMMENT ON FUNCTION retry_item(bigint, text, node, json) IS
+    'As act(), for an item that was deferred; if it fails, it is set aside, and the verdict is '
+    '"failed".';
+
 CREATE FUNCTION retry_deferred() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 DECLARE
@@ -85,21 +112,23 @@ BEGIN
                (d.principal_id, p.organization_id, p.collaboration_id)::node AS node
         FROM deferred AS d
         LEFT JOIN vantage6_events.principal AS p ON p.id = d.principal_id AND p.kind = 'node'
-        ORDER BY d.id FOR UPDATE OF d SKIP LOCKED
+        WHERE d.retry_at IS NULL OR d.retry_at < clock_timestamp()
+        ORDER BY d.retry_at NULLS FIRST, d.id FOR UPDATE OF d SKIP LOCKED
     LOOP
         CONTINUE WHEN item.principal_id = ANY (waiting);
         EXIT WHEN locked >= 10; -- each has taken 10 ms: a whole table may be locked
-        verdict := CASE WHEN item.known THEN act(item.name, item.node, item.arg) END;
+        verdict := CASE WHEN item.known THEN retry_item(item.id, item.name, item.node, item.arg)
+                   END;
         IF verdict IN ('locked', 'later') THEN
             waiting := waiting || item.principal_id;
             locked := locked + (verdict = 'locked')::integer;
-        ELSE
+        ELSIF verdict IS DISTINCT FROM 'failed' THEN
             DELETE FROM deferred AS d WHERE d.id = item.id;
         END IF;
     END LOOP;
 END $$;
 COMMENT ON FUNCTION retry_deferred() IS
-    'Tries again what had to wait for rows that others held, of each node in order.';
+    'Tries again what had to wait, of each node in order; last, what was set aside 10 minutes ago.';
 
 CREATE FUNCTION report(gauges json[], said json[], refused json[]) RETURNS json
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -123,7 +152,8 @@ DECLARE
     gauges json[] := '{}';
     said json[] := '{}';
     refused json[] := '{}';
-    blocked integer[] := ARRAY(SELECT DISTINCT d.principal_id FROM deferred AS d);
+    blocked integer[] := ARRAY(SELECT DISTINCT d.principal_id FROM deferred AS d
+                               WHERE d.reason IS NULL);
     failures integer := 0;
 BEGIN
     FOR item IN

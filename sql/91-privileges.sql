@@ -36,7 +36,8 @@ CREATE FUNCTION agent_needs() RETURNS TABLE (kind text, object text, privileges 
                       'done_once', 'node_at', 'open_run', 'child_task', 'dependency', 'ready_task',
                       'undecided_task', 'instruction', 'killed_run', 'run_to_kill',
                       'unwanted_dataframe', 'log_line', 'relayed', 'received', 'sent',
-                      'deferred', 'rights_change', 'failure', 'shared_config']) AS t
+                      'deferred', 'rights_change', 'failure', 'shared_config',
+                      'log_failure']) AS t
     UNION ALL
     -- What else pg_dump reads: HQ's owner may dump its database.
     SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
@@ -162,7 +163,7 @@ BEGIN
               UNION ALL
               SELECT 'hq', 'SELECT ON vantage6_events.' || v
               FROM unnest(ARRAY['connections', 'recent_events', 'pending_instructions',
-                                'status']) AS v) AS w
+                                'set_aside', 'status']) AS v) AS w
             ON w.purpose = g.purpose
     LOOP
         EXECUTE format('GRANT USAGE ON SCHEMA vantage6_events TO %I', item.grantee);
@@ -322,7 +323,8 @@ BEGIN
     PERFORM empty_tables('instance', 'resumable', 'lease', 'interrupted', 'pending', 'announced',
                          'done_once', 'node_at', 'open_run', 'child_task', 'dependency',
                          'ready_task', 'instruction', 'killed_run', 'unwanted_dataframe',
-                         'log_line', 'relayed', 'sent', 'deferred', 'shared_config');
+                         'log_line', 'relayed', 'sent', 'deferred', 'shared_config',
+                         'log_failure');
     DELETE FROM attachment;
     RETURN format('detached from schema %I', att.hq_schema);
 END $$;

@@ -66,6 +66,21 @@ COMMENT ON COLUMN pending_instructions.sends IS 'How often it was sent; NULL for
 COMMENT ON COLUMN pending_instructions.sent_to IS
     'sid of the connection that it was last sent to, or NULL; see connections';
 
+CREATE VIEW set_aside AS
+    SELECT d.principal_id, NULL::integer AS run_id, d.name, d.since, d.reason, d.retry_at
+    FROM deferred AS d WHERE d.reason IS NOT NULL
+    UNION ALL
+    SELECT NULL, f.run_id, 'algorithm_log', f.since, f.reason, f.retry_at FROM log_failure AS f;
+COMMENT ON VIEW set_aside IS
+    'What clients sent and failed later: it keeps nothing else from being done';
+COMMENT ON COLUMN set_aside.principal_id IS 'The node that sent it; NULL: lines of a run';
+COMMENT ON COLUMN set_aside.run_id IS 'The run whose lines are not in its log; NULL: an event';
+COMMENT ON COLUMN set_aside.name IS 'Name of the event';
+COMMENT ON COLUMN set_aside.since IS 'When it was sent, or the lines last failed';
+COMMENT ON COLUMN set_aside.reason IS 'SQLSTATE and message; full: lines beyond max_run_log';
+COMMENT ON COLUMN set_aside.retry_at IS
+    'When it is tried again, at the earliest; it is forgotten a week later';
+
 CREATE VIEW status AS
     SELECT a.hq_schema, a.hq_version, pg_catalog.pg_get_userbyid(a.agent) AS agent,
            a.attached_at,
