@@ -196,7 +196,7 @@ CREATE UNLOGGED TABLE log_failure (
 COMMENT ON TABLE log_failure IS 'Runs whose lines could not be put into HQ''s column run.log';
 COMMENT ON COLUMN log_failure.run_id IS 'Run';
 COMMENT ON COLUMN log_failure.reason IS 'SQLSTATE and message of the last time';
-COMMENT ON COLUMN log_failure.since IS 'When that was';
+COMMENT ON COLUMN log_failure.since IS 'When they failed first';
 COMMENT ON COLUMN log_failure.retry_at IS 'When it is tried again, at the earliest';
 
 CREATE UNLOGGED TABLE relayed (

@@ -168,7 +168,8 @@ CREATE FUNCTION trigger_template(version integer)
     ('on_run_logged', 0, 'run', 'UPDATE OF log', 'ROW', differs('log'), 'log_written(NEW.id)'),
     ('on_run_deleted', 0, 'run', 'DELETE', 'ROW', '', 'forget_run(OLD.id, OLD.task_id)'),
     ('on_runs_truncated', 0, 'run', 'TRUNCATE', 'STATEMENT', '',
-     'empty_tables(''open_run'', ''log_line'', ''relayed'', ''killed_run'', ''run_to_kill'')'),
+     'empty_tables(''open_run'', ''log_line'', ''log_failure'', ''relayed'', ''killed_run'','
+     ' ''run_to_kill'')'),
     ('on_task_inserted', 0, 'task', 'INSERT', 'ROW', 'NEW.parent_id IS NOT NULL',
      'note_task(NEW.id, NEW.parent_id)'),
     ('on_task_moved', 0, 'task', 'UPDATE', 'ROW', differs('parent_id'),

@@ -48,9 +48,10 @@ BEGIN
     DELETE FROM open_run AS o
     WHERE o.task_id = forget_run.task_id AND o.run_id = forget_run.run_id;
     DELETE FROM log_line AS l WHERE l.run_id = forget_run.run_id;
+    PERFORM forget_log_failure(run_id);
 END $$;
 COMMENT ON FUNCTION forget_run(integer, integer) IS
-    'A run was deleted: keeps open_run and log_line.';
+    'A run was deleted: keeps open_run, log_line and log_failure.';
 
 -- A kill outlives its run, but not the use of its id for another.
 CREATE FUNCTION forget_id(run_id integer) RETURNS void
@@ -64,6 +65,7 @@ BEGIN
     DELETE FROM log_line AS l WHERE l.id IN (
         SELECT m.id FROM log_line AS m WHERE m.run_id = forget_id.run_id
         ORDER BY m.id FOR UPDATE SKIP LOCKED);
+    PERFORM forget_log_failure(run_id);
     DELETE FROM open_run AS o WHERE o.run_id = forget_id.run_id;
 END $$;
 COMMENT ON FUNCTION forget_id(integer) IS
@@ -83,6 +85,7 @@ BEGIN
                                                      AND t.run_id = note_new_run.run_id)
            OR EXISTS (SELECT FROM relayed AS r WHERE r.run_id = note_new_run.run_id)
            OR EXISTS (SELECT FROM log_line AS l WHERE l.run_id = note_new_run.run_id)
+           OR EXISTS (SELECT FROM log_failure AS f WHERE f.run_id = note_new_run.run_id)
     INTO left_over;
     IF left_over THEN
         PERFORM forget_id(run_id);

@@ -76,10 +76,19 @@ CREATE FUNCTION note_log_failure(run_id integer, reason text) RETURNS void
     VALUES (note_log_failure.run_id, note_log_failure.reason, clock_timestamp(),
             clock_timestamp() + interval '10 minutes')
     ON CONFLICT ON CONSTRAINT log_failure_pkey DO UPDATE
-    SET (reason, since, retry_at) = (excluded.reason, excluded.since, excluded.retry_at)
+    SET (reason, retry_at) = (excluded.reason, excluded.retry_at)
 $$;
 COMMENT ON FUNCTION note_log_failure(integer, text) IS
     'Notes why lines of the run are not in its log; what is left is tried again 10 minutes later.';
+
+CREATE FUNCTION forget_log_failure(run_id integer) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+BEGIN
+    DELETE FROM log_failure AS f WHERE f.run_id IN (
+        SELECT g.run_id FROM log_failure AS g WHERE g.run_id = forget_log_failure.run_id
+        FOR UPDATE SKIP LOCKED);
+END $$;
+COMMENT ON FUNCTION forget_log_failure(integer) IS 'The run is not set aside any more.';
 
 CREATE FUNCTION put_lines(run_id integer) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
@@ -97,6 +106,11 @@ BEGIN
         DELETE FROM log_line AS l WHERE l.run_id = put_lines.run_id;
         PERFORM note_log_failure(put_lines.run_id, 'full: lines were dropped');
         RETURN 0;
+    ELSIF EXISTS (SELECT FROM log_failure AS f WHERE f.run_id = put_lines.run_id
+                                                 AND f.since < now() - interval '168 hours') THEN
+        DELETE FROM log_line AS l WHERE l.run_id = put_lines.run_id;
+        PERFORM forget_log_failure(run_id);
+        RETURN 0;
     END IF;
     last := next_lines(put_lines.run_id);
     WITH gone AS (DELETE FROM log_line AS l WHERE l.run_id = put_lines.run_id AND l.id <= last
@@ -110,12 +124,12 @@ BEGIN
     SET log = concat(x.log, joined_lines(lines, right(x.log, 1))) WHERE x.id = put_lines.run_id
     RETURNING octet_length(x.log) INTO size;
     PERFORM set_config('vantage6_events.folding', 'off', true), fire_deferred();
-    DELETE FROM log_failure AS f WHERE f.run_id = put_lines.run_id;
+    PERFORM forget_log_failure(run_id);
     RETURN size;
 END $$;
 COMMENT ON FUNCTION put_lines(integer) IS
     'Puts the next lines of the run after its log; returns how many bytes were written. What '
-    'exceeds max_run_log is dropped.';
+    'exceeds max_run_log is dropped, and so is what has failed for a week.';
 
 CREATE FUNCTION fold_log(run_id integer, bytes bigint, idle boolean) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp SET enable_seqscan = off
@@ -129,7 +143,7 @@ BEGIN
     FROM vantage6_events.run AS x WHERE x.id = fold_log.run_id;
     IF NOT FOUND THEN
         DELETE FROM log_line AS l WHERE l.run_id = fold_log.run_id;
-        DELETE FROM log_failure AS f WHERE f.run_id = fold_log.run_id;
+        PERFORM forget_log_failure(run_id);
     ELSIF idle OR r.ended OR bytes > greatest(4096, r.size / 4) THEN
         RETURN put_lines(run_id);
     END IF;
@@ -173,7 +187,10 @@ CREATE FUNCTION tidy_set_aside() RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
     DELETE FROM log_failure AS f WHERE f.run_id IN (
         SELECT g.run_id FROM log_failure AS g
-        WHERE g.since < now() - interval '168 hours' FOR UPDATE SKIP LOCKED);
+        WHERE g.since < now() - interval '168 hours'
+          -- Lines are taken away by who holds HQ's row: see put_lines().
+          AND NOT EXISTS (SELECT FROM log_line AS l WHERE l.run_id = g.run_id)
+        FOR UPDATE SKIP LOCKED);
     DELETE FROM deferred AS d WHERE d.id IN (
         SELECT e.id FROM deferred AS e
         WHERE e.reason IS NOT NULL AND e.since < now() - interval '168 hours'
@@ -186,6 +203,7 @@ CREATE FUNCTION log_written(run_id integer) RETURNS void
 BEGIN
     IF coalesce(current_setting('vantage6_events.folding', true), '') <> 'on' THEN
         DELETE FROM log_line AS l WHERE l.run_id = log_written.run_id;
+        PERFORM forget_log_failure(run_id);
     END IF;
 END $$;
 COMMENT ON FUNCTION log_written(integer) IS

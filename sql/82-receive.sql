@@ -53,11 +53,18 @@ $make$;
 COMMENT ON FUNCTION act(text, node, json) IS
     'Lets what a node sent have its effect in the database; returns the verdict.';
 
+CREATE FUNCTION supersede(principal integer, event text) RETURNS void
+    LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+    DELETE FROM deferred AS d WHERE d.principal_id = principal AND d.name = event
+$$;
+COMMENT ON FUNCTION supersede(integer, text) IS
+    'A later item counts as a whole: what waits of this event, or was set aside, is void.';
+
 CREATE FUNCTION defer(principal integer, event text, arg json, replaces boolean) RETURNS text
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
 BEGIN
     IF replaces THEN
-        DELETE FROM deferred AS d WHERE d.principal_id = principal AND d.name = event;
+        PERFORM supersede(principal, event);
     ELSIF (SELECT count(*) FROM deferred AS d WHERE d.principal_id = principal)
           >= setting('max_deferred')::integer THEN
         RETURN 'locked';
@@ -195,7 +202,9 @@ BEGIN
                 verdict := act(item.name, item.node, item.arg);
                 failures := failures + (verdict IS NOT DISTINCT FROM 'locked')::integer;
             END IF;
-            IF verdict IN ('locked', 'later') THEN
+            IF verdict IS NULL AND item.replaces THEN
+                PERFORM supersede(item.principal, item.name);
+            ELSIF verdict IN ('locked', 'later') THEN
                 blocked := blocked || item.principal;
                 verdict := defer(item.principal, item.name, item.arg, item.replaces);
             END IF;

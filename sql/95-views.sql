@@ -76,7 +76,7 @@ COMMENT ON VIEW set_aside IS
 COMMENT ON COLUMN set_aside.principal_id IS 'The node that sent it; NULL: lines of a run';
 COMMENT ON COLUMN set_aside.run_id IS 'The run whose lines are not in its log; NULL: an event';
 COMMENT ON COLUMN set_aside.name IS 'Name of the event';
-COMMENT ON COLUMN set_aside.since IS 'When it was sent, or the lines last failed';
+COMMENT ON COLUMN set_aside.since IS 'When it was sent, or the lines first failed';
 COMMENT ON COLUMN set_aside.reason IS 'SQLSTATE and message; full: lines beyond max_run_log';
 COMMENT ON COLUMN set_aside.retry_at IS
     'When it is tried again, at the earliest; it is forgotten a week later';

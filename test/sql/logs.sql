@@ -143,7 +143,11 @@ SELECT octet_length(log) / 1024 / 1024 AS mb FROM run WHERE id = 2;
 SELECT count(*) FROM vantage6_events.log_line;
 SELECT run_id, name, reason FROM vantage6_events.set_aside;
 RESET vantage6_events.max_run_log;
-DELETE FROM vantage6_events.log_failure;
+-- HQ makes room: the next lines need not wait until it is tried again.
+UPDATE run SET log = '' WHERE id = 2;
+SELECT count(*) FROM vantage6_events.set_aside;
+SELECT pg_temp.logs(2, 2, 'there is room'), pg_temp.later(), pg_temp.beat();
+SELECT log FROM run WHERE id = 2;
 -- A run whose lines fail is set aside, and keeps neither the others nor the beat from going on.
 UPDATE run SET log = NULL;
 CREATE FUNCTION pg_temp.fails() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -192,6 +196,44 @@ DROP TRIGGER no_config ON nodeconfig;
 UPDATE vantage6_events.deferred SET retry_at = now();
 SELECT pg_temp.beat();
 SELECT node_id, key FROM nodeconfig WHERE node_id IN (1, 2) ORDER BY 1;
+SELECT count(*) FROM vantage6_events.set_aside;
+-- A configuration that was set aside is void when the node has shared another.
+INSERT INTO vantage6_events.deferred (principal_id, name, arg, since, reason, retry_at) VALUES
+    (1, 'node_info_update', '{"old": 1}', now(), 'x', now() + interval '1 day'),
+    (1, 'dataframe_deleted', '7', now(), 'x', now() + interval '1 day'),
+    (2, 'node_info_update', '{"old": 2}', now(), 'x', now() + interval '1 day');
+SELECT pg_temp.said(1, 'node_info_update', '7');
+SELECT count(*) FROM vantage6_events.set_aside;
+SELECT pg_temp.said(1, 'node_info_update', '{"newer": 3}');
+SELECT principal_id, name FROM vantage6_events.set_aside ORDER BY 1, 2;
+UPDATE vantage6_events.deferred SET retry_at = now();
+SELECT pg_temp.beat();
+SELECT node_id, key FROM nodeconfig WHERE node_id IN (1, 2) ORDER BY 1;
+-- Lines that fail are dropped a week after they failed first, and not while they may be put.
+CREATE CONSTRAINT TRIGGER fails AFTER UPDATE ON run DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION pg_temp.fails();
+UPDATE run SET log = NULL;
+SELECT pg_temp.logs(1, 1, 'poison'), pg_temp.later();
+SELECT pg_temp.beat();
+UPDATE vantage6_events.log_failure SET since = now() - interval '6 days', retry_at = now();
+SELECT pg_temp.beat();
+SELECT now() - since > interval '5 days' AS long_ago, retry_at > now() AS later
+FROM vantage6_events.set_aside;
+UPDATE vantage6_events.log_failure SET since = now() - interval '8 days';
+SELECT vantage6_events.upkeep() \g /dev/null
+SELECT count(*) FROM vantage6_events.set_aside;
+UPDATE vantage6_events.log_failure SET retry_at = now();
+SELECT pg_temp.beat();
+SELECT count(*) FROM vantage6_events.log_line;
+SELECT count(*) FROM vantage6_events.set_aside;
+DROP TRIGGER fails ON run;
+-- With a run goes what it is set aside for, and an id that comes again is not set aside.
+INSERT INTO vantage6_events.log_failure (run_id, reason, since, retry_at)
+    SELECT id, 'x', now(), now() + interval '1 day' FROM unnest(ARRAY[1, 3, 99]) AS id;
+DELETE FROM run WHERE id = 3;
+INSERT INTO run (id, task_id, organization_id, status) VALUES (99, 1, 1, 'active');
+SELECT run_id FROM vantage6_events.set_aside;
+TRUNCATE run CASCADE;
 SELECT count(*) FROM vantage6_events.set_aside;
 -- It is kept for a week.
 INSERT INTO vantage6_events.deferred (principal_id, name, arg, since, reason, retry_at)
