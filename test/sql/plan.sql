@@ -4,18 +4,22 @@
 \set attach on
 \set ECHO none
 \i test/hq/regress-up.psql
--- The very query of a function, under the settings of events_since, its variables as parameters.
-CREATE FUNCTION pg_temp.prepare(name text) RETURNS text LANGUAGE plpgsql AS $$
+-- The very query of a function, that of its page or the part that matches, under the settings of
+-- events_since, its variables as parameters.
+CREATE FUNCTION pg_temp.prepare(
+    name text, part text DEFAULT 'RETURN QUERY\s+SELECT(\s+p\.id.*);\s*END')
+    RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     q text;
     v text[];
     setting text;
 BEGIN
-    SELECT (regexp_match(prosrc, 'RETURN QUERY(\s+SELECT p\.id.*);\s*END'))[1] INTO STRICT q
-    FROM pg_proc WHERE oid = format('vantage6_events.%I', name)::regproc;
+    SELECT (regexp_match(prosrc, part))[1] INTO STRICT q FROM pg_proc
+    WHERE oid = format('vantage6_events.%I', name)::regproc;
     FOREACH v SLICE 1 IN ARRAY ARRAY[['hi', '$1'], ['seen_tli', '$2'], ['after', '$3'],
             ['max_rows', '$4'], ['max_bytes', '262144'],
             ['upper_snapshot', '$5'], ['upto', '$5'], ['since_max', '$6'],
+            ['upto_max', 'pg_snapshot_xmax($5)'],
             ['since_open', '$7'], ['xids', '$8'], ['until', '$1']] LOOP
         q := regexp_replace(q, '([^.])\m' || v[1] || '\M', '\1' || v[2], 'g');
     END LOOP;
@@ -24,7 +28,7 @@ BEGIN
         PERFORM set_config(split_part(setting, '=', 1), split_part(setting, '=', 2), true);
     END LOOP;
     EXECUTE 'PREPARE read (bigint, integer, bigint, integer, pg_snapshot, xid8, xid8[], xid8[]) AS'
-        || q;
+        ' SELECT ' || q;
     RETURN 'prepared';
 END $$;
 CREATE FUNCTION pg_temp.nodes(plan json) RETURNS SETOF json LANGUAGE sql AS $$
@@ -72,6 +76,12 @@ SELECT * FROM pg_temp.scans('1000:1000:', :hi - 10) AS ten_new;
 SELECT scans, rows_met < 1010 AS a_page_of_many FROM pg_temp.scans('1000:1000:', 0);
 DEALLOCATE read;
 COMMIT;
+-- Whether one is late is seen in the index on (xid, id), too.
+BEGIN;
+SELECT pg_temp.prepare('events_since', '(EXISTS \(SELECT FROM event AS o.*?\))\s+INTO');
+SELECT * FROM pg_temp.scans('1000:1000:', :hi) AS none_is_late;
+DEALLOCATE read;
+COMMIT;
 -- On a full one, analyzed: planned anew.
 ANALYZE vantage6_events.event;
 BEGIN;
@@ -85,6 +95,9 @@ SELECT pg_temp.prepare('events_since');
 SELECT * FROM pg_temp.scans('1000:1000:', :hi);
 SELECT * FROM pg_temp.scans('1000:1000:', :hi - 10) AS ten_new;
 SELECT scans, rows_met < 1010 AS a_page_of_many FROM pg_temp.scans('1000:1000:', 0);
+DEALLOCATE read;
+SELECT pg_temp.prepare('events_since', '(EXISTS \(SELECT FROM event AS o.*?\))\s+INTO');
+SELECT * FROM pg_temp.scans('1000:1000:', :hi) AS none_is_late;
 COMMIT;
 DEALLOCATE read;
 -- What pages meet, in the index, of 20,000 events of transactions that were overtaken: of one, of
