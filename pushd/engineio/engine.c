@@ -293,11 +293,6 @@ void engine_flush(struct engine *e)
     session_turn(e);
 }
 
-bool engine_is_full(const struct engine *e)
-{
-    return e->full > 0;
-}
-
 size_t engine_sessions(const struct engine *e)
 {
     return HASH_COUNT(e->sessions);

@@ -189,23 +189,13 @@ void session_end_soon(struct session *s, enum end_reason reason)
     session_dirty(s);
 }
 
-/* Bytes were added to the queue, or removed. */
-static void queue_count(struct session *s, double bytes)
-{
-    struct engine *e = s->engine;
-    bool full = s->queue.bytes > e->config->queue_bytes / 2;
-    e->full += full && !s->queue.full;
-    e->full -= !full && s->queue.full;
-    s->queue.full = full;
-    engine_count(e, METRIC_QUEUED_BYTES, bytes);
-}
-
 static void queue_shift(struct session *s)
 {
     struct queue *q = &s->queue;
     struct frame *f = q->frames[q->first++];
     q->bytes -= f->len;
-    queue_count(s, -(double)f->len);
+    session_queue_changed(s, true);
+    engine_count(s->engine, METRIC_QUEUED_BYTES, -(double)f->len);
     frame_unref(f);
     if (--q->n == 0) {
         q->first = 0;
@@ -262,8 +252,10 @@ void session_queue(struct session *s, struct frame *f)
         session_end_soon(s, END_QUEUE_FULL);
         return;
     }
+    bool empty = s->queue.n == 0;
     queue_push(&s->queue, f);
-    queue_count(s, (double)f->len);
+    session_queue_changed(s, empty);
+    engine_count(s->engine, METRIC_QUEUED_BYTES, (double)f->len);
 }
 
 static void flush_poll(struct session *s)

@@ -17,7 +17,7 @@
 #include "pg/rights.h"
 
 /* Between pages, while queues are full. */
-enum { PAUSE_MS = 10, PAUSES = 20 };
+enum { PAUSE_MS = 10 };
 
 struct log_link {
     const struct db_env *env;
@@ -26,7 +26,7 @@ struct log_link {
     struct leases *leases;
     struct rights *rights;
     uv_timer_t *read_timer, *page_timer;
-    int pauses;          /* before the next page */
+    uint64_t waited;     /* before the next page, in ms */
     int64_t incarnation; /* 0 = not open */
     bool ready;
     bool reading, again;
@@ -147,14 +147,15 @@ static void read_complete(struct log_link *l)
     }
 }
 
-/* Clients get time to receive the pages so far. A client that does not receive delays the others
- * only for this long. */
+/* Clients get time to receive the pages so far. */
 static void next_page(struct log_link *l)
 {
-    if (hub_is_full(l->env->hub) && l->pauses++ < PAUSES)
-        timers_start(l->page_timer, PAUSE_MS);
-    else
+    if (!hub_page_waits(l->env->hub, l->waited)) {
         read_page(l);
+        return;
+    }
+    l->waited += PAUSE_MS;
+    timers_start(l->page_timer, PAUSE_MS);
 }
 
 static void on_page_timer(void *ctx)
@@ -197,7 +198,7 @@ static void on_page(void *ctx, const PGresult *r)
         read_complete(l);
         return;
     }
-    l->pauses = 0;
+    l->waited = 0;
     next_page(l);
 }
 

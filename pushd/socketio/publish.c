@@ -27,9 +27,9 @@ void hub_read_end(struct hub *hub)
         socket_settle(hub->settling);
 }
 
-bool hub_is_full(const struct hub *hub)
+bool hub_page_waits(struct hub *hub, uint64_t waited)
 {
-    return engine_is_full(hub->engine);
+    return engine_page_waits(hub->engine, waited);
 }
 
 struct delivery {
