@@ -106,7 +106,7 @@ enum { METRICS_REASONS = 32, METRICS_REASON_MAX = 32 };
     BY(METRIC_INSTRUCTIONS_SILENT, counter, "errands", "outcome", "ack_timeout", "")               \
     X(METRIC_DB_READS, counter, "database_reads", "Reads of the event log")                        \
     X(METRIC_PAGES_WAITED, counter, "pages_waited",                                                \
-      "Pages of the event log that waited for clients that receive slowly")                        \
+      "Pages of a read that waited for clients whose queues were half full")                       \
     BY(METRIC_RIGHTS_NOTED, counter, "rights_changes", "found", "noted",                           \
        "Sockets whose rooms have changed while they were connected")                               \
     BY(METRIC_RIGHTS_AUDIT, counter, "rights_changes", "found", "audit", "")                       \

@@ -293,6 +293,11 @@ void engine_flush(struct engine *e)
     session_turn(e);
 }
 
+bool engine_worth_waiting(struct engine *e, uint64_t now)
+{
+    return half_full_worth_waiting(e->half_full, now);
+}
+
 size_t engine_sessions(const struct engine *e)
 {
     return HASH_COUNT(e->sessions);

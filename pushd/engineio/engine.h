@@ -99,11 +99,8 @@ bool engine_origin_allowed(const char *list, const char *origin);
 /* Sends what is queued. Each client gets one send, or more if more than 64 KB waits and the network
  * accepts it. Call it at the end of each turn. */
 void engine_flush(struct engine *e);
-/* A page of events waits so long for clients (ms). */
-enum { PAGE_WAIT = 200 };
-/* Whether the next page waits, which has waited for so long (ms). To be asked after each page with
- * 0, and again until it is false. */
-bool engine_page_waits(struct engine *e, uint64_t waited);
+/* True if a queue is half full whose client takes what is sent: half_full.h. */
+bool engine_worth_waiting(struct engine *e, uint64_t now);
 /* The number of open sessions. */
 size_t engine_sessions(const struct engine *e);
 /* Refuses new sessions from now on. */

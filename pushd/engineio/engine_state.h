@@ -17,8 +17,7 @@ struct engine {
     struct admission *admission;
     struct session *sessions;      /* by sid */
     struct session *dirty, *ended; /* to be sent to, to be freed, at the end of the turn */
-    size_t full, awaited;          /* sessions whose queue is so; see page_wait.c */
-    unsigned page;                 /* the number of the page that is being published */
+    struct half_full *half_full;   /* queues that are */
     size_t kept;                   /* bytes that wait for the rest of them, or for their turn */
     bool draining;
 };

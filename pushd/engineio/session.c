@@ -189,13 +189,21 @@ void session_end_soon(struct session *s, enum end_reason reason)
     session_dirty(s);
 }
 
+/* Bytes were added to the queue, or removed. */
+static void queue_count(struct session *s, double bytes)
+{
+    struct engine *e = s->engine;
+    half_full_set(&e->half_full, &s->queue.half_full, s->queue.bytes > e->config->queue_bytes / 2);
+    engine_count(e, METRIC_QUEUED_BYTES, bytes);
+}
+
 static void queue_shift(struct session *s)
 {
     struct queue *q = &s->queue;
     struct frame *f = q->frames[q->first++];
     q->bytes -= f->len;
-    session_queue_changed(s, true);
-    engine_count(s->engine, METRIC_QUEUED_BYTES, -(double)f->len);
+    half_full_took(&q->half_full);
+    queue_count(s, -(double)f->len);
     frame_unref(f);
     if (--q->n == 0) {
         q->first = 0;
@@ -252,10 +260,8 @@ void session_queue(struct session *s, struct frame *f)
         session_end_soon(s, END_QUEUE_FULL);
         return;
     }
-    bool empty = s->queue.n == 0;
     queue_push(&s->queue, f);
-    session_queue_changed(s, empty);
-    engine_count(s->engine, METRIC_QUEUED_BYTES, (double)f->len);
+    queue_count(s, (double)f->len);
 }
 
 static void flush_poll(struct session *s)

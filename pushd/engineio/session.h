@@ -17,6 +17,7 @@
 #include "base/sid.h"
 #include "base/wheel.h"
 #include "engineio/frame.h"
+#include "engineio/half_full.h"
 #include "engineio/polling_payload.h"
 
 struct engine;
@@ -28,9 +29,7 @@ struct queue {
     struct frame **frames;
     unsigned first, n, cap;
     size_t bytes;
-    bool full, awaited;  /* half full; the page waits for it: see page_wait.c */
-    unsigned char pages; /* that have waited for it since it is half full */
-    unsigned drained;    /* the page at which it last did */
+    struct half_full half_full;
 };
 
 /* 0 is not a reason. */
@@ -107,8 +106,6 @@ void session_turn(struct engine *e);
 struct frame *session_open_packet(const struct session *s);
 /* Queues a frame and takes a reference of its own. The session ends if its queue is full. */
 void session_queue(struct session *s, struct frame *f);
-/* page_wait.c: the queue has changed. */
-void session_queue_changed(struct session *s, bool drained);
 /* The client has answered the last ping. */
 void session_pong(struct session *s, uint64_t now);
 /* Ends the probe, if there is one. */

@@ -10,14 +10,12 @@
 #include "base/offset.h"
 #include "base/snapshot.h"
 #include "feed/cursor.h"
+#include "feed/page_pause.h"
 #include "loop/timers.h"
 #include "pg/answer.h"
 #include "pg/leases.h"
 #include "pg/link.h"
 #include "pg/rights.h"
-
-/* Between pages, while queues are full. */
-enum { PAUSE_MS = 10 };
 
 struct log_link {
     const struct db_env *env;
@@ -26,7 +24,7 @@ struct log_link {
     struct leases *leases;
     struct rights *rights;
     uv_timer_t *read_timer, *page_timer;
-    uint64_t waited;     /* before the next page, in ms */
+    struct page_pause pause;
     int64_t incarnation; /* 0 = not open */
     bool ready;
     bool reading, again;
@@ -107,8 +105,10 @@ static void start_read(struct log_link *l)
     read_page(l);
 }
 
-static void give_events(struct log_link *l, const PGresult *r, int from)
+/* Returns how many bytes they have. */
+static size_t give_events(struct log_link *l, const PGresult *r, int from)
 {
+    size_t bytes = 0;
     int n = PQntuples(r);
     for (int i = from; i < n; i++) {
         struct event e = {
@@ -124,7 +124,9 @@ static void give_events(struct log_link *l, const PGresult *r, int from)
         };
         if (cursor_row(l->cursor, e.id, e.xid))
             hub_publish(l->env->hub, &e, uv_now(l->env->loop));
+        bytes += e.payload_len;
     }
+    return bytes;
 }
 
 static void read_complete(struct log_link *l)
@@ -147,15 +149,15 @@ static void read_complete(struct log_link *l)
     }
 }
 
-/* Clients get time to receive the pages so far. */
+/* Clients that take what is sent get time to receive the pages so far. */
 static void next_page(struct log_link *l)
 {
-    if (!hub_page_waits(l->env->hub, l->waited)) {
+    uint64_t now = uv_now(l->env->loop);
+    bool worth = hub_worth_waiting(l->env->hub, now);
+    if (page_pause_more(&l->pause, worth, l->env->metrics, now))
+        timers_start(l->page_timer, PAGE_PAUSE_MS);
+    else
         read_page(l);
-        return;
-    }
-    l->waited += PAUSE_MS;
-    timers_start(l->page_timer, PAUSE_MS);
 }
 
 static void on_page_timer(void *ctx)
@@ -191,14 +193,14 @@ static void on_page(void *ctx, const PGresult *r)
     struct question q = cursor_ask(l->cursor);
     bool whole = cursor_is_whole(l->cursor);
     hub_read_marks(l->env->hub, whole ? q.since : NULL, whole ? q.upto : NULL);
-    give_events(l, r, head + 1);
+    size_t bytes = give_events(l, r, head + 1);
     if (l->finishing)
         return;
     if (cursor_page(l->cursor, last > head && PQgetvalue(r, last, PAGE_MORE)[0] == 't')) {
         read_complete(l);
         return;
     }
-    l->waited = 0;
+    page_pause_page(&l->pause, bytes, uv_now(l->env->loop));
     next_page(l);
 }
 

@@ -126,8 +126,9 @@ void hub_read_begin(struct hub *hub);
 void hub_read_marks(struct hub *hub, const char *prev, const char *cur);
 /* Adds an event to the queue of each receiver, once. */
 void hub_publish(struct hub *hub, const struct event *e, uint64_t now);
-/* Whether the next page waits, so that clients receive first; see engine_page_waits(). */
-bool hub_page_waits(struct hub *hub, uint64_t waited);
+/* True if a queue is half full whose client takes what is sent: it should receive more before more
+ * is read. */
+bool hub_worth_waiting(struct hub *hub, uint64_t now);
 /* The read has had its last page. */
 void hub_read_end(struct hub *hub);
 

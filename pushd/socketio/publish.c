@@ -27,9 +27,9 @@ void hub_read_end(struct hub *hub)
         socket_settle(hub->settling);
 }
 
-bool hub_page_waits(struct hub *hub, uint64_t waited)
+bool hub_worth_waiting(struct hub *hub, uint64_t now)
 {
-    return engine_page_waits(hub->engine, waited);
+    return engine_worth_waiting(hub->engine, now);
 }
 
 struct delivery {
