@@ -323,20 +323,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION own_function(text, name, text) IS 'Gives the agent a function of attach().';
 
--- Before PostgreSQL 18 a deferred trigger runs, at commit, with the rights of the user by then: not
--- the agent any more but our caller, maybe a superuser. The owner of HQ's tables may have made one.
-CREATE FUNCTION fire_deferred() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF vantage6_events.asker() <> current_user THEN
-        SET CONSTRAINTS ALL IMMEDIATE;
-        SET CONSTRAINTS ALL DEFERRED;
-    END IF;
-END $$;
-COMMENT ON FUNCTION fire_deferred() IS
-    'The end of what writes rows of HQ for others than the agent: deferred triggers run '
-    'now, as the agent. Those that can be deferred are so for the rest of the transaction.';
-
 CREATE FUNCTION make_functions(version integer, agent name) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -362,10 +348,12 @@ BEGIN
                 THEN 'BEGIN RETURN QUERY SELECT * FROM %1$s; END'
                 WHEN f.provolatile = 's' THEN 'BEGIN RETURN %1$s; END'
                 WHEN f.proretset
-                THEN 'BEGIN RETURN QUERY SELECT * FROM %1$s; PERFORM %3$s; END'
-                WHEN f.is_void THEN 'BEGIN PERFORM %1$s; PERFORM %3$s; END'
-                ELSE 'DECLARE result %2$s := %1$s; BEGIN PERFORM %3$s; RETURN result; END' END,
-                logic, f.result, 'vantage6_events.fire_deferred()'));
+                THEN 'BEGIN PERFORM %4$s; RETURN QUERY SELECT * FROM %1$s; PERFORM %3$s; END'
+                WHEN f.is_void THEN 'BEGIN PERFORM %4$s; PERFORM %1$s; PERFORM %3$s; END'
+                ELSE 'DECLARE result %2$s; '
+                     'BEGIN PERFORM %4$s; result := %1$s; PERFORM %3$s; RETURN result; END' END,
+                logic, f.result, 'vantage6_events.fire_deferred()',
+                'vantage6_events.refuse_deferred()'));
         PERFORM vantage6_events.own_function(
             format('vantage6_events.%I(%s)', f.name, f.identity_args), agent,
             replace(f.comment, vantage6_events.audience(f.name || '_logic', 'extension'),

@@ -1,11 +1,12 @@
 /*
  * vantage6_events: the module's magic, its settings, and facts of the server that SQL cannot ask
- * for: the timeline that is being written, the system identifier, and the value of a setting
- * (current_setting() does not know it before the module is loaded).
+ * for: the timeline that is being written, the system identifier, whether triggers of a table wait,
+ * and the value of a setting (current_setting() does not know it before the module is loaded).
  */
 #include "postgres.h"
 
 #include "access/xlog.h"
+#include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -70,6 +71,12 @@ Datum v6e_sql_timeline(PG_FUNCTION_ARGS)
 {
     refuse_standby();
     PG_RETURN_INT32(v6e_timeline());
+}
+
+PG_FUNCTION_INFO_V1(v6e_sql_has_pending_triggers);
+Datum v6e_sql_has_pending_triggers(PG_FUNCTION_ARGS)
+{
+    PG_RETURN_BOOL(AfterTriggerPendingOnRel(PG_GETARG_OID(0)));
 }
 
 PG_FUNCTION_INFO_V1(v6e_sql_system_id);
