@@ -64,6 +64,15 @@ def _missing_limits(page, heading):
     return missing if len(limits) > 20 else [f"expected more than 20 limits, found {limits}"]
 
 
+def _other_functions(page, heading):
+    """The functions of pushd's role are those in the first column of the section's table."""
+    granted = re.search(r"\('pushd', ARRAY\[(.*?)\]", _read("sql/91-privileges.sql"), re.DOTALL)
+    granted = sorted(re.findall(r"'(\w+)'", granted.group(1) if granted else ""))
+    section = _read(page).partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    named = sorted(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+    return [] if granted and granted == named else [f"expected {granted}, found {named}"]
+
+
 def _versions():
     def first(pattern, text):
         return next(iter(re.findall(pattern, text, re.MULTILINE)), None)
@@ -85,7 +94,9 @@ def docs():
               "each test that doc/guarantees.md names is there":
                   _missing_tests("doc/guarantees.md"),
               "each limit is in the table of doc/guarantees.md":
-                  _missing_limits("doc/guarantees.md", "What one client may take")}
+                  _missing_limits("doc/guarantees.md", "What one client may take"),
+              "each function of pushd's role is in doc/guarantees.md":
+                  _other_functions("doc/guarantees.md", "If the role of pushd is stolen")}
     status, output = run(["test/settings-table", "--check"])
     checks["doc/sql.md has the settings of src/settings.def"] = [output] if status else []
     status, output = run(["test/options-tables", "--check"])
