@@ -70,6 +70,33 @@ $$;
 COMMENT ON FUNCTION answer(socket[], resumable[], integer[]) IS
     'What connect() returns of the sockets, of which known are the principals.';
 
+-- A database that is not in UTF8 may lack a character of a subject. Nobody there has such a
+-- subject, and connections that are registered together are none the worse for it. pushd writes
+-- such characters as escapes, or the server would refuse them all before anything of this runs.
+CREATE FUNCTION read_sockets(sockets json) RETURNS SETOF socket
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
+DECLARE
+    item json;
+    it socket;
+BEGIN
+    IF strpos(sockets::text, E'\\u') = 0 THEN
+        RETURN QUERY SELECT s.* FROM json_populate_recordset(NULL::socket, sockets) AS s;
+        RETURN;
+    END IF;
+    FOR item IN SELECT e FROM json_array_elements(sockets) AS e LOOP
+        BEGIN
+            it := json_populate_record(NULL::socket, item);
+        EXCEPTION WHEN untranslatable_character THEN
+            it := json_populate_record(NULL::socket, regexp_replace(
+                item::text, E'(?<!\\\\)((?:\\\\\\\\)*)\\\\u[0-9A-Fa-f]{4}', E'\\1?', 'g')::json);
+            it.subject := '';
+        END;
+        RETURN NEXT it;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION read_sockets(json) IS
+    'The sockets; one with a character that the database cannot hold has no subject.';
+
 CREATE FUNCTION connect_logic(incarnation bigint, sockets json)
     RETURNS TABLE (sid text, principal_id integer, kind text, rooms text, greeting json,
                    snapshot pg_snapshot, recovers boolean, missed json)
@@ -79,7 +106,7 @@ CREATE FUNCTION connect_logic(incarnation bigint, sockets json)
 AS $$
 DECLARE
     asked socket[] := ARRAY(
-        SELECT DISTINCT ON (s.sid) s FROM json_populate_recordset(NULL::socket, sockets) AS s
+        SELECT DISTINCT ON (s.sid) s FROM read_sockets(sockets) AS s
         ORDER BY s.sid);
     sids text[] := ARRAY(SELECT s.sid FROM unnest(asked) AS s);
     held lease[] := '{}';

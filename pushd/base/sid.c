@@ -4,6 +4,7 @@
 
 #include <openssl/rand.h>
 #include <stdlib.h>
+#include <string.h>
 
 void sid_new(char *sid)
 {
@@ -13,4 +14,9 @@ void sid_new(char *sid)
     for (int i = 0; i < SID_LEN; i++)
         sid[i] = base64_digits[BASE64URL][random[i] & 63];
     sid[SID_LEN] = '\0';
+}
+
+bool sid_plausible(const char *text)
+{
+    return strlen(text) == SID_LEN && strspn(text, base64_digits[BASE64URL]) == SID_LEN;
 }

@@ -94,9 +94,10 @@ void lease_queue_disconnect(struct lease_queue *r, const char *sid, const char *
                                                   "by_client", (int)by_client)));
 }
 
+/* In ASCII: the database may have an encoding that lacks a character of a subject. */
 static char *dump(json_t *array)
 {
-    char *text = must(json_dumps(array, JSON_COMPACT));
+    char *text = must(json_dumps(array, JSON_COMPACT | JSON_ENSURE_ASCII));
     json_decref(array);
     return text;
 }

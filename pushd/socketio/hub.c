@@ -102,7 +102,7 @@ static struct resume *resume_new(const char *was, const char *offset)
 bool hub_resume(struct hub *hub, const char *sid, const char *was, const char *offset)
 {
     struct socket *k = find(hub, sid);
-    if (!k || k->accepted || k->resume || !k->pid[0] || strlen(was) != SID_LEN)
+    if (!k || k->accepted || k->resume || !k->pid[0] || !sid_plausible(was))
         return false;
     k->resume = resume_new(was, offset);
     timer_stop(&k->client->timeout);

@@ -3,6 +3,7 @@ import pytest
 
 from cast import say
 from clients import Raw
+from lablib import tokens
 from lablib.facts import wait_for
 from lablib.lab import TOP
 
@@ -46,3 +47,30 @@ def test_what_the_encoding_lacks_is_counted_by_reason_and_all_else_has_its_effec
     for event in ("algorithm_log", "error"):
         assert (f"had no effect principal={NODE} reason=encoding n=1 event={event}"
                 in world.log())
+
+
+def test_a_subject_that_the_encoding_lacks_is_nobodys_and_harms_nobody(latin, clients):
+    world = latin
+    others = clients(Raw(world, NODE)), clients(Raw(world, USER))
+    world.joined(*others)
+    before = world.metric("database_errors")
+    keys = f"{world.lab.dir}/keys"
+    strangers = [clients(Raw(world, token=tokens.token("v5", keys, {
+        "type": "user", "name": "x", "subject": subject}, 3600)))
+        for subject in ("\u20ac", "a\u4e00b", "Gr\u00f6\u00dfe", "\\u20ac", "\U0001f600")]
+    wait_for(lambda: world.metric("unknown_subjects") >= len(strangers), "all to be nobody")
+    # The secret name of an earlier connection is what a client says it is.
+    user = clients(Raw(world, USER, auth={"pid": 6 * "\u20ac" + "aa", "offset": "\u20ac"}))
+    world.joined(user)
+    world.settled(*others)
+    assert world.metric("database_errors") == before
+    assert all(client.disconnects == 0 for client in others)
+
+
+def test_a_subject_with_a_character_that_the_encoding_has_is_its_principals(latin, clients):
+    world = latin
+    subject = "Gr\u00f6\u00dfe"
+    world.sql("UPDATE authenticatable SET keycloak_id = %s WHERE id = 12", subject)
+    token = tokens.token("v5", f"{world.lab.dir}/keys",
+                         {"type": "user", "name": "x", "subject": subject}, 3600)
+    world.joined(clients(Raw(world, 12, token=token)))
