@@ -66,8 +66,8 @@ def shared():
     os.chmod(path, 0o755)
     http, admin, pg = free_ports(2), free_ports(2), free_ports(1)
     said = lab("up", f"{path}/lab", "--hq", "v5", "--http", str(http), "--admin", str(admin),
-               "--pg", str(pg), "--instances", "2", "--", "--log-level", "debug", "--retry-max",
-               "9s")
+               "--pg", str(pg), "--instances", "2", "--", "--log-level", "debug", "--config",
+               "/dev/null")
     yield types.SimpleNamespace(dir=f"{path}/lab", said=said, http=http, admin=admin, pg=pg)
     lab("down", f"{path}/lab")
     shutil.rmtree(path)
@@ -100,8 +100,8 @@ def test_options_after_the_dashes_come_last_and_win(shared):
     for pid in env["LAB_PIDS"].split():
         with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
             words = file.read().split("\0")
-        assert words[-5:-1] == ["--log-level", "debug", "--retry-max", "9s"]
-        assert words.count("--instance") == 2
+        assert words[-5:-1] == ["--log-level", "debug", "--config", "/dev/null"]
+        assert words.count("--config") == 2
 
 
 def test_up_refuses_a_folder_in_use(shared):
