@@ -11,13 +11,15 @@
 -- undecided  a dependent whose turn did not come, or whose finisher sees only what was committed
 --            before it began (REPEATABLE READ). beat() looks at it, until it has its turn
 
--- It names its operator's schema, and sets no search_path: so it becomes part of what calls it.
+-- It names its operator's schema, and sets no search_path: so it becomes part of what calls it. Two
+-- arrays: one of more than eight would be hashed first, by each transaction.
 CREATE FUNCTION has_ended(status text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT coalesce(status, '') OPERATOR(pg_catalog.=) ANY (ARRAY[
-        'completed', 'failed', 'start failed', 'non-existing Docker image', 'crashed',
-        'killed by user', 'not allowed', 'unknown error', 'dataframe not found',
-        'depended on failed task', 'unexpected output'])
+    SELECT coalesce(status OPERATOR(pg_catalog.=) ANY (ARRAY[
+               'completed', 'failed', 'start failed', 'non-existing Docker image', 'crashed'])
+           OR status OPERATOR(pg_catalog.=) ANY (ARRAY[
+               'killed by user', 'not allowed', 'unknown error', 'dataframe not found',
+               'depended on failed task', 'unexpected output']), false)
 $$;
 COMMENT ON FUNCTION has_ended(text) IS 'Whether a run has ended: as HQ''s has_finished().';
 
@@ -59,9 +61,7 @@ CREATE FUNCTION forget_id(run_id integer) RETURNS void
     SET enable_seqscan = off AS $$
 BEGIN
     PERFORM spare_run(run_id);
-    DELETE FROM relayed AS r WHERE r.run_id IN (
-        SELECT s.run_id FROM relayed AS s WHERE s.run_id = forget_id.run_id
-        FOR UPDATE SKIP LOCKED);
+    PERFORM forget_relayed(run_id);
     DELETE FROM log_line AS l WHERE l.id IN (
         SELECT m.id FROM log_line AS m WHERE m.run_id = forget_id.run_id
         ORDER BY m.id FOR UPDATE SKIP LOCKED);

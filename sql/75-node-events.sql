@@ -73,7 +73,7 @@ BEGIN
     SET (row_status, status) = (excluded.row_status, excluded.status)
     WHERE (x.row_status, x.status) IS DISTINCT FROM (excluded.row_status, excluded.status);
     IF FOUND THEN
-        PERFORM announce_status(r.run_id, r.task_id, n.organization_id, told, false);
+        PERFORM announce_status(r.run_id, r.task_id, n.organization_id, told);
     END IF;
     RETURN NULL;
 END $$;

@@ -87,6 +87,13 @@ SET LOCAL client_min_messages = warning;
 TRUNCATE node CASCADE;
 SELECT * FROM vantage6_events.node_at ORDER BY node_id;
 ROLLBACK;
+-- A change of a status calls one function, and the one that writes the log: HQ pays for each.
+BEGIN;
+SET LOCAL track_functions = 'all';
+UPDATE run SET status = 'y' WHERE id = 22;
+SELECT f.funcname, f.calls FROM pg_stat_xact_user_functions AS f
+WHERE f.schemaname = 'vantage6_events' ORDER BY f.funcname COLLATE "C";
+ROLLBACK;
 -- beat() forgets which transactions announced what.
 SELECT count(*) > 0 AS some FROM vantage6_events.done_once WHERE deed = 'announced';
 SELECT vantage6_events.beat((SELECT incarnation FROM vantage6_events.open('regress', '1.0.0')));
