@@ -166,10 +166,9 @@ static void a_resume_that_is_not_good_is_a_new_connection(void **state)
     assert_non_null(strstr(received, "\",\"pid\":\""));
     assert_null(strstr(received, OLD));
     assert_int_equal((int)m.metrics.value[METRIC_NOT_RECOVERED], 1);
-    static const char *const none[] = {"40/tasks,{\"pid\":\"short\"}", "40/tasks,{\"pid\":5}",
-                                       "40/tasks,{\"offset\":\"o\"}",
-                                       "40/tasks,{\"pid\":\"€€€€€€aa\"}",
-                                       "40/tasks,{\"pid\":\"aaaaaaaaaaaaaaaaaaa,\"}"};
+    static const char *const none[] = {
+        "40/tasks,{\"pid\":\"short\"}", "40/tasks,{\"pid\":5}", "40/tasks,{\"offset\":\"o\"}",
+        "40/tasks,{\"pid\":\"€€€€€€aa\"}", "40/tasks,{\"pid\":\"aaaaaaaaaaaaaaaaaaa,\"}"};
     for (int i = 0; i < 5; i++) {
         connect_with(1 + i, 3600, none[i]);
         assert_string_equal(m.mock.asked, "connect /tasks 7 websocket\n");
