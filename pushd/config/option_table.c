@@ -123,10 +123,11 @@ static const struct option LIMITS[] = {
          "with status 503 or WebSocket's code 1013."),
     SIZE(
         stranger_bytes, "16384", 1000, 100000000,
-        "bytes kept of what one client sent before its token was found good",
+        "bytes kept of what one client sent, or is to be sent, before its token was found good",
         "These are a message or a POST that has arrived in part, events whose attachments have not "
-        "all arrived, and events that wait for the key of the token. Above this, a POST is refused "
-        "with status 503, and a session is closed with WebSocket's code 1013; it may try again."),
+        "all arrived, and events that wait for the key of the token. As many bytes may wait to be "
+        "sent to it. Above this, a POST is refused with status 503, and a session is closed with "
+        "WebSocket's code 1013; it may try again."),
     SIZE(inbox_bytes, "65536", 1000, 100000000,
          "bytes of one client that may wait for the database",
          "A client over it is not read from until there is room."),

@@ -56,12 +56,6 @@ void engine_free(struct engine *e)
     free(e);
 }
 
-static bool may_wait(const struct session *s, size_t bytes)
-{
-    const struct engine *e = s->engine;
-    return bytes <= e->config->stranger_bytes || !e->user.knows || e->user.knows(e->user.ctx, s);
-}
-
 /* --- requests --- */
 
 bool engine_origin_allowed(const char *list, const char *origin)
@@ -171,7 +165,7 @@ const struct refusal *engine_refuses_post(struct engine *e, const struct request
         session_end(s, END_ERROR);
         return &OVERLAP;
     }
-    if (!may_wait(s, rq->body_len))
+    if (!session_may_wait(s, rq->body_len))
         return &STRANGER;
     s->coming = request;
     return NULL;
@@ -237,7 +231,7 @@ void engine_ws_broken(struct session *s, void *ws, unsigned code)
 
 bool engine_ws_may_wait(struct session *s, void *ws, size_t bytes)
 {
-    if (may_wait(s, bytes))
+    if (session_may_wait(s, bytes))
         return true;
     if (ws == s->probe)
         session_probe_drop(s);

@@ -251,13 +251,24 @@ static void queue_push(struct queue *q, struct frame *f)
     q->bytes += f->len;
 }
 
+bool session_may_wait(const struct session *s, size_t bytes)
+{
+    const struct engine *e = s->engine;
+    return bytes <= e->config->stranger_bytes || !e->user.knows || e->user.knows(e->user.ctx, s);
+}
+
 void session_queue(struct session *s, struct frame *f)
 {
     if (s->ended || s->ending)
         return;
     session_dirty(s);
-    if (s->queue.bytes + f->len > s->engine->config->queue_bytes) {
+    size_t bytes = s->queue.bytes + f->len;
+    if (bytes > s->engine->config->queue_bytes) {
         session_end_soon(s, END_QUEUE_FULL);
+        return;
+    }
+    if (!s->served && !session_may_wait(s, bytes)) {
+        session_end_soon(s, END_STRANGER);
         return;
     }
     queue_push(&s->queue, f);

@@ -40,7 +40,7 @@ enum end_reason {
     END_PACKET,      /* a packet that breaks the protocol of this layer or the one above */
     END_PAYLOAD,     /* a message above max_payload */
     END_RECEIVE,     /* a partial message, when those of all clients left no room */
-    END_STRANGER,    /* more than stranger_bytes before it was known */
+    END_STRANGER,    /* more than stranger_bytes, either way, before it was known */
     END_ATTACHMENTS, /* a packet above max_attachments */
     END_DEPTH,       /* JSON above max_depth */
     END_PACKETS,     /* a POST with more than max_packets */
@@ -66,6 +66,7 @@ struct session {
     void *user; /* of the layer above */
     char sid[SID_LEN + 1];
     bool ended, websocket, dirty;
+    bool served;  /* it has received rooms: it is no stranger, though its token may expire */
     bool backlog; /* the network has not sent everything yet */
     bool awaiting_pong;
     bool held;              /* it was not read from during a part of its time to answer */
@@ -104,7 +105,10 @@ void session_turn(struct engine *e);
 
 /* The open packet of the handshake. */
 struct frame *session_open_packet(const struct session *s);
-/* Queues a frame and takes a reference of its own. The session ends if its queue is full. */
+/* May so many bytes wait for this client, or of it? Those of a stranger are few. */
+bool session_may_wait(const struct session *s, size_t bytes);
+/* Queues a frame and takes a reference of its own. The session ends if its queue is full, which is
+ * sooner before the client is known. */
 void session_queue(struct session *s, struct frame *f);
 /* The client has answered the last ping. */
 void session_pong(struct session *s, uint64_t now);

@@ -200,6 +200,8 @@ void hub_set_rooms(struct hub *hub, const struct registration *a, uint64_t now)
     /* The missed events of a resume that was given up are too late: the backend was asked again. */
     if (!k || (!k->resume && (!k->accepted || a->missed)))
         return;
+    if (a->principal)
+        k->client->session->served = true;
     if (!k->accepted)
         answer_resume(k, a);
     if (k->instructions && k->principal != a->principal)

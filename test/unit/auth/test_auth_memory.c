@@ -136,6 +136,35 @@ static void what_waits_for_the_database_counts_in_receive_bytes(void **state)
     assert_true(kept() > 970000 && kept() < 1010000);
 }
 
+/* Each CONNECT to a namespace that is not there is answered. */
+static void ask_and_read_nothing(const char *authorization, int times)
+{
+    assert_true(stack_ws(&m, 0, WS, authorization));
+    m.net.handle[0].stalled = true;
+    for (int i = 0; i < times && !m.net.handle[0].closed; i++)
+        stack_say(&m, 0, "40/none,");
+}
+
+static void answers_that_a_stranger_does_not_read_are_few(void **state)
+{
+    static const char *const tokens[] = {NULL, "Bearer x"};
+    (void)state;
+    for (int n = 0; n < 2; n++) {
+        ask_and_read_nothing(tokens[n], 5000);
+        assert_true(is_closed(0, 1013));
+        assert_true(m.metrics.value[METRIC_CLOSED_STRANGER] == n + 1);
+        assert_true(m.metrics.value[METRIC_QUEUED_BYTES] == 0);
+    }
+}
+
+static void answers_to_one_that_is_known_may_wait(void **state)
+{
+    (void)state;
+    ask_and_read_nothing(stack_bearer(&m, 7, 3600, ""), 5000);
+    assert_false(m.net.handle[0].closed);
+    assert_true(m.metrics.value[METRIC_QUEUED_BYTES] > m.config.stranger_bytes);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -143,6 +172,8 @@ int main(void)
         TEST(attachments_are_not_awaited_before_a_connect),
         TEST(attachments_of_a_stranger_are_closed_at_stranger_bytes),
         TEST(who_left_awaits_no_more_than_a_stranger),
+        TEST(answers_that_a_stranger_does_not_read_are_few),
+        TEST(answers_to_one_that_is_known_may_wait),
         TEST(events_that_wait_for_a_key_are_few),
         TEST(what_waits_for_the_database_counts_in_receive_bytes),
     };

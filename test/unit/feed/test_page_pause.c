@@ -37,15 +37,17 @@ static int teardown(void **state)
     return 0;
 }
 
-static void connect_clients(int n)
-{
-    for (int i = 0; i < n; i++)
-        memcpy(sids[i], stack_handshake(&m, NULL), sizeof sids[i]);
-}
-
 static struct session *session_of(int client)
 {
     return session_find(m.engine, sids[client]);
+}
+
+static void connect_clients(int n)
+{
+    for (int i = 0; i < n; i++) {
+        memcpy(sids[i], stack_handshake(&m, NULL), sizeof sids[i]);
+        session_of(i)->served = true;
+    }
 }
 
 static void queue(int client, int frames)

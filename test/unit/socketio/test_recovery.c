@@ -220,6 +220,22 @@ static void expect_asked(const char *what)
     m.mock.asked[0] = '\0';
 }
 
+/* What it missed is queued before its proof is judged. */
+static void a_resume_with_an_expired_token_may_have_missed_much(void **state)
+{
+    static char large[20000], missed[sizeof large + 200];
+    char packet[256];
+    (void)state;
+    memset(large, 'x', sizeof large - 1);
+    snprintf(missed, sizeof missed,
+             "{\"prev\":\"3:3:\",\"cur\":\"5:5:\",\"events\":[[1,\"[\\\"%s\\\"]\",false]]}", large);
+    snprintf(packet, sizeof packet, "40/tasks,{\"pid\":\"%s\",\"offset\":\"o\"}", OLD);
+    connect_with(0, -11, packet);
+    admit("a", "9:9:", missed);
+    assert_false(m.net.handle[0].closed);
+    assert_int_equal((int)m.metrics.value[METRIC_CLOSED_STRANGER], 0);
+}
+
 static void a_resume_whose_database_went_away_waits_for_it(void **state)
 {
     char packet[256], asked[256];
@@ -339,6 +355,7 @@ int main(void)
         TEST(a_resume_that_is_not_good_is_a_new_connection),
         TEST(a_resume_may_prove_who_shows_an_expired_token),
         TEST(an_expired_token_ends_the_connection_if_that_is_wanted),
+        TEST(a_resume_with_an_expired_token_may_have_missed_much),
         TEST(a_resume_whose_database_went_away_waits_for_it),
         TEST(it_does_not_wait_for_ever),
         TEST(a_resume_waits_for_a_key_too),
