@@ -181,11 +181,12 @@ BEGIN
     PERFORM check_incarnation(incarnation);
     WITH said AS (
         SELECT s.id, s.principal, bool_or(s.acked) AS acked,
-               count(*) FILTER (WHERE NOT s.acked) AS sends,
+               coalesce(sum(coalesce(s.times, 1)) FILTER (WHERE NOT s.acked), 0) AS sends,
                (array_agg(s.sid ORDER BY s.n DESC) FILTER (WHERE NOT s.acked))[1] AS sid
         FROM ROWS FROM (json_to_recordset(acks)
-                            AS (id bigint, principal integer, sid text, acked boolean))
-             WITH ORDINALITY AS s (id, principal, sid, acked, n)
+                            AS (id bigint, principal integer, sid text, acked boolean,
+                                times integer))
+             WITH ORDINALITY AS s (id, principal, sid, acked, times, n)
         GROUP BY s.id, s.principal
     ), held AS ( -- HQ's transaction may be changing one, and is not waited for
         SELECT i.id, i.node_id FROM instruction AS i
@@ -209,8 +210,9 @@ END $$;
 COMMENT ON FUNCTION ack(bigint, json) IS
     'What became of events with an ack, in order: up to 1000 of {"id" (ack of events_since, or of '
     'a greeting), "principal", "sid", "acked": false when it was sent to that connection, true '
-    'when that acknowledged it}. What was acknowledged is sent no more; only the addressed '
-    'principal counts. Returns those whose rows are locked, to be said again, or NULL. V6010.';
+    'when that acknowledged it, "times": by so many connections, 1 if absent}. What was '
+    'acknowledged is sent no more; only the addressed principal counts. Returns those whose rows '
+    'are locked, to be said again, or NULL. V6010.';
 
 -- The rows are held for this transaction only, and nothing is waited for: HQ may delete them.
 CREATE FUNCTION repeat_dataframes() RETURNS void

@@ -51,7 +51,9 @@ COMMENT ON FUNCTION register(bigint, socket[], resumable[], text[]) IS
     'that return. Returns their principals.';
 
 -- One statement: the snapshot is that of the rooms, of the instructions and of what was missed.
-CREATE FUNCTION answer(sockets socket[], taken resumable[], known integer[])
+-- A greeting may be a megabyte, and a thousand connections of a node may come at once: it is made
+-- and sent once for each principal and namespace.
+CREATE FUNCTION answer(sockets socket[], taken resumable[], known integer[], shares boolean)
     RETURNS TABLE (sid text, principal_id integer, kind text, rooms text, greeting json,
                    snapshot pg_snapshot, recovers boolean, missed json)
     LANGUAGE sql STABLE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$
@@ -59,16 +61,21 @@ CREATE FUNCTION answer(sockets socket[], taken resumable[], known integer[])
         SELECT r.principal_id, string_agg(r.room, ',' ORDER BY r.room COLLATE "C") AS list
         FROM rooms_of(known) AS r GROUP BY r.principal_id)
     SELECT s.sid, r.principal_id, CASE WHEN r.list IS NOT NULL THEN l.kind END, r.list,
-           CASE WHEN l.kind = 'node' THEN greeting(l.principal_id, l.nsp) END,
+           CASE WHEN l.kind = 'node' AND shares AND s.sid <> first_value(s.sid) OVER same
+                THEN to_json(first_value(s.sid) OVER same)
+                WHEN l.kind = 'node' THEN greeting(l.principal_id, l.nsp) END,
            pg_current_snapshot(), l.kind = 'user' AND l.key IS NOT NULL,
            CASE WHEN t.key IS NOT NULL THEN missed(s, t, string_to_array(r.list, ',')) END
     FROM unnest(sockets) AS s
     LEFT JOIN lease AS l ON l.sid = s.sid
     LEFT JOIN room AS r ON r.principal_id = l.principal_id
     LEFT JOIN unnest(taken) AS t ON t.holder = s.sid AND t.principal_id = r.principal_id
+    WINDOW same AS (PARTITION BY l.principal_id, l.nsp ORDER BY s.sid)
+    ORDER BY l.principal_id, l.nsp, s.sid
 $$;
-COMMENT ON FUNCTION answer(socket[], resumable[], integer[]) IS
-    'What connect() returns of the sockets, of which known are the principals.';
+COMMENT ON FUNCTION answer(socket[], resumable[], integer[], boolean) IS
+    'What connect() returns of the sockets, of which known are the principals; shares: a greeting '
+    'is returned once.';
 
 -- A database that is not in UTF8 may lack a character of a subject. Nobody there has such a
 -- subject, and connections that are registered together are none the worse for it. pushd writes
@@ -113,6 +120,8 @@ DECLARE
     replaced integer[];
     known integer[];
     taken resumable[];
+    shares CONSTANT boolean := (SELECT i.version !~ '^1[.]0[.]' FROM instance AS i
+                                WHERE i.incarnation = connect_logic.incarnation);
     it socket;
 BEGIN
     PERFORM check_incarnation(incarnation);
@@ -136,7 +145,7 @@ BEGIN
     PERFORM expect(replaced || known, '0');
     PERFORM greeted(known, replaced);
     FOR sid, principal_id, kind, rooms, greeting, snapshot, recovers, missed IN
-        SELECT * FROM answer(asked, taken, known)
+        SELECT * FROM answer(asked, taken, known, shares)
     LOOP
         IF missed IS NOT NULL THEN -- it goes on under the key that it has resumed
             SELECT s.* INTO it FROM unnest(asked) AS s WHERE s.sid = connect_logic.sid;
@@ -157,7 +166,9 @@ COMMENT ON FUNCTION connect_logic(bigint, json) IS
     'type socket. One row each: principal_id, kind and rooms (joined by commas) are NULL if not '
     'exactly one principal has the subject; greeting is NULL or an array of events for this socket '
     'alone, each {"payload": text, "ack"}: with "ack" the next follows its acknowledgement, which '
-    'is said to ack() unless it is 0; snapshot is that of the rooms; recovers: its client may '
-    'resume it later; missed: it is recovered, and goes on as "was", after these events: {"prev", '
-    '"cur", "events": [[id, payload, whether cur does not see it]]}. Errors: V6010; 55P03 if HQ''s '
-    'tables are locked for 0.1 s.';
+    'is said to ack() unless it is 0. After a row with a greeting, the rows of the same principal '
+    'and namespace follow with its sid as the greeting: theirs is the same (not for 1.0 of '
+    'vantage6-pushd, which does not know that). snapshot is that of the rooms; recovers: its '
+    'client may resume it later; missed: it is recovered, and goes on as "was", after these '
+    'events: {"prev", "cur", "events": [[id, payload, whether cur does not see it]]}. Errors: '
+    'V6010; 55P03 if HQ''s tables are locked for 0.1 s.';

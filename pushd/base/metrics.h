@@ -31,7 +31,10 @@ enum { METRICS_REASONS = 32, METRICS_REASON_MAX = 32 };
     X(METRIC_SOCKETS, gauge, "sockets", "Socket.IO sockets (one per session and namespace)")       \
     X(METRIC_JOINED, gauge, "sockets_joined", "Sockets whose rooms have been read")                \
     X(METRIC_ROOMS, gauge, "rooms", "Rooms that have at least one member")                         \
-    X(METRIC_QUEUED_BYTES, gauge, "queued_bytes", "Bytes waiting in the queues of all clients")    \
+    X(METRIC_QUEUED_BYTES, gauge, "queued_bytes",                                                  \
+      "Bytes waiting in the queues of all clients, instructions included")                         \
+    X(METRIC_INSTRUCTION_BYTES, gauge, "instruction_bytes",                                        \
+      "Bytes of the instructions that wait, each counted once")                                    \
     X(METRIC_RECEIVING, gauge, "receiving_bytes",                                                  \
       "Bytes kept of what has come in part or has to wait")                                        \
     X(METRIC_HANDSHAKES, counter, "handshakes", "Engine.IO handshakes accepted")                   \

@@ -264,7 +264,7 @@ void engine_writable(struct session *s, void *ws)
     if (ws != s->ws && ws != s->probe)
         return;
     s->backlog = false;
-    if (s->queue.n)
+    if (s->queue.n || s->wants_room)
         session_dirty(s);
 }
 

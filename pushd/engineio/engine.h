@@ -35,6 +35,9 @@ struct engine_user {
     void (*upgraded)(void *ctx, struct session *s);
     /* Is it known who the client is? May be NULL: always. */
     bool (*knows)(void *ctx, const struct session *s);
+    /* All that was queued has been sent, after session_has_room() was false. NULL if nobody
+     * asks. */
+    void (*room)(void *ctx, struct session *s);
 };
 
 struct engine *engine_new(const struct config *config, struct metrics *metrics,

@@ -13,6 +13,8 @@ const struct refusal session_unknown = {400, "{\"code\":1,\"message\":\"Session 
 
 /* What lws takes in one write (tx_packet_size). */
 enum { SEND_BYTES = 65536 };
+/* A short queue has less. */
+enum { SHORT_PACKETS = 16, SHORT_BYTES = 16384 };
 
 static const struct end_kind {
     const char *reason; /* Socket.IO's name of the reason, if it has one */
@@ -193,7 +195,8 @@ void session_end_soon(struct session *s, enum end_reason reason)
 static void queue_count(struct session *s, double bytes)
 {
     struct engine *e = s->engine;
-    half_full_set(&e->half_full, &s->queue.half_full, s->queue.bytes > e->config->queue_bytes / 2);
+    half_full_set(&e->half_full, &s->queue.half_full,
+                  2 * s->queue.bytes + s->waiting > e->config->queue_bytes);
     engine_count(e, METRIC_QUEUED_BYTES, bytes);
 }
 
@@ -262,7 +265,7 @@ void session_queue(struct session *s, struct frame *f)
     if (s->ended || s->ending)
         return;
     session_dirty(s);
-    size_t bytes = s->queue.bytes + f->len;
+    size_t bytes = s->queue.bytes + s->waiting + f->len;
     if (bytes > s->engine->config->queue_bytes) {
         session_end_soon(s, END_QUEUE_FULL);
         return;
@@ -273,6 +276,22 @@ void session_queue(struct session *s, struct frame *f)
     }
     queue_push(&s->queue, f);
     queue_count(s, (double)f->len);
+}
+
+void session_wait(struct session *s, size_t from, size_t to)
+{
+    s->waiting = s->waiting - from + to;
+    queue_count(s, (double)to - (double)from);
+    if (s->queue.bytes + s->waiting > s->engine->config->queue_bytes)
+        session_end_soon(s, END_QUEUE_FULL);
+}
+
+bool session_has_room(struct session *s)
+{
+    bool room = !s->ended && !s->ending && !s->backlog && s->queue.n < SHORT_PACKETS &&
+                s->queue.bytes < SHORT_BYTES;
+    s->wants_room |= !room;
+    return room;
 }
 
 static void flush_poll(struct session *s)
@@ -326,6 +345,15 @@ static void flush_ws(struct session *s)
     engine_count(s->engine, METRIC_SENDS, 1);
 }
 
+static void tell_room(struct session *s)
+{
+    const struct engine_user *user = &s->engine->user;
+    if (!s->wants_room || s->queue.n || s->backlog || s->ended)
+        return;
+    s->wants_room = false;
+    user->room(user->ctx, s);
+}
+
 /* Sends what is queued, as far as the transport accepts it. */
 static void flush_session(struct session *s)
 {
@@ -351,6 +379,7 @@ void session_turn(struct engine *e)
             e->ended = s;
         } else {
             flush_session(s);
+            tell_room(s);
         }
     }
     while ((s = e->ended) != NULL) {

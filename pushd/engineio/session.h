@@ -69,6 +69,7 @@ struct session {
     bool served;  /* it has received rooms: it is no stranger, though its token may expire */
     bool backlog; /* the network has not sent everything yet */
     bool awaiting_pong;
+    bool wants_room;        /* the layer above has more to send */
     bool held;              /* it was not read from during a part of its time to answer */
     bool seen;              /* a polling client: it has sent a GET since the last ping */
     unsigned char paused;   /* a set of enum pause_reason */
@@ -78,6 +79,7 @@ struct session {
     void *ws, *probe;
     bool probed; /* the probe has been answered */
     struct queue queue;
+    size_t waiting; /* bytes that the layer above keeps for it until it may send them */
     struct timer heartbeat;
     struct timer upgrade; /* of the probe: noops for a waiting GET, then the end of the probe */
     uint64_t upgrade_until;
@@ -110,6 +112,11 @@ bool session_may_wait(const struct session *s, size_t bytes);
 /* Queues a frame and takes a reference of its own. The session ends if its queue is full, which is
  * sooner before the client is known. */
 void session_queue(struct session *s, struct frame *f);
+/* What the layer above keeps for the client grows or shrinks from one size to another. It counts
+ * as the queue does: the session ends if both together are too large. */
+void session_wait(struct session *s, size_t from, size_t to);
+/* Is its queue short? False: engine_user.room() is called when everything in it was sent. */
+bool session_has_room(struct session *s);
 /* The client has answered the last ping. */
 void session_pong(struct session *s, uint64_t now);
 /* Ends the probe, if there is one. */

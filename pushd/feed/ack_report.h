@@ -4,6 +4,9 @@
  *
  * At most one batch is under way. If its answer is lost, acknowledgements are reported again, which
  * is harmless. Sent instructions are not reported again, because they would count twice.
+ *
+ * A thousand connections of a node may say the same. While a report is queued, the same one of
+ * another connection of the principal only raises its "times".
  */
 #ifndef PUSHD_ACK_REPORT_H
 #define PUSHD_ACK_REPORT_H

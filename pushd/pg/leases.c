@@ -21,7 +21,8 @@ struct leases {
     int64_t incarnation; /* 0 = no session */
     int64_t before;      /* that of the session before; 0 = none */
     bool reporting_gone;
-    bool put_off; /* and must report it */
+    bool put_off;              /* and must report it */
+    struct greeting *greeting; /* of the row before, in an answer */
 };
 
 static const struct statement st_connect = {
@@ -49,7 +50,21 @@ static void put_off(struct leases *g, const PGresult *r)
 
 static json_t *json_of(const PGresult *r, int row, int column)
 {
-    return PQgetisnull(r, row, column) ? NULL : json_loads(PQgetvalue(r, row, column), 0, NULL);
+    return PQgetisnull(r, row, column)
+               ? NULL
+               : json_loads(PQgetvalue(r, row, column), JSON_DECODE_ANY, NULL);
+}
+
+/* The greeting of the row, which may be that of the row before. It is freed with the next one. */
+static const struct greeting *greeting_of(struct leases *g, const PGresult *r, int row)
+{
+    json_t *events = json_of(r, row, 3);
+    if (!events || !json_is_string(events)) {
+        greeting_free(g->greeting);
+        g->greeting = hub_greeting(g->env->hub, events);
+    }
+    json_decref(events);
+    return g->greeting;
 }
 
 static void admit(struct leases *g, const PGresult *r, int row)
@@ -58,14 +73,13 @@ static void admit(struct leases *g, const PGresult *r, int row)
         .sid = PQgetvalue(r, row, 0),
         .principal = answer_integer(r, row, 1),
         .rooms = PQgetvalue(r, row, 2),
-        .greeting = json_of(r, row, 3),
+        .greeting = greeting_of(g, r, row),
         .snapshot = PQgetvalue(r, row, 4),
         .recovers = PQgetvalue(r, row, 5)[0] == 't',
     };
     json_t *missed = json_of(r, row, 6);
     a.missed = missed;
     hub_set_rooms(g->env->hub, &a, uv_now(g->env->loop));
-    json_decref(a.greeting);
     json_decref(missed);
 }
 
@@ -85,6 +99,8 @@ static void on_connected(void *ctx, const PGresult *r)
     }
     for (int i = 0; i < PQntuples(r); i++)
         admit(g, r, i);
+    greeting_free(g->greeting);
+    g->greeting = NULL;
     lease_queue_answered(g->lease_queue);
     if (g->put_off)
         log_info("database (log link): sockets are registered again");

@@ -50,6 +50,14 @@ void client_ended(void *ctx, struct session *s, const char *reason, bool by_clie
     free(c);
 }
 
+void client_room(void *ctx, struct session *s)
+{
+    const struct client *c = s->user;
+    (void)ctx;
+    for (struct socket *k = c->sockets; k; k = k->next)
+        socket_room(k);
+}
+
 void client_upgraded(void *ctx, struct session *s)
 {
     const struct client *c = s->user;

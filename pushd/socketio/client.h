@@ -37,5 +37,6 @@ void client_message(void *ctx, struct session *s, bool binary, const char *data,
                     uint64_t now);
 void client_ended(void *ctx, struct session *s, const char *reason, bool by_client);
 void client_upgraded(void *ctx, struct session *s);
+void client_room(void *ctx, struct session *s);
 
 #endif

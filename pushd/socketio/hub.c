@@ -17,6 +17,7 @@ struct hub *hub_new(const struct config *config, struct metrics *metrics, struct
     const char *word;
     size_t len;
     hub->rooms = rooms_new();
+    hub->texts = shared_texts_new(metrics, METRIC_INSTRUCTION_BYTES);
     hub->config = config;
     hub->metrics = metrics;
     hub->wheel = wheel;
@@ -26,7 +27,7 @@ struct hub *hub_new(const struct config *config, struct metrics *metrics, struct
          hub->nsps++)
         hub->nsp[hub->nsps] = alloc_text_of(word, len);
     engine_set_user(engine, &(struct engine_user){hub, client_opened, client_message, client_ended,
-                                                  client_upgraded, kept_for_known});
+                                                  client_upgraded, kept_for_known, client_room});
     return hub;
 }
 
@@ -45,6 +46,7 @@ void hub_free(struct hub *hub)
     hub_read_marks(hub, NULL, NULL);
     principals_free(hub);
     rooms_free(hub->rooms);
+    shared_texts_free(hub->texts);
     for (unsigned i = 0; i < hub->nsps; i++)
         free(hub->nsp[i]);
     free(hub);
@@ -130,17 +132,9 @@ void hub_mute(struct hub *hub, const char *sid, bool mute)
         socket_release(k);
 }
 
-static void greet(struct socket *k, const json_t *greeting, uint64_t now)
+struct greeting *hub_greeting(struct hub *hub, const json_t *events)
 {
-    size_t i;
-    json_t *event;
-    json_array_foreach (greeting, i, event) {
-        const json_t *payload = json_object_get(event, "payload");
-        const json_t *ack = json_object_get(event, "ack");
-        if (json_is_string(payload))
-            socket_instruct(k, json_is_integer(ack) ? json_integer_value(ack) : ACK_NONE,
-                            json_string_value(payload), json_string_length(payload), now);
-    }
+    return greeting_new(hub->texts, events);
 }
 
 static void join(struct socket *k, const struct registration *a, uint64_t now)
@@ -148,7 +142,8 @@ static void join(struct socket *k, const struct registration *a, uint64_t now)
     k->joined = true;
     hub_count(k->client->hub, METRIC_JOINED, 1);
     socket_fresh(k, a->snapshot);
-    greet(k, a->greeting, now);
+    for (size_t i = 0; a->greeting && i < a->greeting->n; i++)
+        socket_instruct(k, a->greeting->events[i].ack, a->greeting->events[i].payload, now);
 }
 
 /* The missed events, each with its offset: first those that cur sees, then the others, which belong
@@ -204,8 +199,8 @@ void hub_set_rooms(struct hub *hub, const struct registration *a, uint64_t now)
         k->client->session->served = true;
     if (!k->accepted)
         answer_resume(k, a);
-    if (k->instructions && k->principal != a->principal)
-        ack_queue_clear(k->instructions);
+    if (k->principal != a->principal)
+        socket_forget_instructions(k);
     /* later registrations do not say it */
     k->offsets =
         k->pid[0] && a->principal && (a->recovers || (k->offsets && k->principal == a->principal));

@@ -19,6 +19,7 @@
 #include "base/wheel.h"
 #include "config/config.h"
 #include "socketio/backend.h"
+#include "socketio/greeting.h"
 
 struct engine;
 struct hub;
@@ -53,15 +54,16 @@ struct registration {
     const char *sid;
     int64_t principal; /* 0: nobody; the socket is muted */
     const char *rooms; /* separated by commas */
-    /* Instructions for this socket alone, or NULL. Borrowed: an array of {"payload": text, "ack":
-     * id}. "ack" is absent if no acknowledgement is expected. */
-    json_t *greeting;
+    /* Instructions for this socket, or NULL. Borrowed: several sockets may have the same. */
+    const struct greeting *greeting;
     const char *snapshot; /* the pg_snapshot of the rooms, or NULL */
     bool recovers;        /* the client may resume this socket: its events get offsets */
     /* For a socket that resumes: what it missed, {"prev", "cur", "events": [[id, payload, whether
      * cur does not see it]]}; otherwise NULL. Borrowed. */
     const json_t *missed;
 };
+/* Makes a greeting of what greeting_new() takes. Free it with greeting_free(). */
+struct greeting *hub_greeting(struct hub *hub, const json_t *events);
 /*
  * Sets the rooms of an accepted socket. The first call joins it: it sends the greeting, and the
  * socket does not receive events that the snapshot sees. Later calls only replace the rooms. For a

@@ -20,6 +20,7 @@ struct hub {
     const struct backend *backend;
     struct socket *sockets; /* by sid */
     struct rooms *rooms;
+    struct shared_texts *texts;   /* payloads of instructions */
     struct principal *principals; /* by id */
     char *nsp[CONFIG_NAMESPACES_MAX];
     unsigned nsps;

@@ -36,6 +36,7 @@ struct delivery {
     struct hub *hub;
     const struct event *event;
     struct frame *frame, *marked; /* without and with an offset; made for the first receiver */
+    struct shared_text *payload;  /* of an instruction; the same */
     uint64_t now;
 };
 
@@ -71,7 +72,9 @@ static void receive(struct subscriber *subscriber, void *ctx)
         return;
     hub_count(d->hub, METRIC_DELIVERIES, 1);
     if (e->instruction) {
-        socket_instruct(k, e->instruction_id, e->payload, e->payload_len, d->now);
+        if (!d->payload)
+            d->payload = shared_texts_get(d->hub->texts, e->payload, e->payload_len);
+        socket_instruct(k, e->instruction_id, d->payload, d->now);
         return;
     }
     struct frame *f = form(d, k);
@@ -81,10 +84,11 @@ static void receive(struct subscriber *subscriber, void *ctx)
 
 void hub_publish(struct hub *hub, const struct event *e, uint64_t now)
 {
-    struct delivery d = {hub, e, NULL, NULL, now};
+    struct delivery d = {hub, e, NULL, NULL, NULL, now};
     hub_count(hub, METRIC_EVENTS, 1);
     hub->events++;
     rooms_publish(hub->rooms, e->nsp, e->rooms, receive, &d);
     frame_unref(d.frame);
     frame_unref(d.marked);
+    shared_text_unref(d.payload);
 }

@@ -55,6 +55,7 @@ void socket_close(struct socket *k, const char *reason, bool by_client)
     k->joined = false;
     socket_release(k);
     socket_taken(k, k->inbox);
+    socket_forget_instructions(k);
     ack_queue_free(k->instructions);
     free(k);
 }
@@ -123,17 +124,32 @@ static void report(const struct socket *k, int64_t id, bool acked)
         backend->ack_report(backend->ctx, k->client->bearer, k->sid, k->principal, id, acked);
 }
 
-static void send_instruction(void *ctx, int64_t id, int64_t number, const char *payload, size_t len)
+static void count_waiting(struct socket *k)
+{
+    size_t was = k->waiting;
+    k->waiting = ack_queue_bytes(k->instructions);
+    session_wait(k->client->session, was, k->waiting);
+}
+
+static void send_instruction(void *ctx, int64_t id, int64_t number,
+                             const struct shared_text *payload)
 {
     struct socket *k = ctx;
     char digits[SIO_ACK_DIGITS + 1] = "";
     if (number >= 0)
         snprintf(digits, sizeof digits, "%lld", (long long)number);
-    socket_send(k, sio_pack_event(k->nsp, digits, payload, len, 0), NULL);
+    count_waiting(k);
+    socket_send(k, sio_pack_event(k->nsp, digits, payload->text, payload->len, 0), NULL);
     if (number < 0)
         return;
     hub_count(k->client->hub, METRIC_INSTRUCTIONS_SENT, 1);
     report(k, id, false);
+}
+
+static bool has_room(void *ctx)
+{
+    const struct socket *k = ctx;
+    return session_has_room(k->client->session);
 }
 
 static void silent(void *ctx)
@@ -142,15 +158,28 @@ static void silent(void *ctx)
     hub_count(k->client->hub, METRIC_INSTRUCTIONS_SILENT, 1);
 }
 
-void socket_instruct(struct socket *k, int64_t id, const char *payload, size_t len, uint64_t now)
+void socket_instruct(struct socket *k, int64_t id, struct shared_text *payload, uint64_t now)
 {
     const struct hub *hub = k->client->hub;
     if (!k->instructions)
         k->instructions = ack_queue_new(&(struct ack_queue_setup){
-            hub->wheel, hub->config->ack_timeout, send_instruction, silent, k});
-    ack_queue_add(k->instructions, id, payload, len, now);
-    if (ack_queue_bytes(k->instructions) > hub->config->queue_bytes)
-        session_end_soon(k->client->session, END_QUEUE_FULL);
+            hub->wheel, hub->config->ack_timeout, send_instruction, has_room, silent, k});
+    ack_queue_add(k->instructions, id, payload, now);
+    count_waiting(k);
+}
+
+void socket_forget_instructions(struct socket *k)
+{
+    if (!k->instructions)
+        return;
+    ack_queue_clear(k->instructions);
+    count_waiting(k);
+}
+
+void socket_room(struct socket *k)
+{
+    if (k->instructions)
+        ack_queue_go_on(k->instructions);
 }
 
 /* False if no instruction of the socket was sent with this number. */

@@ -59,6 +59,7 @@ struct socket {
     size_t inbox;                       /* its share of the client's */
     struct held *held, **held_end;
     struct ack_queue *instructions; /* NULL = it has had none */
+    size_t waiting;                 /* their bytes, as the session counts them */
     /* The snapshot of the first admission and its text, until a read includes it. */
     struct snapshot *since;
     char *since_text;
@@ -94,8 +95,11 @@ void socket_settling(struct socket *k);
 /* The socket receives everything from now on; forgets the snapshot. */
 void socket_settle(struct socket *k);
 
-/* Sends this to the socket after its other instructions. */
-void socket_instruct(struct socket *k, int64_t id, const char *payload, size_t len, uint64_t now);
+/* Sends this to the socket after its other instructions. Takes a reference of its own. */
+void socket_instruct(struct socket *k, int64_t id, struct shared_text *payload, uint64_t now);
+void socket_forget_instructions(struct socket *k);
+/* Its session has room for more of them. */
+void socket_room(struct socket *k);
 /* For backend.connect(). */
 void socket_info(struct socket *k, struct socket_info *out);
 

@@ -252,7 +252,8 @@ static void start_core(struct fixture *f, bool sockets)
 {
     f->wheel = wheel_new(uv_now(&f->loop));
     f->engine = engine_new(&f->config, &f->metrics, f->wheel);
-    engine_set_user(f->engine, &(struct engine_user){f, echo_opened, echo, echo_ended, NULL, NULL});
+    engine_set_user(f->engine,
+                    &(struct engine_user){f, echo_opened, echo, echo_ended, NULL, NULL, NULL});
     if (!sockets)
         return;
     f->hub = hub_new(&f->config, &f->metrics, f->wheel, f->engine);

@@ -121,8 +121,9 @@ static void check_client(const struct client *c)
     expect(inbox <= config->inbox_bytes || s->paused & PAUSE_INBOX, "expected it to be paused");
     expect(s->paused || !s->post, "expected a POST to be answered once it may send again");
     expect(!ws || ws->paused == (s->paused != 0), "expected the WebSocket paused as its session");
-    expect(s->queue.bytes <= config->queue_bytes, "expected a queue of %zu bytes, found %zu",
-           config->queue_bytes, s->queue.bytes);
+    expect(s->queue.bytes + s->waiting <= config->queue_bytes || s->ending,
+           "expected a queue of %zu bytes, found %zu", config->queue_bytes,
+           s->queue.bytes + s->waiting);
 }
 
 static void check_count(enum metric_id id, const char *what, size_t n)
@@ -137,7 +138,7 @@ static void check_sessions(void)
     for (const struct session *s = stack.engine->sessions; s; s = s->hh.next) {
         n++;
         websockets += s->websocket;
-        bytes += s->queue.bytes;
+        bytes += s->queue.bytes + s->waiting;
         full += s->queue.full;
         check_client(s->user);
     }

@@ -52,9 +52,9 @@ void stack_start(struct mock_stack *m)
 
 void stack_stop(struct mock_stack *m)
 {
-    static const enum metric_id counts[] = {METRIC_SESSIONS, METRIC_SOCKETS,    METRIC_JOINED,
-                                            METRIC_ROOMS,    METRIC_WEBSOCKETS, METRIC_QUEUED_BYTES,
-                                            METRIC_RECEIVING};
+    static const enum metric_id counts[] = {
+        METRIC_SESSIONS,   METRIC_SOCKETS,      METRIC_JOINED,    METRIC_ROOMS,
+        METRIC_WEBSOCKETS, METRIC_QUEUED_BYTES, METRIC_RECEIVING, METRIC_INSTRUCTION_BYTES};
     engine_close_some(m->engine, SIZE_MAX);
     engine_flush(m->engine);
     expect(engine_sessions(m->engine) == 0 && m->mock.clients == 0, "expected nobody to be here");

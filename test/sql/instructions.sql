@@ -136,5 +136,34 @@ SET ROLE regress_pushd;
 SELECT vantage6_events.ack((SELECT max(incarnation) FROM vantage6_events.open('other', '1.0.0')),
     '[]') IS NULL AS nothing;
 SELECT vantage6_events.instruct_rooms(1, '{node_1}', '/tasks', 'x', NULL, NULL);
+RESET ROLE;
+-- Connections of a node that come together have one greeting, which is returned once: for each
+-- namespace, and not for an earlier vantage6-pushd.
+DELETE FROM vantage6_events.instruction;
+SELECT count(vantage6_events.emit('shared', to_json(i), 'node_1', durable => true))
+    FROM generate_series(1, 2) AS i;
+CREATE FUNCTION pg_temp.together(version text) RETURNS TABLE (sid text, greeting text)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    one bigint := (SELECT o.incarnation FROM vantage6_events.open('regress', version) AS o);
+BEGIN
+    RETURN QUERY SELECT c.sid, CASE json_typeof(c.greeting)
+                                   WHEN 'array' THEN json_array_length(c.greeting) || ' events'
+                                   ELSE c.greeting #>> '{}' END
+    FROM vantage6_events.connect(one, (
+        SELECT json_agg(json_build_object('sid', s, 'nsp', n, 'subject',
+                            '00000000-0000-4000-8000-00000000000' || i))
+        FROM (VALUES ('d', '/tasks', 1), ('a', '/tasks', 1), ('c', '/tasks', 2),
+                     ('b', '/tasks', 1), ('e', '/other', 1), ('f', '/other', 1)) AS v (s, n, i))
+        ) AS c;
+END $$;
+SELECT * FROM pg_temp.together('1.1.0');
+SELECT * FROM pg_temp.together('1.0.0');
+-- What was sent to many connections is said at once.
+SELECT vantage6_events.ack((SELECT incarnation FROM vantage6_events.instance
+                            WHERE name = 'regress'), (
+    SELECT json_agg(json_build_object('id', i.id, 'principal', 1, 'sid', 'd', 'acked', false,
+                                      'times', 3)) FROM vantage6_events.instruction AS i));
+SELECT sends, sent_to FROM vantage6_events.pending_instructions;
 \set ECHO none
 \i test/hq/regress-down.psql

@@ -190,7 +190,8 @@ static void admit(const struct step *s)
     json_t *greeting = s->second & 32 ? json_pack("[{sssi}{ss}]", "payload", "[\"first\"]", "ack",
                                                   (int)(s->len % 3), "payload", "[\"sync\",1]")
                                       : NULL;
-    a.greeting = greeting;
+    struct greeting *first = hub_greeting(stack.hub, greeting);
+    a.greeting = first;
     if (g->socket.accepted) {
         g->nobody = !principal;
         g->waits = false;
@@ -203,6 +204,7 @@ static void admit(const struct step *s)
         }
     }
     hub_set_rooms(stack.hub, &a, stack.now);
+    greeting_free(first);
     json_decref(greeting);
 }
 

@@ -61,7 +61,7 @@ static int setup(void **state)
     ended[0] = '\0';
     too_much = unwanted = false;
     engine_set_user(m.engine,
-                    &(struct engine_user){&m, on_opened, on_message, on_ended, NULL, NULL});
+                    &(struct engine_user){&m, on_opened, on_message, on_ended, NULL, NULL, NULL});
     return 0;
 }
 

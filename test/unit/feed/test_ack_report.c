@@ -96,6 +96,40 @@ static void of_a_lost_batch_only_acknowledgements_come_again(void **state)
     expect(9, "1a+");
 }
 
+/* The times of each report of the next batch. */
+static void expect_times(const char *what)
+{
+    char found[256] = "", *json = ack_reports_take(ack_reports, 9);
+    size_t i, n = 0;
+    json_t *item, *batch = json_loads(json, 0, NULL);
+    json_array_foreach (batch, i, item)
+        n += (size_t)snprintf(found + n, sizeof found - n, "%lld%s%lld ",
+                              (long long)json_integer_value(json_object_get(item, "id")),
+                              json_string_value(json_object_get(item, "sid")),
+                              (long long)json_integer_value(json_object_get(item, "times")));
+    json_decref(batch);
+    free(json);
+    assert_string_equal(found, what);
+}
+
+static void what_many_connections_say_is_one_report(void **state)
+{
+    (void)state;
+    ack_reports_put(ack_reports, 9, 5, "a", false);
+    expect(1, "9a");
+    for (int i = 0; i < 1000; i++) {
+        ack_reports_put(ack_reports, 1, 5, i == 999 ? "z" : "a", false);
+        ack_reports_put(ack_reports, 9, 5, "b", false);
+        ack_reports_put(ack_reports, 1, 5, "c", true);
+    }
+    ack_reports_put(ack_reports, 1, 6, "d", false);
+    ack_reports_answered(ack_reports, NULL);
+    expect_times("1z1000 9b1000 1c1000 1d0 ");
+    ack_reports_put(ack_reports, 1, 5, "a", false);
+    ack_reports_answered(ack_reports, NULL);
+    expect_times("1a0 ");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -104,6 +138,7 @@ int main(void)
         TEST(in_batches_one_at_a_time),
         TEST(what_the_database_wants_again_comes_again_later),
         TEST(of_a_lost_batch_only_acknowledgements_come_again),
+        TEST(what_many_connections_say_is_one_report),
     };
     return cmocka_run_group_tests_name("ack_report", tests, NULL, NULL);
 }

@@ -16,15 +16,24 @@ static struct wheel *wheel;
 static struct ack_queue *instructions;
 static uint64_t now;
 static char told[4096];
-static int silences;
+static int silences, room;
+static struct metrics metrics;
+static struct shared_texts *texts;
 
-static void tell(void *ctx, int64_t id, int64_t number, const char *payload, size_t len)
+static void tell(void *ctx, int64_t id, int64_t number, const struct shared_text *payload)
 {
     size_t used = strlen(told);
     (void)ctx;
-    assert_int_equal(len, strlen(payload));
+    room--;
+    assert_int_equal(payload->len, strlen(payload->text));
     snprintf(told + used, sizeof told - used, "%lld/%lld %s\n", (long long)id, (long long)number,
-             payload);
+             payload->text);
+}
+
+static bool has_room(void *ctx)
+{
+    (void)ctx;
+    return room > 0;
 }
 
 static void silent(void *ctx)
@@ -38,9 +47,12 @@ static int setup(void **state)
     (void)state;
     now = 1000;
     silences = 0;
+    room = 1000;
+    texts = shared_texts_new(&metrics, METRIC_INSTRUCTION_BYTES);
     told[0] = '\0';
     wheel = wheel_new(now);
-    instructions = ack_queue_new(&(struct ack_queue_setup){wheel, PATIENCE, tell, silent, NULL});
+    instructions =
+        ack_queue_new(&(struct ack_queue_setup){wheel, PATIENCE, tell, has_room, silent, NULL});
     return 0;
 }
 
@@ -48,6 +60,8 @@ static int teardown(void **state)
 {
     (void)state;
     ack_queue_free(instructions);
+    assert_int_equal((int)metrics.value[METRIC_INSTRUCTION_BYTES], 0);
+    shared_texts_free(texts);
     assert_int_equal(wheel_next(wheel, now), -1);
     wheel_free(wheel);
     return 0;
@@ -55,7 +69,9 @@ static int teardown(void **state)
 
 static void add(int64_t id, const char *payload)
 {
-    ack_queue_add(instructions, id, payload, strlen(payload), now);
+    struct shared_text *text = shared_texts_get(texts, payload, strlen(payload));
+    ack_queue_add(instructions, id, text, now);
+    shared_text_unref(text);
 }
 
 /* The id that an acknowledgement is for; -1 = it was of no instruction. */
@@ -208,6 +224,67 @@ static void cleared_nothing_waits_and_nothing_counts(void **state)
     expect("10/4 d\n"); /* numbers go on: an acknowledgement may be on its way */
 }
 
+static void one_that_is_silent_is_sent_what_it_has_room_for(void **state)
+{
+    (void)state;
+    for (int i = 7; i < 12; i++)
+        add(i, "a");
+    expect("7/0 a\n");
+    room = 2;
+    pass(PATIENCE);
+    expect("8/1 a\n9/2 a\n");
+    add(12, "b");
+    expect("");
+    room = 1;
+    ack_queue_go_on(instructions);
+    expect("10/3 a\n");
+    assert_int_equal(ack(1), 8); /* now it is waited for again, whatever room it has */
+    expect("11/4 a\n");
+    room = 100;
+    ack_queue_go_on(instructions);
+    expect("");
+    assert_int_equal(ack(4), 11);
+    expect("12/5 b\n");
+    assert_int_equal(ack(3), 10);
+    assert_int_equal(ack(2), 9);
+    assert_int_equal(ack(0), 7);
+}
+
+static void a_payload_is_kept_once(void **state)
+{
+    struct ack_queue *other =
+        ack_queue_new(&(struct ack_queue_setup){wheel, PATIENCE, tell, has_room, silent, NULL});
+    struct shared_text *text = shared_texts_get(texts, "kept once", 9);
+    (void)state;
+    add(6, "outstanding");
+    add(7, "kept once");
+    ack_queue_add(other, 6, text, now);
+    ack_queue_add(other, 7, text, now);
+    shared_text_unref(text);
+    assert_int_equal((int)metrics.value[METRIC_INSTRUCTION_BYTES], 9);
+    assert_int_equal(ack_queue_bytes(other), ack_queue_bytes(instructions));
+    assert_int_equal(ack(0), 6);
+    assert_int_equal((int)metrics.value[METRIC_INSTRUCTION_BYTES], 9);
+    ack_queue_free(other);
+    assert_int_equal((int)metrics.value[METRIC_INSTRUCTION_BYTES], 0);
+}
+
+static void thousands_wait_and_each_counts_once(void **state)
+{
+    int64_t id;
+    (void)state;
+    for (int round = 0; round < 2; round++)
+        for (int i = 1; i <= 3000; i++)
+            add(i, "x");
+    for (int i = 0; i < 3000; i++) {
+        assert_true(ack_queue_acked(instructions, i, now, &id));
+        assert_int_equal(id, i + 1);
+        told[0] = '\0';
+    }
+    assert_int_equal(ack(3000), -1);
+    assert_int_equal(ack_queue_bytes(instructions), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -220,6 +297,9 @@ int main(void)
         TEST(each_id_is_sent_once_until_its_time_is_over),
         TEST(numbers_that_were_never_sent_are_not_known),
         TEST(cleared_nothing_waits_and_nothing_counts),
+        TEST(one_that_is_silent_is_sent_what_it_has_room_for),
+        TEST(a_payload_is_kept_once),
+        TEST(thousands_wait_and_each_counts_once),
     };
     return cmocka_run_group_tests_name("instruction", tests, NULL, NULL);
 }

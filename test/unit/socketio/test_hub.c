@@ -102,7 +102,8 @@ static void events_older_than_the_admission_are_ignored(void **state)
 
 static void registered_again_only_the_rooms_change(void **state)
 {
-    json_t *greeting = json_pack("[{ss}]", "payload", "[\"sync\"]");
+    json_t *events = json_pack("[{ss}]", "payload", "[\"sync\"]");
+    struct greeting *greeting = hub_greeting(m.hub, events);
     struct registration a = {
         .principal = 1, .rooms = "a", .greeting = greeting, .snapshot = "10:10:"};
     (void)state;
@@ -129,7 +130,8 @@ static void registered_again_only_the_rooms_change(void **state)
     stack_event(&m, 41, "b", "[\"missed meanwhile\"]");
     engine_flush(m.engine);
     assert_string_equal(stack_received(&m, 0), "42/tasks,[\"missed meanwhile\"]\n");
-    json_decref(greeting);
+    greeting_free(greeting);
+    json_decref(events);
 }
 
 static void rooms_that_change_take_effect_at_once(void **state)
