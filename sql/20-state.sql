@@ -6,6 +6,7 @@
 -- interrupted  a connection that the server ended, and whose client may return
 -- pending      a principal whose presence is to be looked at, and when
 -- announced    what clients were last told of a principal's presence
+-- connection_log  who was connected, for auditors
 -- epoch        a value that changes whenever the leases may have been lost
 -- attachment   the HQ that this extension is attached to
 --
@@ -111,6 +112,47 @@ COMMENT ON COLUMN interrupted.token IS 'Fingerprint of the client''s token';
 COMMENT ON COLUMN interrupted.address IS 'Network address of the client';
 COMMENT ON COLUMN interrupted.ended_at IS 'When it ended, at the latest';
 COMMENT ON INDEX interrupted_token IS 'Does a client return?';
+
+-- Logged, unlike the leases: auditors ask after a crash, too.
+CREATE TABLE connection_log (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    sid text COLLATE "C" NOT NULL,
+    incarnation bigint NOT NULL,
+    instance text NOT NULL,
+    principal_id integer NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    nsp text NOT NULL,
+    transport text,
+    address text,
+    user_agent text,
+    connected_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    reason text
+);
+CREATE INDEX connection_log_sid ON connection_log (sid);
+CREATE INDEX connection_log_ended_at ON connection_log (ended_at);
+COMMENT ON TABLE connection_log IS
+    'Connections whose principal was known: those that live, and those that ended in the last '
+    'audit_days';
+COMMENT ON COLUMN connection_log.id IS 'Key, and order: the oldest goes first';
+COMMENT ON COLUMN connection_log.sid IS 'Socket.IO id of the connection';
+COMMENT ON COLUMN connection_log.incarnation IS 'Incarnation that held it last';
+COMMENT ON COLUMN connection_log.instance IS 'Name of that instance';
+COMMENT ON COLUMN connection_log.principal_id IS 'Principal';
+COMMENT ON COLUMN connection_log.kind IS 'node or user';
+COMMENT ON COLUMN connection_log.subject IS 'The sub of its token';
+COMMENT ON COLUMN connection_log.nsp IS 'Socket.IO namespace';
+COMMENT ON COLUMN connection_log.transport IS 'websocket or polling';
+COMMENT ON COLUMN connection_log.address IS 'Network address of the client';
+COMMENT ON COLUMN connection_log.user_agent IS
+    'User-Agent of the client, 100 characters at most; what is not printable ASCII is escaped';
+COMMENT ON COLUMN connection_log.connected_at IS 'When it was registered first';
+COMMENT ON COLUMN connection_log.ended_at IS 'When it ended, at the latest; NULL: it lives';
+COMMENT ON COLUMN connection_log.reason IS 'Why it ended: a word of pushd, or instance_lost';
+COMMENT ON INDEX connection_log_sid IS 'Which row is that of this connection?';
+COMMENT ON INDEX connection_log_ended_at IS 'Which are too old, and which live?';
+COMMENT ON SEQUENCE connection_log_id_seq IS 'Keys of connection_log';
 
 -- Logged, unlike the instance: what was taken before a crash must not be taken again after it.
 CREATE TABLE received (

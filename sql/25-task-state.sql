@@ -218,7 +218,8 @@ BEGIN
     FOREACH kept IN ARRAY ARRAY[
         'event_id_seq', 'deferred', 'deferred_id_seq', 'announced', 'node_at', 'attachment',
         'open_run', 'child_task', 'dependency', 'ready_task', 'undecided_task', 'instruction',
-        'killed_run', 'unwanted_dataframe', 'log_line', 'log_line_id_seq']::regclass[] LOOP
+        'killed_run', 'unwanted_dataframe', 'log_line', 'log_line_id_seq', 'connection_log',
+        'connection_log_id_seq']::regclass[] LOOP
         PERFORM pg_catalog.pg_extension_config_dump(kept, '');
     END LOOP;
     -- A role that was dropped is only a number, which may be another role's elsewhere.

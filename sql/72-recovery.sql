@@ -22,7 +22,7 @@
 CREATE TYPE socket AS (
     sid text, nsp text, subject text, transport text, address text, expires double precision,
     pid text, again boolean, was text, place json, most_bytes bigint, expired boolean,
-    token text);
+    token text, user_agent text);
 COMMENT ON TYPE socket IS 'A connection that connect() is to register';
 COMMENT ON COLUMN socket.sid IS 'Its Socket.IO id';
 COMMENT ON COLUMN socket.nsp IS 'Its Socket.IO namespace';
@@ -40,6 +40,7 @@ COMMENT ON COLUMN socket.expired IS
     'true: its token has expired, and only resuming or returning proves who its client is';
 COMMENT ON COLUMN socket.token IS
     'Fingerprint of its token (SHA-256 in base64url), or NULL: it may not return with it';
+COMMENT ON COLUMN socket.user_agent IS 'User-Agent of its client, or NULL';
 
 CREATE FUNCTION end_leases(sids text[], forgotten text[] DEFAULT '{}') RETURNS SETOF lease
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vantage6_events, pg_temp AS $$

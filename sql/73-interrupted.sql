@@ -71,6 +71,7 @@ BEGIN
     LOOP
         ended := ARRAY(SELECT l FROM end_leases(item.sids) AS l);
         PERFORM keep_interrupted(ended, died_at(item.beat_at));
+        PERFORM log_lost(ended, died_at(item.beat_at));
         PERFORM expect(ARRAY(SELECT e.principal_id FROM unnest(ended) AS e),
                        duration('drain_grace'));
     END LOOP;

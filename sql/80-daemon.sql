@@ -28,6 +28,7 @@ CREATE FUNCTION end_instance(incarnation bigint) RETURNS void
 DECLARE
     lived timestamptz;
     lives boolean := NOT pg_try_advisory_xact_lock_shared(lock_space(), lock_key(incarnation));
+    at timestamptz;
     ended lease[];
     gone integer[];
     back integer[];
@@ -37,8 +38,10 @@ BEGIN
     ended := ARRAY(SELECT e FROM end_leases(ARRAY(
                        SELECT l.sid FROM lease AS l
                        WHERE l.incarnation = end_instance.incarnation)) AS e);
-    PERFORM keep_interrupted(ended, CASE WHEN lives THEN clock_timestamp()
-                                         ELSE died_at(lived) END);
+    at := CASE WHEN lives THEN clock_timestamp() ELSE died_at(lived) END;
+    PERFORM keep_interrupted(ended, at);
+    PERFORM log_lost(ended, at);
+    PERFORM log_all_lost(incarnation);
     gone := ARRAY(SELECT e.principal_id FROM unnest(ended) AS e);
     -- It may have died right after its last beat, which is noticed later. Locked, since two that
     -- end each other's incarnations at once would both rely on what the other one ends.
@@ -152,6 +155,7 @@ BEGIN
         PERFORM expect(
             ARRAY(SELECT a.principal_id FROM announced AS a WHERE a.online),
             duration('epoch_grace'));
+        PERFORM log_all_lost(NULL);
     END IF;
     RETURN (SELECT e.value FROM epoch AS e);
 END $$;
@@ -238,6 +242,9 @@ BEGIN
     FROM json_to_recordset(sockets) AS s (sid text, by_client boolean, reason text)
     JOIN lease AS l ON l.sid = s.sid WHERE l.incarnation = disconnect.incarnation;
     ended := ARRAY(SELECT l FROM end_leases(sids, for_good) AS l);
+    PERFORM log_ends(ended, array_agg(s.sid), array_agg(s.reason))
+    FROM json_to_recordset(sockets) AS s (sid text, reason text)
+    WHERE s.sid IS NOT NULL AND NOT EXISTS (SELECT FROM lease AS l WHERE l.sid = s.sid);
     PERFORM keep_interrupted(ARRAY(SELECT l FROM unnest(ended) AS l WHERE l.sid = ANY (drained)),
                              clock_timestamp());
     SELECT array_agg(l.principal_id) FILTER (WHERE l.sid = ANY (by_client)),

@@ -158,6 +158,8 @@ BEGIN
         END IF;
         RETURN NEXT;
     END LOOP;
+    -- Last, since a number that is drawn is gone, though HQ's tables be locked.
+    PERFORM log_connections(asked);
     DELETE FROM resumable AS r USING unnest(taken) AS t -- not recovered: good once
     WHERE r.key = t.key AND r.ended_at IS NOT NULL;
 END $$;

@@ -37,7 +37,7 @@ CREATE FUNCTION agent_needs() RETURNS TABLE (kind text, object text, privileges 
                       'undecided_task', 'instruction', 'killed_run', 'run_to_kill',
                       'unwanted_dataframe', 'log_line', 'relayed', 'received', 'sent',
                       'deferred', 'rights_change', 'failure', 'shared_config',
-                      'log_failure']) AS t
+                      'log_failure', 'connection_log']) AS t
     UNION ALL
     -- What else pg_dump reads: HQ's owner may dump its database.
     SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
@@ -162,8 +162,8 @@ BEGIN
               FROM pg_proc AS p WHERE p.pronamespace = 'vantage6_events'::regnamespace
               UNION ALL
               SELECT 'hq', 'SELECT ON vantage6_events.' || v
-              FROM unnest(ARRAY['connections', 'recent_events', 'pending_instructions',
-                                'set_aside', 'status']) AS v) AS w
+              FROM unnest(ARRAY['connections', 'connection_history', 'recent_events',
+                                'pending_instructions', 'set_aside', 'status']) AS v) AS w
             ON w.purpose = g.purpose
     LOOP
         EXECUTE format('GRANT USAGE ON SCHEMA vantage6_events TO %I', item.grantee);
@@ -325,6 +325,7 @@ BEGIN
                          'ready_task', 'instruction', 'killed_run', 'unwanted_dataframe',
                          'log_line', 'relayed', 'sent', 'deferred', 'shared_config',
                          'log_failure');
+    PERFORM log_all_lost(NULL);
     DELETE FROM attachment;
     RETURN format('detached from schema %I', att.hq_schema);
 END $$;

@@ -18,6 +18,31 @@ COMMENT ON COLUMN connections.address IS 'Network address of the client';
 COMMENT ON COLUMN connections.connected_at IS 'When it was registered';
 COMMENT ON COLUMN connections.expires_at IS 'When its token expires';
 
+CREATE VIEW connection_history AS
+    SELECT c.principal_id, c.kind, a.name, c.subject, c.nsp AS namespace,
+           coalesce(l.transport, c.transport) AS transport, c.address, c.user_agent,
+           c.connected_at, c.ended_at, c.reason, c.instance, c.sid
+    FROM connection_log AS c
+    LEFT JOIN lease AS l ON l.sid = c.sid
+    LEFT JOIN announced AS a ON a.principal_id = c.principal_id
+    ORDER BY c.id DESC;
+COMMENT ON VIEW connection_history IS
+    'Who was connected when, from where, and why it ended: the last audit_days, newest first';
+COMMENT ON COLUMN connection_history.principal_id IS 'Principal: a row of HQ''s authenticatable';
+COMMENT ON COLUMN connection_history.kind IS 'node or user';
+COMMENT ON COLUMN connection_history.name IS 'Name of the principal; NULL: it is not there now';
+COMMENT ON COLUMN connection_history.subject IS 'The sub of its token';
+COMMENT ON COLUMN connection_history.namespace IS 'Socket.IO namespace';
+COMMENT ON COLUMN connection_history.transport IS 'websocket or polling, as it was last';
+COMMENT ON COLUMN connection_history.address IS 'Network address of the client';
+COMMENT ON COLUMN connection_history.user_agent IS
+    'What the client says it is, 100 characters at most; anybody can say anything';
+COMMENT ON COLUMN connection_history.connected_at IS 'When it was registered first';
+COMMENT ON COLUMN connection_history.ended_at IS 'When it ended, at the latest; NULL: it lives';
+COMMENT ON COLUMN connection_history.reason IS 'Why it ended: see doc/sql.md; NULL: it lives';
+COMMENT ON COLUMN connection_history.instance IS 'Name of the vantage6-pushd that held it last';
+COMMENT ON COLUMN connection_history.sid IS 'Socket.IO id of the connection';
+
 CREATE VIEW recent_events AS
     SELECT e.id, e.emitted_at, e.namespace, e.name, e.rooms, e.except_principal,
            octet_length(e.payload) AS bytes, left(e.payload, 200) AS payload

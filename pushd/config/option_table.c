@@ -134,9 +134,9 @@ static const struct option LIMITS[] = {
     COUNT(max_gauges, "20000", 0, 1000000, "gauges of clients in /metrics; 0 = none",
           "Each series is one. Those beyond are counted and not shown."),
     COUNT(client_log_rate, "10", 0, 10000, "log lines a second that clients cause; 0 = none",
-          "It holds twice: for lines about events without effect and about what clients say to the "
-          "operators, and for lines about tokens and clients that are refused. The log says how "
-          "many lines were left out."),
+          "It holds three times: for lines about events without effect and about what clients say "
+          "to the operators, for lines about tokens and clients that are refused, and for lines "
+          "about clients that connect. The log says how many lines were left out."),
 };
 
 static const struct option TOKENS[] = {

@@ -70,6 +70,7 @@ static void on_turn(uv_prepare_t *prepare)
 {
     struct daemon *d = prepare->data;
     set_clock(d);
+    hub_tick(d->hub, uv_now(&d->loop));
     log_catch_up();
     engine_flush(d->engine);
     int64_t wait = wheel_next(d->wheel, uv_now(&d->loop));

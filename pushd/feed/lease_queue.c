@@ -53,9 +53,10 @@ static json_t *offset_json(const char *text, const struct offset_log *log)
 void lease_queue_connect(struct lease_queue *r, const struct socket_info *s,
                          const struct offset_log *log)
 {
-    json_t *j = must(json_pack("{ss ss ss ss ss ss* ss*}", "sid", s->sid, "nsp", s->nsp, "subject",
-                               s->subject, "transport", s->transport, "address", s->address, "pid",
-                               s->pid, "token", s->token));
+    json_t *j =
+        must(json_pack("{ss ss ss ss ss ss* ss* ss*}", "sid", s->sid, "nsp", s->nsp, "subject",
+                       s->subject, "transport", s->transport, "address", s->address, "pid", s->pid,
+                       "token", s->token, "user_agent", s->user_agent));
     json_object_set_new(j, "expires", s->expires ? json_integer(s->expires) : json_null());
     if (s->was) {
         json_object_set_new(j, "was", json_string(s->was));

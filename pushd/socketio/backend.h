@@ -27,8 +27,9 @@ struct socket_info {
     const char *subject;   /* by auth: the subject of the token; NULL = unknown */
     const char *transport; /* "polling" or "websocket" */
     const char *address;
-    int64_t expires; /* by auth: expiry of the token, seconds since the epoch; 0 = none */
-    const char *pid; /* the secret that lets the client resume the socket; NULL = none */
+    const char *user_agent; /* cut, printable; NULL = none */
+    int64_t expires;        /* by auth: expiry of the token, seconds since the epoch; 0 = none */
+    const char *pid;        /* the secret that lets the client resume the socket; NULL = none */
     /* The client resumes this earlier socket, after this offset (NULL = none). hub_set_rooms() then
      * answers the CONNECT. */
     const char *was, *offset;

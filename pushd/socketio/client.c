@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/json_read.h"
 #include "base/log.h"
+#include "base/printable.h"
 #include "socketio/hub_state.h"
 #include "socketio/kept.h"
 
@@ -9,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+/* What is kept of a User-Agent. */
+enum { USER_AGENT = 100 };
 
 static void no_namespace(struct timer *t, uint64_t now)
 {
@@ -24,6 +28,15 @@ static bool can_recover(const struct request *rq)
     return rq->user_agent && *rq->user_agent && strncasecmp(rq->user_agent, "python", 6) != 0;
 }
 
+static char *user_agent_of(const struct request *rq)
+{
+    char text[USER_AGENT + 1];
+    if (!rq->user_agent)
+        return NULL;
+    printable_cut(rq->user_agent, text, sizeof text);
+    return alloc_text(text);
+}
+
 void client_opened(void *ctx, struct session *s, const struct request *rq, uint64_t now)
 {
     struct hub *hub = ctx;
@@ -31,6 +44,7 @@ void client_opened(void *ctx, struct session *s, const struct request *rq, uint6
     c->hub = hub;
     c->session = s;
     c->recovers = hub->offsets && can_recover(rq);
+    c->user_agent = user_agent_of(rq);
     s->user = c;
     timer_start(hub->wheel, &c->timeout, now + hub->config->connect_timeout, no_namespace);
     c->bearer = hub->backend->arrive(hub->backend->ctx, c, rq, now);
@@ -47,6 +61,7 @@ void client_ended(void *ctx, struct session *s, const char *reason, bool by_clie
     sio_decoder_clear(&c->decoder);
     kept_drop(c, c->awaiting);
     s->user = NULL;
+    free(c->user_agent);
     free(c);
 }
 

@@ -20,7 +20,8 @@ struct socket;
 struct client {
     struct hub *hub;
     struct session *session;
-    void *bearer; /* the backend's */
+    void *bearer;     /* the backend's */
+    char *user_agent; /* cut, printable; NULL = none */
     struct socket *sockets;
     struct sio_decoder decoder;
     struct timer timeout; /* until the first namespace is connected */

@@ -3,6 +3,7 @@
 #include "base/words.h"
 #include "socketio/hub_state.h"
 #include "socketio/kept.h"
+#include "socketio/notice.h"
 #include "socketio/principal.h"
 #include "socketio/sio.h"
 
@@ -21,6 +22,7 @@ struct hub *hub_new(const struct config *config, struct metrics *metrics, struct
     hub->config = config;
     hub->metrics = metrics;
     hub->wheel = wheel;
+    log_limit_init(&hub->lines, config->client_log_rate, metrics);
     hub->engine = engine;
     for (; hub->nsps < CONFIG_NAMESPACES_MAX &&
            (len = words_get(config->namespaces, hub->nsps, &word));
@@ -141,6 +143,7 @@ static void join(struct socket *k, const struct registration *a, uint64_t now)
 {
     k->joined = true;
     hub_count(k->client->hub, METRIC_JOINED, 1);
+    notice_joined(k, now);
     socket_fresh(k, a->snapshot);
     for (size_t i = 0; a->greeting && i < a->greeting->n; i++)
         socket_instruct(k, a->greeting->events[i].ack, a->greeting->events[i].payload, now);

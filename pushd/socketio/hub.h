@@ -35,6 +35,9 @@ void hub_set_offsets(struct hub *hub, struct offset_log *offsets);
 /* All sessions must have ended. */
 void hub_free(struct hub *hub);
 
+/* Call it regularly: says how many lines about clients were left out. */
+void hub_tick(struct hub *hub, uint64_t now);
+
 /* --- answers of the backend for one socket --- */
 
 /* Connects the socket: answers its CONNECT. */

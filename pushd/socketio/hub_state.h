@@ -4,6 +4,7 @@
 #ifndef PUSHD_HUB_STATE_H
 #define PUSHD_HUB_STATE_H
 
+#include "base/log_limit.h"
 #include "base/offset.h"
 #include "engineio/engine.h"
 #include "engineio/session.h"
@@ -29,6 +30,7 @@ struct hub {
     uint64_t events;            /* the number of events that were read */
     size_t waiting;             /* the number of sockets that wait for their rooms again */
     struct offset_log *offsets; /* NULL = there are none */
+    struct log_limit lines;     /* about clients that connect */
     char *prev, *cur; /* snapshots of the read under way, for its offsets; NULL = without offsets */
 };
 

@@ -3,6 +3,7 @@
 #include "base/decimal.h"
 #include "socketio/hub_state.h"
 #include "socketio/kept.h"
+#include "socketio/notice.h"
 #include "socketio/principal.h"
 
 #include <stdlib.h>
@@ -42,6 +43,7 @@ void socket_close(struct socket *k, const char *reason, bool by_client)
 {
     struct client *c = k->client;
     struct hub *hub = c->hub;
+    notice_ended(k, reason);
     unlink_socket(k);
     principal_set(k, 0);
     socket_settle(k);
@@ -106,6 +108,7 @@ void socket_info(struct socket *k, struct socket_info *out)
         .nsp = k->nsp,
         .transport = s->websocket ? "websocket" : "polling",
         .address = s->address,
+        .user_agent = k->client->user_agent,
         .pid = k->pid[0] ? k->pid : NULL,
         .was = k->resume ? k->resume->was : NULL,
         .offset = k->resume && k->resume->has_offset ? k->resume->offset : NULL,

@@ -54,6 +54,7 @@ struct socket {
     char pid[SID_LEN + 1];   /* empty = none */
     struct resume *resume;   /* NULL = it resumes nothing */
     int64_t principal;
+    int64_t noticed;                    /* the one that the log names; 0 = none */
     struct principal *owner;            /* the same, once its rooms are known; NULL = nobody */
     struct socket *own_prev, *own_next; /* in the owner's list */
     size_t inbox;                       /* its share of the client's */

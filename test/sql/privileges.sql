@@ -117,8 +117,9 @@ CREATE TABLE pg_temp.roles AS
 BEGIN;
 DELETE FROM vantage6_events.granted WHERE grantee IN (SELECT somebody::regrole FROM pg_temp.roles);
 REVOKE USAGE ON SCHEMA vantage6_events FROM regress_operator, regress_pushd, regress_hq;
-REVOKE SELECT ON vantage6_events.connections, vantage6_events.recent_events,
-    vantage6_events.pending_instructions, vantage6_events.set_aside, vantage6_events.status
+REVOKE SELECT ON vantage6_events.connections, vantage6_events.connection_history,
+    vantage6_events.recent_events, vantage6_events.pending_instructions,
+    vantage6_events.set_aside, vantage6_events.status
         FROM regress_operator, regress_pushd, regress_hq;
 DO $$
 DECLARE
