@@ -9,7 +9,7 @@ from rawlib.blocking import WebSocket
 
 CONNECTIONS, ALONE, NODE, MOST = 1000, 50, 1, 100_000_000
 # How many instructions, and how long each is: together the megabyte that a greeting has.
-KINDS = {"small": (950, 1000), "some": (95, 10_000), "large": (9, 100_000)}
+KINDS = {"small": (950, 1000), "some": (95, 10_000), "large": (19, 50_000)}
 
 
 def connect(world, clients):
