@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "base/log.h"
 #include "engineio/engine_state.h"
@@ -139,7 +140,7 @@ static void check_sessions(void)
         n++;
         websockets += s->websocket;
         bytes += s->queue.bytes + s->waiting;
-        full += s->queue.full;
+        full += s->queue.half_full.listed;
         check_client(s->user);
     }
     check_count(METRIC_SESSIONS, "sessions", n);
@@ -148,8 +149,10 @@ static void check_sessions(void)
     if (way & WAY_TURNS)
         return; /* what has ended in this turn is freed at its end */
     check_count(METRIC_QUEUED_BYTES, "bytes queued", bytes);
-    expect(stack.engine->full == full, "expected %zu full queues, found %zu", full,
-           stack.engine->full);
+    size_t listed = 0;
+    const struct half_full *h;
+    DL_COUNT(stack.engine->half_full, h, listed);
+    expect(listed == full, "expected %zu queues that are half full, found %zu", full, listed);
 }
 
 static void check_sockets(void)
