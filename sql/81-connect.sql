@@ -166,8 +166,8 @@ END $$;
 COMMENT ON FUNCTION connect_logic(bigint, json) IS
     'Registers connections, again if need be. sockets: up to 1000 objects with the fields of the '
     'type socket. One row each: principal_id, kind and rooms (joined by commas) are NULL if not '
-    'exactly one principal has the subject; greeting is NULL or an array of events for this socket '
-    'alone, each {"payload": text, "ack"}: with "ack" the next follows its acknowledgement, which '
+    'exactly one principal has the subject; greeting is NULL or an array of events for this '
+    'socket, each {"payload": text, "ack"}: with "ack" the next follows its acknowledgement, which '
     'is said to ack() unless it is 0. After a row with a greeting, the rows of the same principal '
     'and namespace follow with its sid as the greeting: theirs is the same (not for 1.0 of '
     'vantage6-pushd, which does not know that). snapshot is that of the rooms; recovers: its '

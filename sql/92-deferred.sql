@@ -11,7 +11,7 @@ COMMENT ON FUNCTION has_pending_triggers(regclass) IS
 
 -- The caller may have made a trigger of its own wait, on a table of its own. fire_deferred() would
 -- run it as the agent, so it could do whatever HQ can. A transaction without an id has written
--- nothing. Triggers on a table of the agent's or a superuser's are theirs.
+-- nothing. A trigger is the agent's or a superuser's if its table and its function are.
 CREATE FUNCTION refuse_deferred() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -21,7 +21,8 @@ BEGIN
         RETURN;
     END IF;
     SELECT g.tgrelid INTO waits FROM pg_trigger AS g JOIN pg_class AS c ON c.oid = g.tgrelid
-    JOIN pg_roles AS r ON r.oid = c.relowner
+    JOIN pg_proc AS p ON p.oid = g.tgfoid
+    JOIN pg_roles AS r ON r.oid IN (c.relowner, p.proowner)
     WHERE g.tgdeferrable AND r.rolname <> current_user AND NOT r.rolsuper
       AND vantage6_events.has_pending_triggers(g.tgrelid) LIMIT 1;
     IF FOUND THEN

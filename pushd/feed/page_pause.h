@@ -21,6 +21,7 @@ enum {
     PAGE_PAUSE_MS = 10,        /* one pause; a page waits for several */
     PAGE_PAUSE_MOST = 2000,    /* milliseconds */
     PAGE_PAUSE_RATE = 4000000, /* bytes a second */
+    PAGE_PAUSE_EVENT = 160     /* bytes that an event has on its way beside its payload */
 };
 
 /* Zero bytes are a full allowance. */
@@ -31,7 +32,7 @@ struct page_pause {
     bool waited;    /* this page has waited */
 };
 
-/* A page with so many bytes of events has been published. */
+/* A page with so many bytes of events, PAGE_PAUSE_EVENT each among them, has been published. */
 void page_pause_page(struct page_pause *p, size_t bytes, uint64_t now);
 /* Shall the next page wait for PAGE_PAUSE_MS? Then ask again. worth: a client uses the time. Pages
  * that wait are counted. */

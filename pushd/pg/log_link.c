@@ -32,7 +32,7 @@ struct log_link {
     bool finishing;
 };
 
-/* A crash forgets its lease, so it need not wait for the disk. */
+/* A crash forgets its leases, so it need not wait for the disk. */
 static const struct statement st_settings = {NULL, "SET synchronous_commit = off", 0};
 static const struct statement st_listen = {NULL, "LISTEN vantage6_events", 0};
 static const struct statement st_open = {
@@ -124,7 +124,7 @@ static size_t give_events(struct log_link *l, const PGresult *r, int from)
         };
         if (cursor_row(l->cursor, e.id, e.xid))
             hub_publish(l->env->hub, &e, uv_now(l->env->loop));
-        bytes += e.payload_len;
+        bytes += e.payload_len + PAGE_PAUSE_EVENT;
     }
     return bytes;
 }

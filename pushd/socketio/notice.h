@@ -2,8 +2,8 @@
  * notice: the two lines of the log about a socket whose principal is known: it connected, and why
  * it ended.
  *
- * Nobody without a good token causes one. They keep client_log_rate, in a bucket of their own. The
- * end of a socket is told only if its beginning was.
+ * Nobody without a good token causes one. Beginnings keep client_log_rate, in a bucket of their
+ * own. The end of a socket is told if its beginning was.
  */
 #ifndef PUSHD_NOTICE_H
 #define PUSHD_NOTICE_H

@@ -74,6 +74,12 @@ CREATE TRIGGER no BEFORE DELETE ON vantage6_events.connection_log EXECUTE FUNCTI
 SELECT vantage6_events.upkeep() IS NULL AS nothing_emptied;
 SELECT part, error FROM vantage6_events.failure;
 ROLLBACK;
+-- One that lives does not go.
+SELECT min(id) AS oldest FROM vantage6_events.connection_log \gset
+UPDATE vantage6_events.connection_log SET ended_at = NULL WHERE id = :oldest;
+SELECT vantage6_events.upkeep() IS NULL AS nothing_emptied;
+SELECT string_agg(sid, ' ') FROM pg_temp.history;
+UPDATE vantage6_events.connection_log SET ended_at = clock_timestamp() WHERE id = :oldest;
 SELECT vantage6_events.upkeep() IS NULL AS nothing_emptied;
 SELECT string_agg(sid, ' ') FROM pg_temp.history;
 RESET vantage6_events.audit_rows;

@@ -11,6 +11,8 @@ SELECT incarnation AS mine FROM vantage6_events.instance \gset
 GRANT USAGE ON SCHEMA "HQ's tables" TO regress_operator;
 GRANT INSERT ON "HQ's tables".run TO regress_operator;
 GRANT USAGE ON SEQUENCE "HQ's tables".run_id_seq TO regress_operator;
+CREATE TABLE public.lent (i integer);
+GRANT INSERT, TRIGGER ON public.lent TO regress_pushd;
 -- A trigger, a check of uniqueness that calls a function, a foreign key.
 CREATE FUNCTION public.prepare() RETURNS void LANGUAGE sql AS $$
     CREATE TEMP TABLE caught (who text);
@@ -61,6 +63,15 @@ RELEASE here;
 SELECT vantage6_events.presence(10);
 \set VERBOSITY terse
 ROLLBACK;
+-- The table is a superuser's, its trigger is not.
+CREATE FUNCTION pg_temp.own() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN INSERT INTO pg_temp.caught VALUES (current_user); RETURN NULL; END';
+CREATE CONSTRAINT TRIGGER own AFTER INSERT ON public.lent DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION pg_temp.own();
+BEGIN;
+INSERT INTO public.lent VALUES (1);
+SELECT vantage6_events.presence(10);
+ROLLBACK;
 -- As itself a caller may run them first. What was rolled back does not wait.
 BEGIN;
 INSERT INTO triggered VALUES (1);
@@ -102,6 +113,7 @@ SELECT p.oid::regprocedure FROM pg_proc AS p WHERE p.pronamespace = 'vantage6_ev
 ORDER BY p.proname COLLATE "C";
 \set ECHO none
 DROP FUNCTION public.prepare();
+DROP TABLE public.lent;
 DROP OWNED BY regress_operator;
 DROP ROLE regress_operator;
 \i test/hq/regress-down.psql
