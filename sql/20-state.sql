@@ -4,6 +4,7 @@
 -- lease        a client that is connected, kept by the incarnation that holds its socket
 -- resumable    a connection that its client may resume, whether it lives or has ended
 -- interrupted  a connection that the server ended, and whose client may return
+-- kicked       a connection that kick() has closed, and the key of one
 -- pending      a principal whose presence is to be looked at, and when
 -- announced    what clients were last told of a principal's presence
 -- connection_log  who was connected, for auditors
@@ -112,6 +113,18 @@ COMMENT ON COLUMN interrupted.token IS 'Fingerprint of the client''s token';
 COMMENT ON COLUMN interrupted.address IS 'Network address of the client';
 COMMENT ON COLUMN interrupted.ended_at IS 'When it ended, at the latest';
 COMMENT ON INDEX interrupted_token IS 'Does a client return?';
+
+-- Logged, unlike the leases: a pushd that loses the database still has its connections, and
+-- registers them again, here or after a failover.
+CREATE TABLE kicked (
+    name text COLLATE "C" PRIMARY KEY,
+    kicked_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE kicked IS
+    'Connections that kick() has closed: none is registered again, resumed, or returned from';
+COMMENT ON COLUMN kicked.name IS 'sid of the connection, or its key in resumable';
+COMMENT ON COLUMN kicked.kicked_at IS
+    'When that was; a row is forgotten when the connection could not be resumed any more';
 
 -- Logged, unlike the leases: auditors ask after a crash, too.
 CREATE TABLE connection_log (

@@ -4,7 +4,7 @@
 --
 -- scope  whose rooms may have changed: principal_<id>, organization_<id> (its users), users (all
 --        users), all (nodes too), socket_<sid> (a connection that another has resumed). It says
---        where to look, not what is found there
+--        where to look, not what is found there. kick_<id>: the principal's connections are closed
 
 CREATE FUNCTION rights_changed(VARIADIC scopes text[]) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, vantage6_events, pg_temp AS $$

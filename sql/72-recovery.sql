@@ -77,6 +77,7 @@ BEGIN
         SET holder = s.sid, ended_at = coalesce(r.ended_at, clock_timestamp())
         FROM unnest(asked) AS s
         WHERE r.key = s.was AND r.nsp = s.nsp AND r.subject = s.subject
+          AND NOT EXISTS (SELECT FROM kicked AS k WHERE k.name = r.key)
         RETURNING r)
     SELECT array_agg(t.r) INTO taken FROM taken_over AS t;
     WITH ended AS (

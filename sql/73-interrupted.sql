@@ -104,6 +104,7 @@ BEGIN
                                        ORDER BY i.ended_at DESC, i.sid) AS n
         FROM interrupted AS i
         WHERE i.token IN (SELECT a.token FROM asked AS a) AND i.ended_at > since
+          AND NOT EXISTS (SELECT FROM kicked AS k WHERE k.name = i.sid)
     ), used AS (
         DELETE FROM interrupted AS i USING there AS t JOIN asked AS a USING (token, nsp, address, n)
         WHERE i.sid = t.sid RETURNING a.sid, a.subject, i.principal_id)

@@ -235,7 +235,7 @@ BEGIN
     WHERE incarnations IS NOT NULL;
     SELECT array_agg(l.sid), array_agg(l.sid) FILTER (WHERE s.by_client),
            array_agg(l.sid) FILTER (WHERE s.reason IN (
-               'client namespace disconnect', 'parse error', 'refused', 'dismissed')),
+               'client namespace disconnect', 'parse error', 'refused', 'dismissed', 'kicked')),
            array_agg(l.sid) FILTER (WHERE s.reason = 'server shutting down'
                                     AND s.by_client IS NOT TRUE)
     INTO sids, by_client, for_good, drained

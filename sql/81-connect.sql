@@ -17,6 +17,7 @@ BEGIN
         -- An expired token says who its bearer was. What it resumes, or returns from, proves that
         -- it still is. To resume renews nothing: it counts from the token's own expiry.
         WHERE s.subject <> ''
+          AND NOT EXISTS (SELECT FROM kicked AS k WHERE k.name = s.sid)
           AND (s.expired IS NOT TRUE OR s.sid = ANY (back)
                OR t.key IS NOT NULL AND s.expires > expired_since)
           -- A connection that another one resumes is over, though its own daemon has not noticed.
@@ -60,7 +61,10 @@ CREATE FUNCTION answer(sockets socket[], taken resumable[], known integer[], sha
     WITH room AS (
         SELECT r.principal_id, string_agg(r.room, ',' ORDER BY r.room COLLATE "C") AS list
         FROM rooms_of(known) AS r GROUP BY r.principal_id)
-    SELECT s.sid, r.principal_id, CASE WHEN r.list IS NOT NULL THEN l.kind END, r.list,
+    SELECT s.sid, r.principal_id,
+           CASE WHEN r.list IS NOT NULL THEN l.kind
+                WHEN EXISTS (SELECT FROM kicked AS k WHERE k.name = s.sid) THEN 'kicked' END,
+           r.list,
            CASE WHEN l.kind = 'node' AND shares AND s.sid <> first_value(s.sid) OVER same
                 THEN to_json(first_value(s.sid) OVER same)
                 WHEN l.kind = 'node' THEN greeting(l.principal_id, l.nsp) END,
@@ -166,8 +170,9 @@ END $$;
 COMMENT ON FUNCTION connect_logic(bigint, json) IS
     'Registers connections, again if need be. sockets: up to 1000 objects with the fields of the '
     'type socket. One row each: principal_id, kind and rooms (joined by commas) are NULL if not '
-    'exactly one principal has the subject; greeting is NULL or an array of events for this '
-    'socket, each {"payload": text, "ack"}: with "ack" the next follows its acknowledgement, which '
+    'exactly one principal has the subject, but kind is ''kicked'' if kick() closed the connection '
+    'before it is registered again; greeting is NULL or an array of events for this socket, '
+    'each {"payload": text, "ack"}: with "ack" the next follows its acknowledgement, which '
     'is said to ack() unless it is 0. After a row with a greeting, the rows of the same principal '
     'and namespace follow with its sid as the greeting: theirs is the same (not for 1.0 of '
     'vantage6-pushd, which does not know that). snapshot is that of the rooms; recovers: its '

@@ -28,6 +28,7 @@ CREATE FUNCTION leased(incarnation bigint, scopes text[]) RETURNS SETOF lease
     SELECT l.* FROM lease AS l
     WHERE l.incarnation = leased.incarnation
       AND ('all' = ANY (scopes) OR 'principal_' || l.principal_id = ANY (scopes)
+           OR 'kick_' || l.principal_id = ANY (scopes)
            OR 'socket_' || l.sid = ANY (scopes) OR l.kind = 'user' AND 'users' = ANY (scopes)
            OR l.kind = 'user' AND EXISTS (
                SELECT FROM vantage6_events.principal AS p
@@ -66,13 +67,18 @@ BEGIN
     END IF;
     BEGIN
         SELECT json_agg(x) INTO found_rows FROM (
-            WITH asked AS (
+            WITH looked_at AS (
                 SELECT l.sid, l.principal_id, l.subject, true AS noted, false AS audited
                 FROM leased(rights_since_logic.incarnation, scopes) AS l
                 UNION ALL
                 (SELECT l.sid, l.principal_id, l.subject, false, true FROM lease AS l
                  WHERE l.incarnation = rights_since_logic.incarnation AND l.sid > audit_after
                  ORDER BY l.sid LIMIT audit_rows)
+            ), asked AS (
+                SELECT l.sid, CASE WHEN ('kick_' || l.principal_id = ANY (scopes)) IS NOT TRUE
+                                   THEN l.principal_id END AS principal_id,
+                       l.subject, l.noted, l.audited
+                FROM looked_at AS l
             ), room AS (
                 SELECT r.principal_id, string_agg(r.room, ',' ORDER BY r.room COLLATE "C") AS list
                 FROM rooms_of(ARRAY(SELECT DISTINCT a.principal_id FROM asked AS a)) AS r
@@ -87,11 +93,13 @@ BEGIN
     EXCEPTION WHEN lock_not_available THEN
         -- Which organization a user is of is not known either: any that is in the scopes.
         SELECT json_agg(x) INTO found_rows FROM (
-            SELECT l.sid, l.principal_id, NULL::text AS rooms, false AS known, true AS noted,
-                   false AS audited
+            SELECT l.sid, CASE WHEN NOT x.kicked THEN l.principal_id END AS principal_id,
+                   NULL::text AS rooms, x.kicked AS known, true AS noted, false AS audited
             FROM lease AS l
+            CROSS JOIN LATERAL (
+                SELECT coalesce('kick_' || l.principal_id = ANY (scopes), false) AS kicked) AS x
             WHERE l.incarnation = rights_since_logic.incarnation
-              AND ('all' = ANY (scopes) OR 'principal_' || l.principal_id = ANY (scopes)
+              AND (x.kicked OR 'all' = ANY (scopes) OR 'principal_' || l.principal_id = ANY (scopes)
                    OR 'socket_' || l.sid = ANY (scopes)
                    OR l.kind = 'user' AND EXISTS (SELECT FROM unnest(scopes) AS s
                                                   WHERE s = 'users' OR s LIKE 'organization%'))
@@ -103,7 +111,8 @@ END $$;
 COMMENT ON FUNCTION rights_since_logic(bigint, pg_snapshot, text, integer) IS
     'The rooms of clients of the incarnation whose rights may have changed since the snapshot, as '
     'of this statement; to be asked with the first page of events_since, and heeded before its '
-    'events. rooms are joined by commas, NULL if the principal is none any more. known: false if a '
+    'events. rooms are joined by commas, NULL if the principal is none any more. principal_id '
+    'NULL: kick() closes the connection. known: false if a '
     'lock on HQ''s tables kept them from being read (0.1 s): connect() the client again. noted: a '
     'change names it; audited: it is one of the audit_rows (NULL: none) that come after '
     'audit_after in the order of sids. V6010.';

@@ -72,7 +72,8 @@ BEGIN
     PERFORM attempt(t, t || '()', lock_may_fail => true)
     FROM unnest(ARRAY['tidy_tasks', 'tidy_instructions', 'tidy_rights', 'tidy_announced',
                       'tidy_configs', 'tidy_resumable', 'tidy_interrupted', 'tidy_received',
-                      'tidy_sent', 'tidy_failures', 'tidy_set_aside', 'tidy_connections']) AS t;
+                      'tidy_sent', 'tidy_failures', 'tidy_set_aside', 'tidy_connections',
+                      'tidy_kicked']) AS t;
     RETURN attempt('empty_slot', 'empty_slot()')::integer;
 END $$;
 COMMENT ON FUNCTION upkeep() IS

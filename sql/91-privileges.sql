@@ -5,7 +5,7 @@ CREATE FUNCTION purpose_of(function name) RETURNS text
     SELECT coalesce((
         SELECT p.purpose FROM (VALUES
             ('hq', ARRAY['emit', 'bell', 'rooms', 'may_receive', 'kill_task', 'kill_node',
-                         'attach', 'make', 'detach']),
+                         'kick', 'attach', 'make', 'detach']),
             ('pushd', ARRAY['open', 'connect', 'disconnect', 'events_since', 'rights_since',
                             'beat', 'presence', 'receive', 'ack']),
             ('superuser', ARRAY['grant_hq', 'grant_pushd', 'remember_grant', 'apply_grants',
@@ -37,7 +37,7 @@ CREATE FUNCTION agent_needs() RETURNS TABLE (kind text, object text, privileges 
                       'undecided_task', 'instruction', 'killed_run', 'run_to_kill',
                       'unwanted_dataframe', 'log_line', 'relayed', 'received', 'sent',
                       'deferred', 'rights_change', 'failure', 'shared_config',
-                      'log_failure', 'connection_log']) AS t
+                      'log_failure', 'connection_log', 'kicked']) AS t
     UNION ALL
     -- What else pg_dump reads: HQ's owner may dump its database.
     SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
@@ -191,8 +191,8 @@ CREATE FUNCTION grant_hq(role name) RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp
 AS $$ SELECT remember_grant(role, 'hq') $$;
 COMMENT ON FUNCTION grant_hq(name) IS
-    'Lets the role emit, kill, ask for rooms, see the operators'' views, and, if it owns HQ''s '
-    'tables, attach and detach. Before or after attach().';
+    'Lets the role emit, kill, kick, ask for rooms, see the operators'' views, and, if it owns '
+    'HQ''s tables, attach and detach. Before or after attach().';
 
 CREATE FUNCTION grant_pushd(role name) RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, vantage6_events, pg_temp

@@ -84,6 +84,7 @@ enum { METRICS_REASONS = 32, METRICS_REASON_MAX = 32 };
     BY(METRIC_CLOSED_TOKEN, counter, "closed_sessions", "reason", "token", "")                     \
     BY(METRIC_CLOSED_PRINCIPAL, counter, "closed_sessions", "reason",                              \
        "max_connections_per_principal", "")                                                        \
+    BY(METRIC_CLOSED_KICKED, counter, "closed_sessions", "reason", "kicked", "")                   \
     BY(METRIC_CLOSED_DOUBT, counter, "closed_sessions", "reason", "doubt", "")                     \
     BY(METRIC_CLOSED_STOPPING, counter, "closed_sessions", "reason", "stopping", "")               \
     BY(METRIC_PAUSED_INBOX, counter, "paused_clients", "reason", "inbox_bytes",                    \

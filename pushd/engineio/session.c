@@ -39,6 +39,7 @@ static const struct end_kind {
     [END_QUEUE_FULL] = {"queue full", NULL, METRIC_CLOSED_QUEUE_FULL, 0, true},
     [END_DISMISSED] = {"dismissed", NULL, METRIC_CLOSED_TOKEN, 0, false},
     [END_PRINCIPAL] = {"too many connections", NULL, METRIC_CLOSED_PRINCIPAL, 0, true},
+    [END_KICKED] = {"kicked", NULL, METRIC_CLOSED_KICKED, 0, false},
     [END_DOUBT] = {"rights in doubt", NULL, METRIC_CLOSED_DOUBT, 0, true},
     [END_IDLE] = {"no namespace", NULL, METRIC_CLOSED_IDLE, 0, false},
     [END_DRAIN] = {"server shutting down", NULL, METRIC_CLOSED_STOPPING, 0, true},

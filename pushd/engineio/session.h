@@ -47,6 +47,7 @@ enum end_reason {
     END_QUEUE_FULL,  /* its queue was full */
     END_DISMISSED,   /* a layer above refused it */
     END_PRINCIPAL,   /* its principal has newer connections, as many as it may have */
+    END_KICKED,      /* an operator closed it */
     END_DOUBT,       /* a layer above may have withheld something from it */
     END_IDLE,        /* no namespace within connect_timeout */
     END_DRAIN        /* pushd stops */

@@ -27,7 +27,8 @@ struct leases {
 
 static const struct statement st_connect = {
     "connect",
-    "SELECT sid, principal_id, rooms, greeting, snapshot, recovers, missed"
+    "SELECT sid, principal_id, rooms, greeting, snapshot, recovers, missed,"
+    " coalesce(kind, '') = 'kicked'"
     " FROM vantage6_events.connect($1::bigint, $2::json)",
     2};
 static const struct statement st_disconnect = {
@@ -69,6 +70,10 @@ static const struct greeting *greeting_of(struct leases *g, const PGresult *r, i
 
 static void admit(struct leases *g, const PGresult *r, int row)
 {
+    if (PQgetvalue(r, row, 7)[0] == 't') {
+        hub_kick(g->env->hub, PQgetvalue(r, row, 0));
+        return;
+    }
     struct registration a = {
         .sid = PQgetvalue(r, row, 0),
         .principal = answer_integer(r, row, 1),

@@ -93,6 +93,14 @@ static void take_rooms(struct rights *g, const PGresult *page, int row)
     g->env->moved(g->env->ctx, principal);
 }
 
+static void take(struct rights *g, const PGresult *page, int row)
+{
+    if (PQgetisnull(page, row, PAGE_PRINCIPAL))
+        hub_kick(g->env->hub, PQgetvalue(page, row, PAGE_SID));
+    else
+        take_rooms(g, page, row);
+}
+
 static void set_since(struct rights *g, const char *snapshot)
 {
     free(g->since);
@@ -111,7 +119,7 @@ int rights_take(struct rights *g, const PGresult *page)
     int n = 0, compared = 0;
     for (; n < PQntuples(page) && !PQgetisnull(page, n, PAGE_SID); n++) {
         if (is_true(page, n, PAGE_KNOWN))
-            take_rooms(g, page, n);
+            take(g, page, n);
         else
             doubt(g, page, n);
         if (is_true(page, n, PAGE_AUDITED)) {

@@ -2,9 +2,9 @@
  * rights: applies changes of rights: rooms that change while sockets are connected.
  *
  * The first page of a read begins with the rooms of the sockets that may have changed, according to
- * the log. A socket whose rooms could not be read is in doubt: it receives nothing until they can
- * be. An audit compares all sockets with the database, some in each read. So it finds changes that
- * the log does not have.
+ * the log. One without a principal there was kicked: its session ends. A socket whose rooms could
+ * not be read is in doubt: it receives nothing until they can be. An audit compares all sockets
+ * with the database, some in each read. So it finds changes that the log does not have.
  */
 #ifndef PUSHD_RIGHTS_H
 #define PUSHD_RIGHTS_H

@@ -252,6 +252,16 @@ void hub_doubt(struct hub *hub, const char *sid, uint64_t now)
     ask_again(k, now);
 }
 
+void hub_kick(struct hub *hub, const char *sid)
+{
+    struct socket *k = find(hub, sid);
+    if (!k)
+        return;
+    socket_rooms(k, "");
+    hub_mute(hub, sid, true);
+    session_end_soon(k->client->session, END_KICKED);
+}
+
 void hub_emit(struct hub *hub, const char *sid, const char *payload, size_t len, int64_t ack,
               const struct attachments *with)
 {

@@ -80,6 +80,10 @@ bool hub_differs(struct hub *hub, const struct registration *a);
  * ends. */
 void hub_doubt(struct hub *hub, const char *sid, uint64_t now);
 
+/* The session of this socket ends at the end of the turn. Nothing reaches the socket before, and
+ * nothing that it sends has an effect. */
+void hub_kick(struct hub *hub, const char *sid);
+
 /* Sends an event, a JSON array [name, args...], to this accepted socket only. With an ack id (-1 =
  * none) the client's acknowledgement goes to backend.acked(). with may be NULL. Not for sockets
  * with instructions, which have their own ack ids. */

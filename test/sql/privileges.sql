@@ -128,8 +128,8 @@ BEGIN
     FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'vantage6_events'::regnamespace
         AND proname IN
         -- of grant_hq, then of grant_pushd
-        ('emit', 'bell', 'rooms', 'may_receive', 'kill_task', 'kill_node', 'attach', 'make',
-            'detach',
+        ('emit', 'bell', 'rooms', 'may_receive', 'kill_task', 'kill_node', 'kick', 'attach',
+            'make', 'detach',
          'open', 'connect', 'disconnect', 'events_since', 'beat', 'presence', 'receive',
              'rights_since', 'ack')
     LOOP

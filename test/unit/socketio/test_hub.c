@@ -199,6 +199,29 @@ static void in_doubt_a_socket_receives_nothing_until_it_is_admitted(void **state
     hub_doubt(m.hub, "no such socket", m.now);
 }
 
+static void who_is_kicked_receives_nothing_more_and_its_session_ends(void **state)
+{
+    (void)state;
+    stack_client(&m, 0, "a", 1);
+    stack_client(&m, 1, "a", 2);
+    stack_received(&m, 0);
+    stack_received(&m, 1);
+    m.mock.asked[0] = '\0';
+    hub_kick(m.hub, m.mock.sid);
+    stack_event(&m, 1, "a", "[\"one\"]");
+    stack_say(&m, 1, "42/tasks,[\"late\"]");
+    engine_flush(m.engine);
+    assert_string_equal(stack_received(&m, 0), "42/tasks,[\"one\"]\n");
+    assert_string_equal(stack_received(&m, 1), "");
+    assert_true(m.net.handle[1].closed);
+    assert_int_equal((int)m.net.handle[1].code, 0); /* it may connect again */
+    assert_false(m.net.handle[0].closed);
+    assert_string_equal(m.mock.asked, "disconnect kicked 1\n");
+    assert_int_equal((int)m.metrics.value[METRIC_CLOSED_KICKED], 1);
+    hub_kick(m.hub, m.mock.sid);
+    hub_kick(m.hub, "no such socket");
+}
+
 static void one_that_was_in_doubt_while_nothing_was_read_goes_on(void **state)
 {
     (void)state;
@@ -435,6 +458,7 @@ int main(void)
         TEST(registered_again_only_the_rooms_change),
         TEST(rooms_that_change_take_effect_at_once),
         TEST(who_exists_no_more_is_out_at_once_and_closed),
+        TEST(who_is_kicked_receives_nothing_more_and_its_session_ends),
         TEST(in_doubt_a_socket_receives_nothing_until_it_is_admitted),
         TEST(one_that_was_in_doubt_while_nothing_was_read_goes_on),
         TEST(an_upgrade_is_reported_once_the_socket_is_joined),
