@@ -141,7 +141,7 @@ def test_everything_that_is_remembered_has_rows_here(world):
         AND c.relnamespace = 'vantage6_events'::regnamespace AND c.relkind = 'r'
             AND c.relpersistence = 'p'
         AND NOT c.oid = ANY (e.extconfig) AND NOT relispartition""", user="postgres")
-    assert sorted(lost) == [("received",), ("rights_change",), ("secret",)], (
+    assert sorted(lost) == [("kicked",), ("received",), ("rights_change",), ("secret",)], (
         "a table that neither a dump nor a crash was meant to forget")
 
 
