@@ -67,7 +67,7 @@ def test_a_node_whose_connection_the_server_ended_returns_with_its_expired_token
 
 def accepted(world, clients, ident=NODE, **how):
     """A client that the server has accepted, and its token, which has expired since."""
-    token = Token(world, ident, ttl=2)
+    token = Token(world, ident, ttl=5)
     client = clients(Raw(world, ident, token=token.text, **how))
     world.joined(client)
     token.wait_expired()
@@ -168,7 +168,7 @@ def test_who_may_return_is_a_setting(own_lab, clients, what):
 
 def test_where_expiry_closes_nobody_returns(limited, clients):
     world = limited(*OPTIONS, "--token-expiry", "close", "--refused-grace", "1s")
-    token = Token(world, ttl=2)
+    token = Token(world, ttl=5)
     client = clients(Raw(world, NODE, token=token.text))
     client.wait("sync")
     drain(world, None)
