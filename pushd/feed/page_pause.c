@@ -24,11 +24,11 @@ static void pass(struct page_pause *p, uint64_t now)
     p->at = now;
 }
 
-void page_pause_page(struct page_pause *p, size_t bytes, uint64_t now)
+void page_pause_page(struct page_pause *p, size_t events, size_t bytes, uint64_t now)
 {
     p->pausing = false; /* a pause whose end was not asked for: the read was lost */
     pass(p, now);
-    give_back(p, bytes / BYTES_PER_MICROSECOND);
+    give_back(p, (bytes + events * PAGE_PAUSE_EVENT) / BYTES_PER_MICROSECOND);
     p->waited = false;
 }
 

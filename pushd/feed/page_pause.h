@@ -32,8 +32,8 @@ struct page_pause {
     bool waited;    /* this page has waited */
 };
 
-/* A page with so many bytes of events, PAGE_PAUSE_EVENT each among them, has been published. */
-void page_pause_page(struct page_pause *p, size_t bytes, uint64_t now);
+/* A page of so many events has been published, whose payloads have so many bytes together. */
+void page_pause_page(struct page_pause *p, size_t events, size_t bytes, uint64_t now);
 /* Shall the next page wait for PAGE_PAUSE_MS? Then ask again. worth: a client uses the time. Pages
  * that wait are counted. */
 bool page_pause_more(struct page_pause *p, bool worth, struct metrics *metrics, uint64_t now);

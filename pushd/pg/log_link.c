@@ -105,7 +105,7 @@ static void start_read(struct log_link *l)
     read_page(l);
 }
 
-/* Returns how many bytes they have. */
+/* Returns how many bytes their payloads have. */
 static size_t give_events(struct log_link *l, const PGresult *r, int from)
 {
     size_t bytes = 0;
@@ -124,7 +124,7 @@ static size_t give_events(struct log_link *l, const PGresult *r, int from)
         };
         if (cursor_row(l->cursor, e.id, e.xid))
             hub_publish(l->env->hub, &e, uv_now(l->env->loop));
-        bytes += e.payload_len + PAGE_PAUSE_EVENT;
+        bytes += e.payload_len;
     }
     return bytes;
 }
@@ -200,7 +200,7 @@ static void on_page(void *ctx, const PGresult *r)
         read_complete(l);
         return;
     }
-    page_pause_page(&l->pause, bytes, uv_now(l->env->loop));
+    page_pause_page(&l->pause, (size_t)(last - head), bytes, uv_now(l->env->loop));
     next_page(l);
 }
 

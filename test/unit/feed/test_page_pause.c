@@ -82,7 +82,7 @@ static uint64_t page(int n, uint64_t take_ms)
     uint64_t began = m.now;
     for (int i = 0; i < n; i++)
         queue(i, POLL_PACKETS);
-    page_pause_page(&pause, PAGE_BYTES, m.now);
+    page_pause_page(&pause, POLL_PACKETS, PAGE_BYTES, m.now);
     while (page_pause_more(&pause, engine_worth_waiting(m.engine, m.now), &m.metrics, m.now)) {
         m.now += PAGE_PAUSE_MS;
         if (take_ms && m.now % take_ms == 0)
@@ -169,11 +169,17 @@ static void one_that_reads_at_the_rate_gets_a_commit_of_any_size(void **state)
     assert_true(pages_waited() > 400);
 }
 
+/* Milliseconds that a page of this kind adds to the allowance. */
+static uint64_t earned_by(uint64_t events, uint64_t bytes)
+{
+    return (bytes + events * PAGE_PAUSE_EVENT) * 1000 / PAGE_PAUSE_RATE;
+}
+
 static uint64_t waits_of(int pages, uint64_t page_ms)
 {
     uint64_t waited = 0;
     for (int i = 0; i < pages; i++) {
-        page_pause_page(&pause, PAGE_BYTES, m.now);
+        page_pause_page(&pause, POLL_PACKETS, PAGE_BYTES, m.now);
         uint64_t began = m.now;
         while (page_pause_more(&pause, true, &m.metrics, m.now))
             m.now += PAGE_PAUSE_MS;
@@ -186,25 +192,38 @@ static uint64_t waits_of(int pages, uint64_t page_ms)
 /* However they read: the worst that they can do is that it is always worth waiting. */
 static void what_slow_clients_delay_in_all_is_bounded(void **state)
 {
-    const uint64_t earned = (uint64_t)PAGE_BYTES * 1000 / PAGE_PAUSE_RATE;
     (void)state;
     uint64_t waited = waits_of(1000, 0);
-    assert_in_range(waited, PAGE_PAUSE_MOST, PAGE_PAUSE_MOST + 1000 * (earned + 1));
+    assert_in_range(waited, PAGE_PAUSE_MOST,
+                    PAGE_PAUSE_MOST + 1000 * (earned_by(POLL_PACKETS, PAGE_BYTES) + 1));
     m.now += 200000;
     assert_in_range(waits_of(1, 0), PAGE_PAUSE_MOST - PAGE_PAUSE_MS, PAGE_PAUSE_MOST);
+}
+
+/* A frame has more than its payload: a namespace, an offset. */
+static void small_events_earn_what_their_frames_take(void **state)
+{
+    enum { EVENTS = 1000, PAYLOAD = 35 };
+    (void)state;
+    waits_of(1000, 0);
+    page_pause_page(&pause, EVENTS, (size_t)EVENTS * PAYLOAD, m.now);
+    uint64_t began = m.now;
+    while (page_pause_more(&pause, true, &m.metrics, m.now))
+        m.now += PAGE_PAUSE_MS;
+    uint64_t most = earned_by(EVENTS, EVENTS * PAYLOAD) + PAGE_PAUSE_MS;
+    assert_in_range(m.now - began, 40, most);
 }
 
 /* It falls below the half just before it would be waited for no more, again and again. */
 static void one_that_takes_as_late_as_it_can_gains_little(void **state)
 {
-    const uint64_t earned = (uint64_t)PAGE_BYTES * 1000 / PAGE_PAUSE_RATE;
     uint64_t waited = 0;
     (void)state;
     connect_clients(1);
     fill_just_over_half(0);
     for (int i = 0; i < 100; i++)
         waited += page(1, HALF_FULL_PATIENCE - PAGE_PAUSE_MS);
-    assert_in_range(waited, 1, PAGE_PAUSE_MOST + 100 * (earned + 1));
+    assert_in_range(waited, 1, PAGE_PAUSE_MOST + 100 * (earned_by(POLL_PACKETS, PAGE_BYTES) + 1));
 }
 
 static void the_allowance_is_full_again_after_a_while(void **state)
@@ -222,7 +241,7 @@ static void the_allowance_is_full_again_after_a_while(void **state)
 static void a_pause_that_takes_longer_costs_as_much(void **state)
 {
     (void)state;
-    page_pause_page(&pause, 0, m.now);
+    page_pause_page(&pause, 0, 0, m.now);
     assert_true(page_pause_more(&pause, true, &m.metrics, m.now));
     m.now += PAGE_PAUSE_MOST;
     assert_false(page_pause_more(&pause, true, &m.metrics, m.now));
@@ -231,10 +250,10 @@ static void a_pause_that_takes_longer_costs_as_much(void **state)
 static void a_read_that_was_lost_in_a_pause_costs_nothing(void **state)
 {
     (void)state;
-    page_pause_page(&pause, 0, m.now);
+    page_pause_page(&pause, 0, 0, m.now);
     assert_true(page_pause_more(&pause, true, &m.metrics, m.now));
     m.now += 100000;
-    page_pause_page(&pause, 0, m.now);
+    page_pause_page(&pause, 0, 0, m.now);
     assert_true(page_pause_more(&pause, true, &m.metrics, m.now));
 }
 
@@ -258,6 +277,7 @@ int main(void)
         TEST(one_that_reads_is_waited_for_until_its_queue_is_less_than_half_full),
         TEST(one_that_reads_at_the_rate_gets_a_commit_of_any_size),
         TEST(what_slow_clients_delay_in_all_is_bounded),
+        TEST(small_events_earn_what_their_frames_take),
         TEST(one_that_takes_as_late_as_it_can_gains_little),
         TEST(the_allowance_is_full_again_after_a_while),
         TEST(a_pause_that_takes_longer_costs_as_much),
